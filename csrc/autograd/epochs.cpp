@@ -1,0 +1,119 @@
+#include "autograd/epochs.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/dispatch.hpp"
+#include "runtime/generator.hpp"
+#include "runtime/interrupt.hpp"
+
+namespace nnlite {
+namespace {
+
+Target target_of(DType dtype) {
+  return dtype == DType::float32 ? Target::float32 : dtype == DType::float64 ? Target::float64 : Target::int64;
+}
+
+class Pass {
+ public:
+  explicit Pass(const EpochRequest& request)
+      : request_(request), rows_(request.sources.at(0).rows), interrupt_([this] { return request_.poll == nullptr || request_.poll(at_); }) {}
+
+  EpochResult train() {
+    EpochResult result;
+    for (int64_t i = 0; i < request_.epochs; ++i) {
+      at_.epoch = request_.first_epoch + i;
+      set_order(i);
+      double total = 0;
+      result.status = train_epoch(i + 1 == request_.epochs, total);
+      result.batch = at_.batch;
+      if (result.status != EpochStatus::done) return result;
+      result.losses.push_back(total / static_cast<double>(rows_));
+    }
+    return result;
+  }
+
+  PassResult predict(bool with_loss) {
+    PassResult result;
+    double total = 0;
+    result.stopped = !for_batches([&](Program& program, int64_t begin, int64_t count) {
+      if (!program.forward()) return false;
+      keep_outputs(program, begin, count);
+      if (with_loss) total += program.loss() * static_cast<double>(count);
+      return true;
+    });
+    result.loss = rows_ > 0 ? total / static_cast<double>(rows_) : 0;
+    return result;
+  }
+
+ private:
+  void set_order(int64_t i) {
+    if (request_.orders != nullptr) {
+      order_ = request_.orders + std::min(i, request_.order_count - 1) * rows_;
+      return;
+    }
+    permutation_.resize(static_cast<size_t>(rows_));
+    kernel_table().permutation(permutation_.data(), rows_,
+                               {request_.seed, static_cast<uint32_t>(Purpose::shuffle), static_cast<uint32_t>(at_.epoch)});
+    order_ = permutation_.data();
+  }
+
+  // f(program, begin, count) for each batch, its inputs filled in; false ends the pass.
+  template <class F>
+  bool for_batches(const F& f) {
+    at_.batch = 0;
+    for (int64_t begin = 0; begin < rows_; begin += request_.batch_size, ++at_.batch) {
+      const int64_t count = std::min(request_.batch_size, rows_ - begin);
+      Program& program = *request_.programs.at(count);
+      for (size_t i = 0; i < request_.sources.size(); ++i) {
+        const Array& input = program.inputs()[i]->array();
+        gather_rows(request_.sources[i], order_ == nullptr ? nullptr : order_ + begin, begin, count, target_of(input.dtype), input.data);
+      }
+      if (interrupt_.stopped() || !f(program, begin, count)) return false;
+    }
+    return true;
+  }
+
+  EpochStatus train_epoch(bool last, double& total) {
+    EpochStatus status = EpochStatus::stopped;
+    const bool whole = for_batches([&](Program& program, int64_t begin, int64_t count) {
+      if (!program.forward()) return false;
+      const double loss = program.loss();
+      if (!std::isfinite(loss)) {
+        status = EpochStatus::diverged;
+        return false;
+      }
+      if (!program.backward_and_update(request_.options)) return false;
+      total += loss * static_cast<double>(count);
+      if (last) keep_outputs(program, begin, count);
+      return true;
+    });
+    return whole ? EpochStatus::done : status;
+  }
+
+  void keep_outputs(const Program& program, int64_t begin, int64_t count) const {
+    const OutputRows& rows = request_.outputs;
+    if (rows.data == nullptr) return;
+    const char* from = program.output()->array().as<const char>();
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t row = order_ == nullptr ? begin + i : order_[begin + i];
+      std::memcpy(rows.data + static_cast<size_t>(row) * rows.row_bytes, from + static_cast<size_t>(i) * rows.row_bytes, rows.row_bytes);
+    }
+  }
+
+  const EpochRequest& request_;
+  int64_t rows_;
+  Progress at_;
+  const int64_t* order_ = nullptr;
+  std::vector<int64_t> permutation_;
+  Interrupt interrupt_;
+};
+
+}  // namespace
+
+EpochResult train_epochs(const EpochRequest& request) { return Pass(request).train(); }
+
+PassResult run_batches(const EpochRequest& request, bool with_loss) { return Pass(request).predict(with_loss); }
+
+}  // namespace nnlite

@@ -1,0 +1,56 @@
+// Whole epochs of a captured step: shuffle, gather, forward, backward, update, with nothing allocated inside.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "autograd/program.hpp"
+#include "runtime/gather.hpp"
+
+namespace nnlite {
+
+// Programs by their number of rows: one for full batches, one for a shorter last batch.
+using Programs = std::map<int64_t, Program*>;
+
+// Where each row's output goes: row r at data + r * row_bytes.
+struct OutputRows {
+  char* data = nullptr;
+  size_t row_bytes = 0;
+};
+
+struct Progress {
+  int64_t epoch = 0, batch = 0;
+};
+
+struct EpochRequest {
+  Programs programs;
+  std::vector<RowSource> sources;  // one for each of the programs' inputs
+  int64_t batch_size = 1;
+  const int64_t* orders = nullptr;  // (order_count, rows), the last one serving all later epochs; null: shuffle by the seed
+  int64_t order_count = 0;
+  uint64_t seed = 0;
+  int64_t first_epoch = 0, epochs = 1;
+  std::vector<SgdOptions> options;  // for each group
+  OutputRows outputs;               // of the last epoch
+  std::function<bool(const Progress&)> poll;  // false: stop
+};
+
+enum class EpochStatus { done, diverged, stopped };
+
+struct EpochResult {
+  std::vector<double> losses;  // mean per row, of each whole epoch
+  EpochStatus status = EpochStatus::done;
+  int64_t batch = 0;  // where it stopped, in epoch first_epoch + losses.size()
+};
+
+EpochResult train_epochs(const EpochRequest& request);
+
+// One pass in order, without updates: outputs, and the mean loss per row where the programs have one (else 0).
+struct PassResult {
+  double loss = 0;
+  bool stopped = false;
+};
+PassResult run_batches(const EpochRequest& request, bool with_loss);
+
+}  // namespace nnlite

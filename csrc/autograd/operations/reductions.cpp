@@ -1,0 +1,154 @@
+// Sums, means and extremes over one dimension or all.
+#include "autograd/broadcasting.hpp"
+#include "autograd/operations.hpp"
+#include "runtime/dispatch.hpp"
+
+namespace nnlite {
+namespace {
+
+// x seen as (outer, axis, inner); everything as (1, size, 1).
+struct Axes {
+  int64_t outer, axis, inner;
+  Shape out;
+
+  Axes(const char* operation, const Shape& x, int64_t dim, bool keepdim) : outer(1), axis(x.size()), inner(1) {
+    if (dim == kAllDims) {
+      for (int i = 0; keepdim && i < x.rank(); ++i) out.push_back(1);
+      return;
+    }
+    const int at = normalized_dim(operation, dim, x.rank());
+    out = x;
+    if (x.rank() == 0) return;
+    outer = x.count(0, at), axis = x[at], inner = x.count(at + 1, x.rank());
+    if (keepdim)
+      out[at] = 1;
+    else
+      out.erase(at);
+  }
+};
+
+class Sum final : public Operation {
+ public:
+  Sum(int64_t dim, bool keepdim, bool mean) : dim_(dim), keepdim_(keepdim), mean_(mean) {}
+
+  const char* name() const override { return mean_ ? "mean" : "sum"; }
+  std::string attributes() const override { return text(dim_, ',', keepdim_); }
+
+  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, Axes(name(), in[0].shape, dim_, keepdim_).out}; }
+
+  void forward(const Arrays& in, const Array& out) override {
+    const Shape& shape = in[0].shape;
+    const Axes axes(name(), shape, dim_, keepdim_);
+    dispatch(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      if (dim_ == kAllDims)
+        *out.as<T>() = shape.rank() == 0 ? *in[0].as<T>() : kernels<T>().sum_all(in[0].as<T>(), shape[0], shape.count(1, shape.rank()));
+      else
+        sum_axis(in[0].as<T>(), axes.outer, axes.axis, axes.inner, out.as<T>());
+      if (!mean_) return;
+      for (int64_t i = 0; i < out.size(); ++i) out.as<T>()[i] /= static_cast<T>(axes.axis);
+    });
+  }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    const Axes axes(name(), in[0].shape, dim_, keepdim_);
+    dispatch(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      T* dx = din[0].as<T>();
+      for (int64_t i = 0; i < axes.outer; ++i)
+        for (int64_t k = 0; k < axes.axis; ++k)
+          for (int64_t j = 0; j < axes.inner; ++j) {
+            const T dy = dout.as<T>()[i * axes.inner + j];
+            *dx++ = mean_ ? dy / static_cast<T>(axes.axis) : dy;
+          }
+    });
+  }
+
+ private:
+  int64_t dim_;
+  bool keepdim_, mean_;
+};
+
+// The largest value of each row of (rows, columns). A dimension's ties go to the first, as in PyTorch; the maximum of a whole
+// tensor (`share_ties`) shares its gradient evenly among them.
+class Max final : public Operation {
+ public:
+  explicit Max(bool share_ties) : share_ties_(share_ties) {}
+
+  const char* name() const override { return "max"; }
+  std::string attributes() const override { return text(share_ties_); }
+
+  Array infer(const Arrays& in) override {
+    const Shape& x = in[0].shape;
+    if (x.back() == 0) throw std::invalid_argument(text("[max] has nothing to choose from in an input of shape ", x));
+    positions_.resize(static_cast<size_t>(x.count(0, x.rank() - 1)));
+    Shape out = x;
+    out.erase(x.rank() - 1);
+    return {nullptr, in[0].dtype, out};
+  }
+
+  void forward(const Arrays& in, const Array& out) override {
+    dispatch(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels<T>().max_columns(in[0].as<T>(), out.size(), in[0].shape.back(), out.as<T>(), positions_.data());
+    });
+  }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    const int64_t columns = in[0].shape.back();
+    dispatch(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      for (int64_t row = 0; row < out.size(); ++row) {
+        const T *x = in[0].as<T>() + row * columns, dy = dout.as<T>()[row];
+        T* dx = din[0].as<T>() + row * columns;
+        int64_t ties = 0;
+        for (int64_t j = 0; j < columns; ++j) ties += x[j] == out.as<T>()[row];
+        for (int64_t j = 0; j < columns; ++j)
+          dx[j] = share_ties_ ? (x[j] == out.as<T>()[row] ? dy / static_cast<T>(ties) : T(0))
+                              : (j == positions_[static_cast<size_t>(row)] ? dy : T(0));
+      }
+    });
+  }
+
+ private:
+  bool share_ties_;
+  std::vector<int64_t> positions_;
+};
+
+void require_floating(const char* operation, const TensorPtr& x) {
+  if (!is_floating(x->dtype())) throw TypeError(text('[', operation, "] needs float32 or float64, got int64; convert it with .float()"));
+}
+
+TensorPtr reduce_sum(const TensorPtr& x, int64_t dim, bool keepdim, bool mean) {
+  require_floating(mean ? "mean" : "sum", x);
+  return apply_new<Sum>({x}, dim, keepdim, mean);
+}
+
+}  // namespace
+
+TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim) { return reduce_sum(x, dim, keepdim, false); }
+
+TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim) { return reduce_sum(x, dim, keepdim, true); }
+
+TensorPtr max(const TensorPtr& x, int64_t dim, bool keepdim) {
+  require_floating("max", x);
+  const Axes axes("max", x->shape(), dim, keepdim);
+  if (dim == kAllDims) return reshape(apply_new<Max>({reshape(x, {axes.axis})}, true), axes.out);
+  TensorPtr last = x;
+  if (axes.inner != 1) {
+    const int at = normalized_dim("max", dim, x->shape().rank());
+    std::vector<int> order;
+    for (int i = 0; i < x->shape().rank(); ++i)
+      if (i != at) order.push_back(i);
+    order.push_back(at);
+    last = permute(x, order);
+  }
+  return reshape(apply_new<Max>({reshape(last, {axes.outer * axes.inner, axes.axis})}, false), axes.out);
+}
+
+TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim) {
+  require_floating("min", x);
+  return unary("neg", max(unary("neg", x), dim, keepdim));
+}
+
+}  // namespace nnlite

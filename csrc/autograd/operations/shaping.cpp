@@ -1,0 +1,319 @@
+// Reshaping, reordering, selecting and joining: no arithmetic but the sums of their gradients.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "autograd/operations.hpp"
+
+namespace nnlite {
+namespace {
+
+// Elements move by their width alone.
+template <class F>
+void dispatch_width(DType dtype, F&& f) {
+  if (size_of(dtype) == 4)
+    f(uint32_t());
+  else
+    f(uint64_t());
+}
+
+// Visits the elements of `shape` in row-major order at offset + sum of index * stride; f(position, offset, count, stride) takes
+// runs along the last dimension.
+template <class F>
+void for_strided(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset, const F& f) {
+  if (shape.size() == 0) return;
+  if (shape.rank() == 0) return f(int64_t{0}, offset, int64_t{1}, int64_t{1});
+  const int last = shape.rank() - 1;
+  std::vector<int64_t> index(static_cast<size_t>(shape.rank()), 0);
+  for (int64_t position = 0; position < shape.size(); position += shape[last]) {
+    f(position, offset, shape[last], strides[static_cast<size_t>(last)]);
+    for (int dim = last - 1; dim >= 0; --dim) {
+      const auto at = static_cast<size_t>(dim);
+      offset += strides[at];
+      if (++index[at] < shape[dim]) break;
+      offset -= strides[at] * shape[dim];
+      index[at] = 0;
+    }
+  }
+}
+
+std::vector<int64_t> row_major_strides(const Shape& shape) {
+  std::vector<int64_t> strides(static_cast<size_t>(shape.rank()));
+  for (int i = 0; i < shape.rank(); ++i) strides[static_cast<size_t>(i)] = shape.count(i + 1, shape.rank());
+  return strides;
+}
+
+class Reshape final : public Operation {
+ public:
+  explicit Reshape(const Shape& shape) : shape_(shape) {}
+
+  const char* name() const override { return "reshape"; }
+  std::string attributes() const override { return text(shape_); }
+  bool aliases_input() const override { return true; }
+
+  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, shape_}; }
+  void forward(const Arrays&, const Array&) override {}
+  void vjp(const Arrays&, const Array&, const Array& dout, const Gradients& din) override {
+    std::memcpy(din[0].data, dout.data, dout.bytes());
+  }
+
+ private:
+  Shape shape_;
+};
+
+class Permute final : public Operation {
+ public:
+  explicit Permute(std::vector<int> dims) : dims_(std::move(dims)) {}
+
+  const char* name() const override { return "permute"; }
+  std::string attributes() const override {
+    std::string dims;
+    for (int dim : dims_) dims += std::to_string(dim) + ',';
+    return dims;
+  }
+
+  Array infer(const Arrays& in) override {
+    Shape out;
+    for (int dim : dims_) out.push_back(in[0].shape[dim]);
+    return {nullptr, in[0].dtype, out};
+  }
+
+  void forward(const Arrays& in, const Array& out) override { copy(in[0], out.data, out, false); }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    copy({din[0].data, in[0].dtype, in[0].shape}, dout.data, out, true);
+  }
+
+ private:
+  // Between `source`, in its own order, and `permuted`, in the order of `like`.
+  void copy(const Array& source, void* permuted, const Array& like, bool back) const {
+    const std::vector<int64_t> own = row_major_strides(source.shape);
+    std::vector<int64_t> strides;
+    for (int dim : dims_) strides.push_back(own[static_cast<size_t>(dim)]);
+    dispatch_width(like.dtype, [&](auto zero) {
+      using Word = decltype(zero);
+      auto *a = source.as<Word>(), *b = static_cast<Word*>(permuted);
+      for_strided(like.shape, strides, 0, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
+        for (int64_t i = 0; i < count; ++i)
+          if (back)
+            a[offset + i * stride] = b[position + i];
+          else
+            b[position + i] = a[offset + i * stride];
+      });
+    });
+  }
+
+  std::vector<int> dims_;
+};
+
+class SliceOf final : public Operation {
+ public:
+  explicit SliceOf(std::vector<Slice> slices) : slices_(std::move(slices)) {}
+
+  const char* name() const override { return "slice"; }
+  std::string attributes() const override {
+    std::string all;
+    for (const Slice& slice : slices_) all += text(slice.start, ':', slice.step, ':', slice.count, ',');
+    return all;
+  }
+
+  Array infer(const Arrays& in) override {
+    Shape out;
+    for (const Slice& slice : slices_) out.push_back(slice.count);
+    return {nullptr, in[0].dtype, out};
+  }
+
+  void forward(const Arrays& in, const Array& out) override {
+    dispatch_width(out.dtype, [&](auto zero) {
+      using Word = decltype(zero);
+      for_slice(in[0].shape, out.shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
+        for (int64_t i = 0; i < count; ++i) out.as<Word>()[position + i] = in[0].as<Word>()[offset + i * stride];
+      });
+    });
+  }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    std::memset(din[0].data, 0, in[0].bytes());
+    dispatch_width(out.dtype, [&](auto zero) {
+      using Word = decltype(zero);
+      for_slice(in[0].shape, out.shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
+        for (int64_t i = 0; i < count; ++i) din[0].as<Word>()[offset + i * stride] = dout.as<Word>()[position + i];
+      });
+    });
+  }
+
+ private:
+  template <class F>
+  void for_slice(const Shape& whole, const Shape& part, const F& f) const {
+    std::vector<int64_t> strides = row_major_strides(whole);
+    int64_t offset = 0;
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      offset += slices_[i].start * strides[i];
+      strides[i] *= slices_[i].step;
+    }
+    for_strided(part, strides, offset, f);
+  }
+
+  std::vector<Slice> slices_;
+};
+
+// out (outer, count, inner) = x (outer, axis, inner) at the indices; the gradients of one index add up in their order.
+class Take final : public Operation {
+ public:
+  Take(int dim, int64_t padding_index, const char* name) : dim_(dim), padding_index_(padding_index), name_(name) {}
+
+  const char* name() const override { return name_; }
+  std::string attributes() const override { return text(dim_, ',', padding_index_); }
+
+  Array infer(const Arrays& in) override {
+    const Shape &x = in[0].shape, &indices = in[1].shape;
+    outer_ = x.count(0, dim_), axis_ = x[dim_], inner_ = x.count(dim_ + 1, x.rank()), count_ = indices.size();
+    Shape out;
+    for (int i = 0; i < dim_; ++i) out.push_back(x[i]);
+    for (int64_t size : indices) out.push_back(size);
+    for (int i = dim_ + 1; i < x.rank(); ++i) out.push_back(x[i]);
+    positions_.resize(static_cast<size_t>(count_));
+    return {nullptr, in[0].dtype, out};
+  }
+
+  void forward(const Arrays& in, const Array& out) override {
+    check_indices(in[1].as<int64_t>());
+    const size_t row = static_cast<size_t>(inner_) * size_of(out.dtype);
+    char* to = out.as<char>();
+    for (int64_t i = 0; i < outer_; ++i)
+      for (int64_t position : positions_) {
+        std::memcpy(to, in[0].as<char>() + static_cast<size_t>(i * axis_ + position) * row, row);
+        to += row;
+      }
+  }
+
+  void vjp(const Arrays& in, const Array&, const Array& dout, const Gradients& din) override {
+    std::memset(din[0].data, 0, in[0].bytes());
+    dispatch(dout.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const T* from = dout.as<T>();
+      for (int64_t i = 0; i < outer_; ++i)
+        for (int64_t position : positions_) {
+          T* to = din[0].as<T>() + (i * axis_ + position) * inner_;
+          if (position != padding_index_)
+            for (int64_t j = 0; j < inner_; ++j) to[j] += from[j];
+          from += inner_;
+        }
+    });
+  }
+
+ private:
+  void check_indices(const int64_t* indices) {
+    for (int64_t i = 0; i < count_; ++i) {
+      const int64_t index = indices[i];
+      if (index < -axis_ || index >= axis_ || (index < 0 && std::strcmp(name_, "embedding") == 0))
+        throw std::out_of_range(text('[', name_, "] index ", index, " at position ", i, " is out of range for dimension ", dim_, " of size ", axis_));
+      positions_[static_cast<size_t>(i)] = index < 0 ? index + axis_ : index;
+    }
+  }
+
+  int dim_;
+  int64_t padding_index_;
+  const char* name_;
+  int64_t outer_ = 0, axis_ = 0, inner_ = 0, count_ = 0;
+  std::vector<int64_t> positions_;
+};
+
+class Concatenate final : public Operation {
+ public:
+  explicit Concatenate(int dim) : dim_(dim) {}
+
+  const char* name() const override { return "concatenate"; }
+  std::string attributes() const override { return std::to_string(dim_); }
+
+  Array infer(const Arrays& in) override {
+    Shape out = in[0].shape;
+    out[dim_] = 0;
+    for (size_t i = 0; i < in.size(); ++i) {
+      Shape other = in[i].shape;
+      if (other.rank() == out.rank()) other[dim_] = in[0].shape[dim_];
+      if (other != in[0].shape)
+        throw std::invalid_argument(text("[concatenate] tensor ", i, " has shape ", in[i].shape, ", tensor 0 ", in[0].shape,
+                                         ": they may differ in dimension ", dim_, " only"));
+      out[dim_] += in[i].shape[dim_];
+    }
+    return {nullptr, in[0].dtype, out};
+  }
+
+  void forward(const Arrays& in, const Array& out) override {
+    size_t at = 0;
+    for (const Array& part : in) at = copy_part(part, part.as<char>(), out, out.as<char>(), at, false);
+  }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    size_t at = 0;
+    for (size_t i = 0; i < in.size(); ++i) at = copy_part(in[i], din[i].as<char>(), out, dout.as<char>(), at, true);
+  }
+
+ private:
+  // The part's rows stand `at` bytes into the whole's; returns where the next part stands.
+  size_t copy_part(const Array& part, char* part_data, const Array& whole, char* whole_data, size_t at, bool back) const {
+    const size_t width = static_cast<size_t>(part.shape.count(dim_, part.shape.rank())) * size_of(part.dtype);
+    const size_t stride = static_cast<size_t>(whole.shape.count(dim_, whole.shape.rank())) * size_of(whole.dtype);
+    const auto outer = static_cast<size_t>(whole.shape.count(0, dim_));
+    for (size_t i = 0; i < outer && part_data != nullptr; ++i) {
+      char *inside = whole_data + i * stride + at, *own = part_data + i * width;
+      std::memcpy(back ? own : inside, back ? inside : own, width);
+    }
+    return at + width;
+  }
+
+  int dim_;
+};
+
+}  // namespace
+
+TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
+  Shape shape = wanted;
+  const int64_t size = x->shape().size();
+  int unknown = -1;
+  int64_t known = 1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] >= 0)
+      known *= shape[i];
+    else if (shape[i] == -1 && unknown < 0)
+      unknown = i;
+    else
+      throw std::invalid_argument(text("[reshape] ", wanted, " is not a shape: one size may be -1, the others must not be negative"));
+  }
+  if (unknown >= 0 && known > 0) shape[unknown] = size / known;
+  if (shape.size() != size || (unknown >= 0 && known == 0))
+    throw std::invalid_argument(text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
+  return shape == x->shape() ? x : apply_new<Reshape>({x}, shape);
+}
+
+TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {
+  const int rank = x->shape().rank();
+  std::vector<int> sorted(dims), natural(static_cast<size_t>(rank));
+  std::iota(natural.begin(), natural.end(), 0);
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted != natural) throw std::invalid_argument(text("[permute] needs each of the ", rank, " dimensions of shape ", x->shape(), " once"));
+  return dims == natural ? x : apply_new<Permute>({x}, dims);
+}
+
+TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices) { return apply_new<SliceOf>({x}, slices); }
+
+TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index, const char* name) {
+  if (indices->dtype() != DType::int64) throw TypeError(text('[', name, "] indices must be integers, got ", name_of(indices->dtype())));
+  return apply_new<Take>({x, indices}, dim, padding_index, name);
+}
+
+TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim) {
+  if (tensors.empty()) throw std::invalid_argument("[concatenate] needs at least one tensor");
+  DType dtype = tensors[0]->dtype();
+  for (const TensorPtr& tensor : tensors) {
+    if (tensor->shape().rank() == 0) throw std::invalid_argument("[concatenate] tensors need at least 1 dimension; use stack for single values");
+    if (is_floating(tensor->dtype()) != is_floating(dtype)) throw TypeError("[concatenate] int64 and floating tensors cannot be joined");
+    dtype = std::max(dtype, tensor->dtype());
+  }
+  std::vector<TensorPtr> parts;
+  for (const TensorPtr& tensor : tensors) parts.push_back(cast(tensor, dtype));
+  return apply_new<Concatenate>(parts, normalized_dim("concatenate", dim, tensors[0]->shape().rank()));
+}
+
+}  // namespace nnlite

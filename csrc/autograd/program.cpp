@@ -1,0 +1,191 @@
+#include "autograd/program.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "runtime/dispatch.hpp"
+#include "runtime/interrupt.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+namespace {
+
+// A step whose updates are fused cannot be stopped half-way. Above this many flops (some 20 ms of a core) the gradients are kept
+// apart instead, so that Ctrl-C is answered between kernels.
+constexpr double kFuseLimit = 2e9;
+
+bool stopped_after(double work) {
+  Interrupt* interrupt = Interrupt::current();
+  return interrupt != nullptr && (interrupt->spend(work) || interrupt->stopped());
+}
+
+bool is_stopped() {
+  const Interrupt* interrupt = Interrupt::current();
+  return interrupt != nullptr && interrupt->stopped();
+}
+
+// Holds interruption off while parameters change.
+class Hold {
+ public:
+  explicit Hold(bool held) : interrupt_(held ? Interrupt::current() : nullptr) { set(true); }
+  ~Hold() { set(false); }
+
+ private:
+  void set(bool held) {
+    if (interrupt_ != nullptr) interrupt_->hold(held);
+  }
+  Interrupt* interrupt_;
+};
+
+}  // namespace
+
+Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
+                 std::vector<std::shared_ptr<SgdGroup>> groups)
+    : inputs_(std::move(inputs)), output_(std::move(output)), loss_(std::move(loss)), groups_(std::move(groups)) {
+  if (inputs_.empty() || inputs_[0]->shape().rank() == 0)
+    throw std::invalid_argument("a program needs at least one input, with a first dimension of rows");
+  if (loss_ != nullptr && loss_->array().size() != 1)
+    throw std::invalid_argument(text("the loss must be a single number to train on, it has shape ", loss_->shape(),
+                                     "; use reduction='mean' or 'sum'"));
+  plan_forward(tape);
+  if (!groups_.empty()) plan_backward();
+}
+
+void Program::plan_forward(const Tape& tape) {
+  std::unordered_set<const Node*> needed;
+  for (const TensorPtr& end : {output_, loss_})
+    if (end != nullptr && end->node != nullptr) needed.insert(end->node.get());
+  // Nodes stand in order of creation, so that every reader of a node has been seen before the node itself.
+  for (auto node = tape.nodes().rbegin(); node != tape.nodes().rend(); ++node) {
+    if (needed.count(node->get()) == 0) continue;
+    for (const TensorPtr& input : (*node)->inputs)
+      if (input != nullptr && input->node != nullptr) needed.insert(input->node.get());
+    forward_.push_back({*node, (*node)->operation->work((*node)->arrays, (*node)->output)});
+    work_ += forward_.back().work;
+  }
+  std::reverse(forward_.begin(), forward_.end());
+}
+
+Array Program::buffer(const Shape& shape, DType dtype) {
+  const Tensor tensor(shape, dtype);
+  buffers_.push_back(tensor.storage());
+  return tensor.array();
+}
+
+void Program::plan_backward() {
+  if (loss_ == nullptr || !loss_->requires_grad())
+    throw std::runtime_error("the loss does not depend on any parameter that requires a gradient; there is nothing to train");
+  for (size_t g = 0; g < groups_.size(); ++g)
+    for (size_t i = 0; i < groups_[g]->parameters().size(); ++i)
+      parameters_.push_back(std::make_unique<ParameterSlot>(ParameterSlot{groups_[g]->parameters()[i], groups_[g], g, i, {}, {}}));
+  const Array seed = buffer(loss_->shape(), loss_->dtype());
+  dispatch(seed.dtype, [&](auto zero) { *seed.as<decltype(zero)>() = 1; });
+  gradients_.emplace_back(loss_.get(), seed);
+  for (auto step = forward_.rbegin(); step != forward_.rend(); ++step)
+    if (step->node->needs_gradient) plan_step(step->node.get());
+  for (auto& slot : parameters_)
+    for (const auto& [tensor, gradient] : gradients_)
+      if (tensor == slot->parameter.get()) slot->gradient = gradient;
+  parameters_.erase(std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; }),
+                    parameters_.end());
+  if (3 * work_ <= kFuseLimit) fuse_updates();
+}
+
+void Program::plan_step(Node* node) {
+  // The node's own output tensor is known by its memory: reshapes share it, so the node is part of the key.
+  Array doutput;
+  for (const auto& [tensor, gradient] : gradients_)
+    if (tensor->node.get() == node) doutput = gradient;
+  if (!doutput) return;
+  BackwardStep step{node, doutput, Gradients(node->inputs.size()), {}, 0};
+  for (size_t i = 0; i < node->inputs.size(); ++i) {
+    const TensorPtr& input = node->inputs[i];
+    if (input == nullptr || !input->requires_grad()) continue;
+    step.gradients[i].data = planned_gradient(input, step).data;
+  }
+  step.work = 2 * node->operation->work(node->arrays, node->output);
+  backward_.push_back(std::move(step));
+}
+
+Array Program::planned_gradient(const TensorPtr& tensor, BackwardStep& step) {
+  const Array made = buffer(tensor->shape(), tensor->dtype());
+  for (const auto& [known, gradient] : gradients_)
+    if (known == tensor.get()) {
+      step.additions.push_back({gradient, made});
+      return made;
+    }
+  gradients_.emplace_back(tensor.get(), made);
+  return made;
+}
+
+// A parameter that one operation reads, once, can be updated where its gradient is made: the gradient is never written.
+void Program::fuse_updates() {
+  for (auto& slot : parameters_) {
+    size_t readers = 0;
+    for (const ForwardStep& step : forward_)
+      readers += static_cast<size_t>(std::count(step.node->inputs.begin(), step.node->inputs.end(), slot->parameter));
+    const auto same = std::count_if(parameters_.begin(), parameters_.end(),
+                                    [&](const auto& other) { return other->parameter == slot->parameter; });
+    if (readers != 1 || same != 1) continue;
+    for (BackwardStep& step : backward_)
+      for (size_t i = 0; i < step.gradients.size(); ++i)
+        if (step.node->inputs[i] == slot->parameter && step.node->operation->can_update(i)) {
+          step.gradients[i] = {slot->parameter->array().data, &slot->update};
+          slot->gradient = {};
+        }
+  }
+}
+
+bool Program::forward() {
+  for (const ForwardStep& step : forward_) {
+    if (stopped_after(0)) return false;
+    step.node->operation->forward(step.node->arrays, step.node->output);
+  }
+  return !is_stopped();
+}
+
+double Program::loss() const {
+  return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
+}
+
+void Program::prepare_updates(const std::vector<SgdOptions>& options) {
+  for (auto& slot : parameters_) slot->update = slot->group->prepare(slot->index, options[slot->group_number]);
+}
+
+bool Program::backward_and_update(const std::vector<SgdOptions>& options) {
+  prepare_updates(options);
+  const bool fused = std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; });
+  const Hold hold_all(fused);
+  for (const BackwardStep& step : backward_) {
+    step.node->operation->vjp(step.node->arrays, step.node->output, step.doutput, step.gradients);
+    for (const Addition& addition : step.additions)
+      dispatch(addition.target.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(), addition.target.size());
+      });
+    if (is_stopped()) return false;
+  }
+  const Hold hold_updates(true);
+  for (auto& slot : parameters_) {
+    if (slot->gradient) update_parameter(slot->parameter->array(), slot->gradient.data, slot->update);
+    slot->group->finish(slot->index);
+  }
+  return true;
+}
+
+std::vector<std::string> Program::describe() const {
+  std::vector<std::string> lines;
+  for (const ForwardStep& step : forward_)
+    lines.push_back(text("forward ", step.node->operation->name(), ' ', step.node->output.shape));
+  for (const BackwardStep& step : backward_) {
+    std::string line = text("backward ", step.node->operation->name());
+    for (size_t i = 0; i < step.gradients.size(); ++i)
+      if (step.gradients[i]) line += text(step.gradients[i].update != nullptr ? " update " : " gradient ", i);
+    lines.push_back(line);
+  }
+  for (const auto& slot : parameters_)
+    if (slot->gradient) lines.push_back(text("update ", slot->parameter->shape()));
+  return lines;
+}
+
+}  // namespace nnlite

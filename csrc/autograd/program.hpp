@@ -1,0 +1,75 @@
+// A recorded step as a flat list of kernel calls over buffers planned once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/sgd.hpp"
+#include "autograd/trace.hpp"
+
+namespace nnlite {
+
+class Program {
+ public:
+  // `loss` and `groups` may be absent: then the program only predicts. The tape must have been closed.
+  Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
+          std::vector<std::shared_ptr<SgdGroup>> groups);
+
+  const std::vector<TensorPtr>& inputs() const { return inputs_; }
+  const TensorPtr& output() const { return output_; }
+  int64_t rows() const { return inputs_[0]->shape()[0]; }
+
+  // False: stopped by an Interrupt, before anything but activations had changed.
+  bool forward();
+  double loss() const;
+  // Gradients and updates of all parameters; false: stopped before any parameter had changed.
+  bool backward_and_update(const std::vector<SgdOptions>& options);
+
+  // One line for each kernel call, for tests and the curious.
+  std::vector<std::string> describe() const;
+
+ private:
+  struct ForwardStep {
+    std::shared_ptr<Node> node;
+    double work;
+  };
+  // A second or later contribution to a gradient is made apart and added.
+  struct Addition {
+    Array target, term;
+  };
+  struct BackwardStep {
+    Node* node;
+    Array doutput;
+    Gradients gradients;
+    std::vector<Addition> additions;
+    double work;
+  };
+  struct ParameterSlot {
+    TensorPtr parameter;
+    std::shared_ptr<SgdGroup> group;
+    size_t group_number, index;  // within the groups, within its group
+    Array gradient;              // empty when the update is fused into the step that makes the gradient
+    ParameterUpdate update;
+  };
+
+  void plan_forward(const Tape& tape);
+  void plan_backward();
+  void plan_step(Node* node);
+  Array planned_gradient(const TensorPtr& tensor, BackwardStep& step);
+  Array buffer(const Shape& shape, DType dtype);
+  void fuse_updates();
+  void prepare_updates(const std::vector<SgdOptions>& options);
+
+  std::vector<TensorPtr> inputs_;
+  TensorPtr output_, loss_;
+  std::vector<std::shared_ptr<SgdGroup>> groups_;
+  std::vector<ForwardStep> forward_;
+  std::vector<BackwardStep> backward_;
+  std::vector<std::unique_ptr<ParameterSlot>> parameters_;
+  std::vector<StoragePtr> buffers_;
+  std::vector<std::pair<const Tensor*, Array>> gradients_;  // planned so far, by tensor
+  double work_ = 0;
+};
+
+}  // namespace nnlite

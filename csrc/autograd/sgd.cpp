@@ -1,0 +1,79 @@
+#include "autograd/sgd.hpp"
+
+#include <cstring>
+
+#include "runtime/dispatch.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+
+void update_parameter(const Array& parameter, const void* gradient, const ParameterUpdate& update) {
+  dispatch(parameter.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const SgdCoefficients<T> coefficients = update.options.coefficients<T>(update.first_step);
+    T* velocity = update.velocity_as<T>();
+    parallel_spans(parameter.size(), 4096, 4, [&](int64_t begin, int64_t end) {
+      kernels<T>().sgd(parameter.as<T>() + begin, static_cast<const T*>(gradient) + begin,
+                       velocity == nullptr ? nullptr : velocity + begin, end - begin, coefficients);
+    });
+  });
+}
+
+SgdGroup::SgdGroup(std::vector<TensorPtr> parameters) : parameters_(std::move(parameters)), updates_(parameters_.size()) {
+  for (const TensorPtr& parameter : parameters_)
+    if (!is_floating(parameter->dtype())) throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
+}
+
+ParameterUpdate& SgdGroup::prepare(size_t i, const SgdOptions& options) {
+  ParameterUpdate& update = updates_[i];
+  update.options = options;
+  if (options.momentum == 0) {
+    update.velocity = nullptr;
+    update.first_step = true;
+  } else if (update.velocity == nullptr) {
+    update.velocity = std::make_shared<Storage>(parameters_[i]->array().bytes());
+    update.first_step = true;
+  }
+  return update;
+}
+
+void SgdGroup::finish(size_t i) { updates_[i].first_step = false; }
+
+void SgdGroup::step(const SgdOptions& options) {
+  // All memory first: a failure must not leave some parameters updated and others not.
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i]->grad != nullptr) prepare(i, options);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const TensorPtr& parameter = parameters_[i];
+    if (parameter->grad == nullptr) continue;
+    if (parameter->grad->shape() != parameter->shape() || parameter->grad->dtype() != parameter->dtype())
+      throw std::invalid_argument(text("parameter ", i, " of shape ", parameter->shape(), " has a gradient of shape ",
+                                       parameter->grad->shape(), " and type ", name_of(parameter->grad->dtype())));
+    update_parameter(parameter->array(), parameter->grad->array().data, updates_[i]);
+    finish(i);
+  }
+}
+
+void SgdGroup::zero_grad() {
+  for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
+}
+
+TensorPtr SgdGroup::velocity(size_t i) const {
+  const ParameterUpdate& update = updates_[i];
+  if (update.velocity == nullptr || update.first_step) return nullptr;
+  return std::make_shared<Tensor>(parameters_[i]->shape(), parameters_[i]->dtype(), update.velocity);
+}
+
+void SgdGroup::set_velocity(size_t i, const TensorPtr& velocity) {
+  ParameterUpdate& update = updates_[i];
+  update.first_step = velocity == nullptr;
+  update.velocity = nullptr;
+  if (velocity == nullptr) return;
+  const Array& values = velocity->array();
+  if (values.shape != parameters_[i]->shape() || values.dtype != parameters_[i]->dtype())
+    throw std::invalid_argument(text("momentum buffer ", i, " has shape ", values.shape, ", its parameter ", parameters_[i]->shape()));
+  update.velocity = std::make_shared<Storage>(values.bytes());
+  std::memcpy(update.velocity->data(), values.data, values.bytes());
+}
+
+}  // namespace nnlite

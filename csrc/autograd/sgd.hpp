@@ -1,0 +1,61 @@
+// Stochastic gradient descent over a group of parameters.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "autograd/tensor.hpp"
+#include "kernels/table.hpp"
+
+namespace nnlite {
+
+struct SgdOptions {
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
+  bool nesterov = false, maximize = false;
+
+  template <class T>
+  SgdCoefficients<T> coefficients(bool first_step) const {
+    return {static_cast<T>(lr), static_cast<T>(momentum), static_cast<T>(1.0 - dampening), static_cast<T>(weight_decay),
+            nesterov,           maximize,                 first_step};
+  }
+};
+
+// How one parameter is updated: what a gradient needs to become a step.
+struct ParameterUpdate {
+  SgdOptions options;
+  StoragePtr velocity;      // null without momentum
+  bool first_step = true;   // the velocity is not set yet
+
+  template <class T>
+  T* velocity_as() const {
+    return velocity == nullptr ? nullptr : static_cast<T*>(velocity->data());
+  }
+};
+
+// Applies the update to `parameter` with a gradient of its shape.
+void update_parameter(const Array& parameter, const void* gradient, const ParameterUpdate& update);
+
+class SgdGroup {
+ public:
+  explicit SgdGroup(std::vector<TensorPtr> parameters);
+
+  const std::vector<TensorPtr>& parameters() const { return parameters_; }
+
+  // One step from the parameters' grad; those without one are left alone.
+  void step(const SgdOptions& options);
+  void zero_grad();
+
+  // The update of parameter i under these options, its velocity in place. After the step, finish(i).
+  ParameterUpdate& prepare(size_t i, const SgdOptions& options);
+  void finish(size_t i);
+
+  // Momentum buffers; null where there is none yet.
+  TensorPtr velocity(size_t i) const;
+  void set_velocity(size_t i, const TensorPtr& velocity);
+
+ private:
+  std::vector<TensorPtr> parameters_;
+  std::vector<ParameterUpdate> updates_;
+};
+
+}  // namespace nnlite

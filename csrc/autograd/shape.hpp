@@ -1,0 +1,99 @@
+// Element types and shapes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace nnlite {
+
+// int64 tensors hold indices and labels; arithmetic is for the floating types.
+enum class DType : uint8_t { float32, float64, int64 };
+
+inline bool is_floating(DType dtype) { return dtype != DType::int64; }
+inline size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
+const char* name_of(DType dtype);
+
+template <class T>
+constexpr DType dtype_of();
+template <>
+constexpr DType dtype_of<float>() {
+  return DType::float32;
+}
+template <>
+constexpr DType dtype_of<double>() {
+  return DType::float64;
+}
+template <>
+constexpr DType dtype_of<int64_t>() {
+  return DType::int64;
+}
+
+// Calls f(T()) with the C++ type of a floating dtype.
+template <class F>
+decltype(auto) dispatch(DType dtype, F&& f) {
+  return dtype == DType::float64 ? f(double()) : f(float());
+}
+
+struct TypeError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Dimensions of a row-major array, without an allocation.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 16;
+
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims) {
+    for (int64_t dim : dims) push_back(dim);
+  }
+
+  int rank() const { return rank_; }
+  int64_t operator[](int i) const { return dims_[static_cast<size_t>(i)]; }
+  int64_t& operator[](int i) { return dims_[static_cast<size_t>(i)]; }
+  int64_t back() const { return dims_[static_cast<size_t>(rank_ - 1)]; }
+  const int64_t* begin() const { return dims_.data(); }
+  const int64_t* end() const { return dims_.data() + rank_; }
+
+  void push_back(int64_t dim);
+  void insert(int at, int64_t dim);
+  void erase(int at);
+
+  // Elements of dimensions first ... last - 1.
+  int64_t count(int first, int last) const {
+    int64_t n = 1;
+    for (int i = first; i < last; ++i) n *= dims_[static_cast<size_t>(i)];
+    return n;
+  }
+  int64_t size() const { return count(0, rank_); }
+
+  bool operator==(const Shape& other) const;
+  bool operator!=(const Shape& other) const { return !(*this == other); }
+
+ private:
+  std::array<int64_t, kMaxRank> dims_{};
+  int rank_ = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+// Concatenates whatever can be printed.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+// A dimension that may count from the end; throws std::out_of_range naming the operation.
+int normalized_dim(const char* operation, int64_t dim, int rank);
+
+// The shape that NumPy's broadcasting gives a and b; throws std::invalid_argument naming the operation and both.
+Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b);
+
+}  // namespace nnlite

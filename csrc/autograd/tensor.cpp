@@ -1,0 +1,206 @@
+#include "autograd/tensor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "autograd/trace.hpp"
+#include "runtime/dispatch.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+namespace {
+
+thread_local bool grad_is_enabled = true;
+std::atomic<uint64_t> next_number{0};
+
+size_t checked_bytes(const Shape& shape, DType dtype) {
+  int64_t bytes = static_cast<int64_t>(size_of(dtype));
+  for (int64_t dim : shape)
+    if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes))
+      throw std::invalid_argument(text("shape ", shape, " is not a possible shape of ", name_of(dtype), " values"));
+  return static_cast<size_t>(bytes);
+}
+
+bool wants_gradient(const TensorPtr& tensor) { return tensor != nullptr && tensor->requires_grad(); }
+
+}  // namespace
+
+Tensor::Tensor(const Shape& shape, DType dtype)
+    : Tensor(shape, dtype, std::make_shared<Storage>(checked_bytes(shape, dtype))) {}
+
+Tensor::Tensor(const Shape& shape, DType dtype, StoragePtr storage)
+    : array_{storage->data(), dtype, shape}, storage_(std::move(storage)) {}
+
+void Tensor::set_requires_grad(bool requires_grad) {
+  if (requires_grad && !is_floating(dtype()))
+    throw TypeError(text("only float32 and float64 tensors can require a gradient, this one is ", name_of(dtype())));
+  if (!requires_grad && node != nullptr && requires_grad_)
+    throw std::runtime_error("requires_grad of a computed tensor cannot be switched off; use detach()");
+  requires_grad_ = requires_grad;
+}
+
+const Array& Tensor::values() const {
+  if (Tape::current() != nullptr && (traced || requires_grad_))
+    throw CaptureError(
+        "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the step "
+        "cannot be captured; pass compile=False to run it operation by operation");
+  return array_;
+}
+
+TensorPtr full(const Shape& shape, DType dtype, double value) {
+  auto tensor = std::make_shared<Tensor>(shape, dtype);
+  const int64_t n = tensor->array().size();
+  if (dtype == DType::int64)
+    std::fill_n(tensor->array().as<int64_t>(), n, static_cast<int64_t>(value));
+  else
+    dispatch(dtype, [&](auto zero) { std::fill_n(tensor->array().as<decltype(zero)>(), n, static_cast<decltype(zero)>(value)); });
+  return tensor;
+}
+
+Node::Node(OperationPtr op, std::vector<TensorPtr> in, bool gradient)
+    : operation(std::move(op)), inputs(std::move(in)), number(next_number++), needs_gradient(gradient) {}
+
+// A chain of nodes would otherwise be destroyed by recursion, one stack frame an operation.
+Node::~Node() {
+  std::vector<TensorPtr> pending = std::move(inputs);
+  while (!pending.empty()) {
+    const TensorPtr tensor = std::move(pending.back());
+    pending.pop_back();
+    if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1) continue;
+    for (TensorPtr& input : tensor->node->inputs) pending.push_back(std::move(input));
+    tensor->node->inputs.clear();
+  }
+}
+
+bool grad_enabled() { return grad_is_enabled; }
+
+bool set_grad_enabled(bool enabled) { return std::exchange(grad_is_enabled, enabled); }
+
+TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
+  Tape* tape = Tape::current();
+  const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
+  auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
+  node->arrays.reserve(node->inputs.size());
+  for (const TensorPtr& input : node->inputs) node->arrays.push_back(input == nullptr ? Array() : input->array());
+  const Array made = node->operation->infer(node->arrays);
+  auto output = node->operation->aliases_input()
+                    ? std::make_shared<Tensor>(made.shape, made.dtype, node->inputs[0]->storage())
+                    : std::make_shared<Tensor>(made.shape, made.dtype);
+  node->output = output->array();
+  if (tape == nullptr) node->operation->forward(node->arrays, node->output);
+  if (gradient && is_floating(made.dtype)) output->set_requires_grad(true);
+  if (gradient || tape != nullptr) {
+    node->output_storage = output->storage();
+    output->node = node;
+  }
+  if (tape != nullptr) {
+    output->traced = true;
+    tape->record(std::move(node));
+  }
+  return output;
+}
+
+namespace {
+
+// Reachable nodes that need a gradient, latest first.
+std::vector<Node*> nodes_behind(const TensorPtr& root) {
+  const uint64_t walk = next_number++;
+  std::vector<Node*> found, pending{root->node.get()};
+  while (!pending.empty()) {
+    Node* node = pending.back();
+    pending.pop_back();
+    if (std::exchange(node->last_walk, walk) == walk) continue;
+    if (node->released)
+      throw std::runtime_error(
+          "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True to the first call");
+    found.push_back(node);
+    for (const TensorPtr& input : node->inputs)
+      if (wants_gradient(input) && input->node != nullptr) pending.push_back(input->node.get());
+  }
+  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->number > b->number; });
+  return found;
+}
+
+void add_into(const Array& target, const Array& term) {
+  dispatch(target.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    parallel_spans(target.size(), 4096, 1, [&](int64_t begin, int64_t end) {
+      kernels<T>().add(target.as<T>() + begin, term.as<T>() + begin, target.as<T>() + begin, end - begin);
+    });
+  });
+}
+
+// The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
+TensorPtr& gradient_slot(const TensorPtr& tensor) { return tensor->node == nullptr ? tensor->grad : tensor->node->doutput; }
+
+void propagate(Node& node) {
+  const TensorPtr doutput = std::exchange(node.doutput, nullptr);
+  std::vector<TensorPtr> made(node.inputs.size());
+  Gradients gradients(node.inputs.size());
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!wants_gradient(node.inputs[i])) continue;
+    made[i] = std::make_shared<Tensor>(node.inputs[i]->shape(), node.inputs[i]->dtype());
+    gradients[i].data = made[i]->array().data;
+  }
+  node.operation->vjp(node.arrays, node.output, doutput->array(), gradients);
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (made[i] == nullptr) continue;
+    TensorPtr& slot = gradient_slot(node.inputs[i]);
+    if (slot == nullptr)
+      slot = std::move(made[i]);
+    else
+      add_into(slot->array(), made[i]->array());
+  }
+}
+
+TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient) {
+  if (gradient == nullptr) {
+    if (root->array().size() != 1)
+      throw std::runtime_error(text("backward() without a gradient needs a tensor of one element, this one has shape ",
+                                    root->shape(), "; reduce it (sum, mean) or pass gradient="));
+    return full(root->shape(), root->dtype(), 1.0);
+  }
+  if (gradient->shape() != root->shape() || gradient->dtype() != root->dtype())
+    throw std::invalid_argument(text("backward() got a gradient of shape ", gradient->shape(), " and type ",
+                                     name_of(gradient->dtype()), " for a tensor of shape ", root->shape(), " and type ",
+                                     name_of(root->dtype())));
+  return gradient;
+}
+
+}  // namespace
+
+void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
+  if (Tape::current() != nullptr) throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
+  if (!root->requires_grad())
+    throw std::runtime_error("backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");
+  const TensorPtr seed = checked_root_gradient(root, gradient);
+  if (root->node == nullptr) {
+    const Tensor copy = *seed;
+    if (root->grad == nullptr)
+      root->grad = full(root->shape(), root->dtype(), 0.0);
+    return add_into(root->grad->array(), copy.array());
+  }
+  const std::vector<Node*> nodes = nodes_behind(root);
+  // Earlier nodes are held by later ones' inputs: nothing may be released before the walk has ended.
+  struct Cleanup {
+    const std::vector<Node*>& nodes;
+    bool release;
+    std::vector<std::shared_ptr<Node>> keep;
+    ~Cleanup() {
+      for (Node* node : nodes) {
+        node->doutput = nullptr;
+        if (!release) continue;
+        for (TensorPtr& input : node->inputs)
+          if (input != nullptr && input->node != nullptr) keep.push_back(input->node);
+        node->inputs.clear();
+        node->released = true;
+      }
+    }
+  } cleanup{nodes, !retain_graph, {root->node}};
+  root->node->doutput = seed;
+  for (Node* node : nodes)
+    if (node->doutput != nullptr) propagate(*node);
+}
+
+}  // namespace nnlite

@@ -1,0 +1,136 @@
+// Tensors, the operations between them, and the tape that links both.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/shape.hpp"
+#include "runtime/memory.hpp"
+
+namespace nnlite {
+
+class Node;
+
+// A view of contiguous, row-major elements that somebody else owns.
+struct Array {
+  void* data = nullptr;
+  DType dtype = DType::float32;
+  Shape shape;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  int64_t size() const { return shape.size(); }
+  size_t bytes() const { return static_cast<size_t>(size()) * size_of(dtype); }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+class Tensor;
+using TensorPtr = std::shared_ptr<Tensor>;
+
+class Tensor {
+ public:
+  Tensor(const Shape& shape, DType dtype);  // memory not initialised
+  Tensor(const Shape& shape, DType dtype, StoragePtr storage);
+
+  const Array& array() const { return array_; }
+  const Shape& shape() const { return array_.shape; }
+  DType dtype() const { return array_.dtype; }
+  const StoragePtr& storage() const { return storage_; }
+
+  bool requires_grad() const { return requires_grad_; }
+  void set_requires_grad(bool requires_grad);
+  bool is_leaf() const { return node == nullptr; }
+
+  // Throws CaptureError when the values are not there because a tape is being traced.
+  const Array& values() const;
+
+  TensorPtr grad;
+  std::shared_ptr<Node> node;  // the operation that made it, where a gradient or a trace wants it
+  bool traced = false;         // a placeholder, or made from one while tracing
+
+ private:
+  Array array_;
+  StoragePtr storage_;
+  bool requires_grad_ = false;
+};
+
+TensorPtr full(const Shape& shape, DType dtype, double value);
+
+// Where an operation puts the gradient of one input. It writes all of `data`, or skips the input where data is null; with
+// an update, `data` is the parameter itself and the gradient goes into its update instead.
+struct ParameterUpdate;
+struct Gradient {
+  void* data = nullptr;
+  const ParameterUpdate* update = nullptr;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+using Arrays = std::vector<Array>;
+using Gradients = std::vector<Gradient>;
+
+// One application of a function of tensors: forward and its vector-Jacobian product side by side. An object serves one node and
+// keeps there what the backward pass needs; a captured program calls the same object again and again.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  virtual const char* name() const = 0;
+  // What tells two operations of one name apart; part of a tape's signature.
+  virtual std::string attributes() const { return {}; }
+  // Shape and dtype of the output; checks the inputs. Data pointers need not be valid.
+  virtual Array infer(const Arrays& inputs) = 0;
+  virtual void forward(const Arrays& inputs, const Array& output) = 0;
+  // inputs, output and doutput are valid; gradients[i] is empty where input i needs none.
+  virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
+  // True: the output is the first input's memory under another shape.
+  virtual bool aliases_input() const { return false; }
+  // True: input i's gradient can be an update in place (see Gradient).
+  virtual bool can_update(size_t) const { return false; }
+  // Flops of the forward pass, roughly.
+  virtual double work(const Arrays&, const Array& output) const { return static_cast<double>(output.size()); }
+};
+
+using OperationPtr = std::shared_ptr<Operation>;
+
+class Node {
+ public:
+  Node(OperationPtr operation, std::vector<TensorPtr> inputs, bool needs_gradient);
+  ~Node();
+
+  OperationPtr operation;
+  std::vector<TensorPtr> inputs;  // null entries are absent optional inputs
+  Arrays arrays;                  // of the inputs
+  Array output;
+  StoragePtr output_storage;
+  uint64_t number;                // creation order: a tape runs backward from the highest
+  uint64_t last_walk = 0;         // the backward pass that met it last
+  bool needs_gradient;
+  bool released = false;          // the backward pass has let go of the inputs
+
+  // The gradient of the output, while a backward pass is under way.
+  TensorPtr doutput;
+};
+
+// Runs (or, under a trace, only records) an operation.
+TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs);
+
+template <class Op, class... Settings>
+TensorPtr apply_new(std::vector<TensorPtr> inputs, Settings&&... settings) {
+  return apply_operation(std::make_shared<Op>(std::forward<Settings>(settings)...), std::move(inputs));
+}
+
+bool grad_enabled();
+bool set_grad_enabled(bool enabled);  // of this thread; returns the previous state
+
+// d root / d leaf is added to every leaf's grad. `gradient` may be null for a single element.
+void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph);
+
+}  // namespace nnlite

@@ -1,0 +1,61 @@
+// The Python face, a family of definitions a file.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "autograd/tensor.hpp"
+
+namespace nnlite {
+
+namespace py = pybind11;
+
+void define_tensor(py::module_& module);
+void define_functions(py::module_& module);
+void define_random(py::module_& module);
+void define_training(py::module_& module);
+void define_runtime(py::module_& module);
+
+// conversions.cpp
+
+// `value` as a tensor: a Tensor itself; an array without a copy where its layout allows; a number or a list. Arrays and
+// numbers take the type `like` where it is given; integers become floats there.
+TensorPtr operand(py::handle value, std::optional<DType> like = std::nullopt);
+
+// A fresh tensor with PyTorch's defaults: float lists are float32, integers and booleans int64, arrays keep their float type.
+TensorPtr new_tensor(py::handle value, std::optional<DType> dtype);
+
+// Class labels or probabilities: integers (and booleans) become int64, floats stay floats of type `like`.
+TensorPtr target_operand(py::handle value, DType like);
+
+// Indices: anything integer, as int64.
+TensorPtr index_operand(py::handle value);
+
+TensorPtr optional_operand(py::handle value, std::optional<DType> like = std::nullopt);
+
+// The type of the first Tensor among the values, if any.
+std::optional<DType> common_dtype(std::initializer_list<py::handle> values);
+
+DType dtype_from(py::handle dtype);
+py::dtype numpy_dtype(DType dtype);
+Shape shape_from(py::handle sizes);        // an int or a sequence of ints
+Shape shape_from_args(const py::args& sizes);
+py::tuple tuple_of(const Shape& shape);
+
+// A view of the tensor's memory that keeps the tensor alive.
+py::array numpy_view(const TensorPtr& tensor);
+
+bool is_tensor(py::handle value);
+
+// Runs f without the GIL where it is long enough to matter.
+template <class F>
+auto without_gil(double work, F&& f) {
+  std::optional<py::gil_scoped_release> release;
+  if (work > 2e6) release.emplace();
+  return f();
+}
+
+}  // namespace nnlite

@@ -1,0 +1,169 @@
+// Between Python's values and tensors.
+#include <algorithm>
+
+#include "bindings/bindings.hpp"
+
+namespace nnlite {
+namespace {
+
+// Python may have gone by the time a tensor lets go of an array.
+StoragePtr shared_memory(const py::array& array) {
+  PyObject* owner = py::object(array).release().ptr();
+  return std::make_shared<Storage>(const_cast<void*>(array.data()), [owner] {
+    if (!Py_IsInitialized()) return;
+    const py::gil_scoped_acquire gil;
+    Py_DECREF(owner);
+  });
+}
+
+py::array as_numpy(py::handle value) {
+  py::array array = py::array::ensure(value);
+  if (!array) {
+    const std::string reason = PyErr_Occurred() != nullptr ? std::string(py::error_already_set().what()) : "no array";
+    throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ", reason));
+  }
+  return array;
+}
+
+[[noreturn]] void refuse_dtype(const py::array& array) {
+  throw TypeError(text("cannot make a tensor of an array of dtype ", py::str(array.dtype()).cast<std::string>(), " and shape ",
+                       py::str(array.attr("shape")).cast<std::string>(), "; convert it to float32, float64 or an integer type first"));
+}
+
+Shape shape_of(const py::array& array) {
+  Shape shape;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) shape.push_back(array.shape(i));
+  return shape;
+}
+
+// The array with the element type `dtype`, contiguous, aligned and native; itself where it already is all that.
+py::array conform(const py::array& array, DType dtype) {
+  constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
+  const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & kWanted) == kWanted;
+  if (ready) return array;
+  py::object converted = py::module_::import("numpy").attr("ascontiguousarray")(array, numpy_dtype(dtype));
+  return py::array(converted.attr("reshape")(array.attr("shape")));  // ascontiguousarray makes 0-d arrays 1-d
+}
+
+TensorPtr share(const py::array& array, DType dtype) {
+  const py::array ready = conform(array, dtype);
+  return std::make_shared<Tensor>(shape_of(array), dtype, shared_memory(ready));
+}
+
+DType floating_dtype(const py::array& array, std::optional<DType> like) {
+  if (like && is_floating(*like)) return *like;
+  return array.dtype().kind() == 'f' && array.dtype().itemsize() >= 8 ? DType::float64 : DType::float32;
+}
+
+bool is_integer_kind(char kind) { return kind == 'i' || kind == 'u' || kind == 'b'; }
+
+// float("nan") of a huge unsigned is nobody's wish: what does not fit an int64 is refused.
+void require_fits(const py::array& array) {
+  if (array.dtype().kind() != 'u' || array.dtype().itemsize() < 8 || array.size() == 0) return;
+  if (array.attr("max")().cast<unsigned long long>() > static_cast<unsigned long long>(INT64_MAX))
+    throw std::invalid_argument("an unsigned integer of the array is too large for int64");
+}
+
+}  // namespace
+
+bool is_tensor(py::handle value) { return py::isinstance<Tensor>(value); }
+
+py::dtype numpy_dtype(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return py::dtype::of<float>();
+    case DType::float64:
+      return py::dtype::of<double>();
+    default:
+      return py::dtype::of<int64_t>();
+  }
+}
+
+DType dtype_from(py::handle dtype) {
+  const py::dtype wanted = py::dtype::from_args(py::reinterpret_borrow<py::object>(dtype));
+  for (DType known : {DType::float32, DType::float64, DType::int64})
+    if (wanted.is(numpy_dtype(known)) || wanted.equal(numpy_dtype(known))) return known;
+  throw TypeError(text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64 or int64"));
+}
+
+Shape shape_from(py::handle sizes) {
+  Shape shape;
+  if (PyIndex_Check(sizes.ptr()))
+    shape.push_back(sizes.cast<int64_t>());
+  else
+    for (py::handle size : sizes) shape.push_back(size.cast<int64_t>());
+  return shape;
+}
+
+Shape shape_from_args(const py::args& sizes) { return sizes.size() == 1 ? shape_from(sizes[0]) : shape_from(sizes); }
+
+py::tuple tuple_of(const Shape& shape) {
+  py::tuple sizes(static_cast<size_t>(shape.rank()));
+  for (int i = 0; i < shape.rank(); ++i) sizes[static_cast<size_t>(i)] = shape[i];
+  return sizes;
+}
+
+py::array numpy_view(const TensorPtr& tensor) {
+  const Array& array = tensor->values();
+  return py::array(numpy_dtype(array.dtype), std::vector<py::ssize_t>(array.shape.begin(), array.shape.end()), array.data, py::cast(tensor));
+}
+
+TensorPtr operand(py::handle value, std::optional<DType> like) {
+  if (is_tensor(value)) return value.cast<TensorPtr>();
+  if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()))
+    return full({}, like && is_floating(*like) ? *like : DType::float32, value.cast<double>());
+  const py::array array = as_numpy(value);
+  const char kind = array.dtype().kind();
+  if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
+  const bool listed = !py::isinstance<py::array>(value) && !py::hasattr(value, "dtype");
+  if (listed && !like) return share(array, DType::float32);
+  return share(array, floating_dtype(array, like));
+}
+
+TensorPtr optional_operand(py::handle value, std::optional<DType> like) { return value.is_none() ? nullptr : operand(value, like); }
+
+TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
+  const bool listed = !py::hasattr(value, "dtype");
+  const py::array array = is_tensor(value) ? numpy_view(value.cast<TensorPtr>()) : as_numpy(value);
+  const char kind = array.dtype().kind();
+  if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
+  if (!dtype) dtype = is_integer_kind(kind) ? DType::int64 : listed ? DType::float32 : floating_dtype(array, std::nullopt);
+  if (*dtype == DType::int64) require_fits(array);
+  auto tensor = std::make_shared<Tensor>(shape_of(array), *dtype);
+  const py::array ready = conform(array, *dtype);
+  std::copy_n(static_cast<const char*>(ready.data()), tensor->array().bytes(), tensor->array().as<char>());
+  return tensor;
+}
+
+TensorPtr target_operand(py::handle value, DType like) {
+  if (is_tensor(value)) return value.cast<TensorPtr>();
+  const py::array array = as_numpy(value);
+  const char kind = array.dtype().kind();
+  if (is_integer_kind(kind)) {
+    require_fits(array);
+    return share(array, DType::int64);
+  }
+  if (kind != 'f') refuse_dtype(array);
+  return share(array, like);
+}
+
+TensorPtr index_operand(py::handle value) {
+  if (is_tensor(value)) return value.cast<TensorPtr>();
+  const py::array array = as_numpy(value);
+  if (array.size() > 0 && array.dtype().kind() != 'i' && array.dtype().kind() != 'u')
+    throw TypeError(text("indices must be integers, got dtype ", py::str(array.dtype()).cast<std::string>()));
+  require_fits(array);
+  return share(array, DType::int64);
+}
+
+std::optional<DType> common_dtype(std::initializer_list<py::handle> values) {
+  std::optional<DType> common;
+  for (py::handle value : values) {
+    if (!is_tensor(value)) continue;
+    const DType dtype = value.cast<const Tensor&>().dtype();
+    if (is_floating(dtype)) common = common ? std::max(*common, dtype) : dtype;
+  }
+  return common;
+}
+
+}  // namespace nnlite

@@ -1,0 +1,24 @@
+#include "autograd/trace.hpp"
+#include "bindings/bindings.hpp"
+#include "runtime/dispatch.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, module) {
+  using namespace nnlite;
+  module.doc() = "Native kernels, tape and training loop of nnlite.";
+  kernel_table();  // a wrong NNLITE_ISA is reported at import, not in the middle of a run
+  py::register_exception<CaptureError>(module, "CaptureError", PyExc_RuntimeError);
+  py::register_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const TypeError& type_error) {
+      py::set_error(PyExc_TypeError, type_error.what());
+    }
+  });
+  define_tensor(module);
+  define_functions(module);
+  define_random(module);
+  define_training(module);
+  define_runtime(module);
+}

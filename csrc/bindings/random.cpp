@@ -1,0 +1,91 @@
+// Random numbers.
+#include "bindings/bindings.hpp"
+#include "runtime/dispatch.hpp"
+#include "runtime/generator.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+namespace {
+
+using GeneratorPtr = std::shared_ptr<Generator>;
+
+// Fills a new array of `shape` from one stream; draw(T*, begin, n).
+template <class Draw>
+py::array drawn(py::handle sizes, py::handle dtype, const Draw& draw) {
+  const auto tensor = std::make_shared<Tensor>(shape_from(sizes), dtype_from(dtype));
+  if (!is_floating(tensor->dtype())) throw TypeError("random numbers are float32 or float64");
+  dispatch(tensor->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    parallel_spans(tensor->array().size(), 4096, 16, [&](int64_t begin, int64_t end) { draw(tensor->array().as<T>() + begin, begin, end - begin); });
+  });
+  return numpy_view(tensor);
+}
+
+py::array uniform_of(Generator& generator, py::handle shape, double low, double high, py::handle dtype, const std::string& purpose) {
+  const RandomStream stream = generator.next(purpose_of(purpose));
+  return drawn(shape, dtype, [&](auto* to, int64_t begin, int64_t n) {
+    using T = std::remove_pointer_t<decltype(to)>;
+    kernels<T>().uniform(to, begin, n, stream, static_cast<T>(low), static_cast<T>(high));
+  });
+}
+
+py::array normal_of(Generator& generator, py::handle shape, double mean, double std, py::handle dtype, const std::string& purpose) {
+  const RandomStream stream = generator.next(purpose_of(purpose));
+  return drawn(shape, dtype, [&](auto* to, int64_t begin, int64_t n) {
+    using T = std::remove_pointer_t<decltype(to)>;
+    kernels<T>().normal(to, begin, n, stream, static_cast<T>(mean), static_cast<T>(std));
+  });
+}
+
+py::array_t<int64_t> permutation_of(int64_t n, const RandomStream& stream) {
+  if (n < 0) throw std::invalid_argument(text("a permutation of ", n, " elements is not possible"));
+  py::array_t<int64_t> order(n);
+  kernel_table().permutation(order.mutable_data(), n, stream);
+  return order;
+}
+
+py::dict state_of(const Generator& generator) {
+  py::dict state;
+  state["seed"] = generator.seed();
+  for (int i = 0; i < kPurposes; ++i) state[kPurposeNames[i]] = generator.draws(static_cast<Purpose>(i));
+  return state;
+}
+
+void restore(Generator& generator, const py::dict& state) {
+  std::array<uint32_t, kPurposes> draws{};
+  for (int i = 0; i < kPurposes; ++i) draws[static_cast<size_t>(i)] = state[kPurposeNames[i]].cast<uint32_t>();
+  generator.restore(state["seed"].cast<uint64_t>(), draws);
+}
+
+}  // namespace
+
+void define_random(py::module_& module) {
+  using py::arg;
+  py::class_<Generator, GeneratorPtr>(module, "Generator")
+      .def(py::init<uint64_t>(), arg("seed") = 0)
+      .def_property_readonly("seed", &Generator::seed)
+      .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32", arg("purpose") = "data")
+      .def("normal", &normal_of, arg("shape"), arg("mean") = 0.0, arg("std") = 1.0, arg("dtype") = "float32", arg("purpose") = "data")
+      .def(
+          "permutation",
+          [](Generator& generator, int64_t n, const std::string& purpose) { return permutation_of(n, generator.next(purpose_of(purpose))); },
+          arg("n"), arg("purpose") = "data")
+      .def("state", &state_of)
+      .def("set_state", &restore, arg("state"));
+  module.def(
+      "permutation",
+      [](int64_t n, uint64_t seed, uint32_t draw) { return permutation_of(n, {seed, static_cast<uint32_t>(Purpose::shuffle), draw}); },
+      arg("n"), arg("seed"), arg("draw"));
+  module.def("default_generator", &default_generator);
+  module.def("set_default_generator", &set_default_generator, arg("generator"));
+  module.def(
+      "manual_seed",
+      [](uint64_t seed) {
+        auto generator = std::make_shared<Generator>(seed);
+        set_default_generator(generator);
+        return generator;
+      },
+      arg("seed"));
+}
+
+}  // namespace nnlite

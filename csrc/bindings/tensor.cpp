@@ -1,0 +1,366 @@
+// The Tensor class.
+#include "autograd/tensor.hpp"
+
+#include <cstring>
+
+#include "autograd/operations.hpp"
+#include "autograd/trace.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/indexing.hpp"
+#include "runtime/dispatch.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+namespace {
+
+using Class = py::class_<Tensor, TensorPtr>;
+
+constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
+
+int64_t dim_or_all(const std::optional<int64_t>& dim) { return dim.value_or(kAllDims); }
+
+TensorPtr detached(const TensorPtr& x) {
+  auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
+  tensor->traced = x->traced;
+  return tensor;
+}
+
+// An in-place change is for values that no tape reads: leaves under no_grad, and tensors without gradients.
+void require_in_place(const TensorPtr& x, const char* name) {
+  if (grad_enabled() && x->requires_grad())
+    throw std::runtime_error(text(name, " would change a tensor that requires a gradient behind the tape's back; use it under nl.no_grad()"));
+  if (Tape::current() != nullptr) throw CaptureError(text(name, " changes a tensor in a traced forward pass; pass compile=False"));
+}
+
+TensorPtr copy_into(const TensorPtr& x, py::handle source) {
+  require_in_place(x, "copy_");
+  const TensorPtr from = x->dtype() == DType::int64 ? target_operand(source, DType::float32) : operand(source, x->dtype());
+  if (from->shape() != x->shape())
+    throw std::invalid_argument(text("copy_ got shape ", from->shape(), " for a tensor of shape ", x->shape()));
+  std::memcpy(x->array().data, cast(detached(from), x->dtype())->array().data, x->array().bytes());
+  return x;
+}
+
+TensorPtr fill(const TensorPtr& x, double value) {
+  require_in_place(x, "fill_");
+  std::memcpy(x->array().data, full(x->shape(), x->dtype(), value)->array().data, x->array().bytes());
+  return x;
+}
+
+template <class Draw>
+TensorPtr draw_into(const TensorPtr& x, const char* name, const Draw& draw) {
+  require_in_place(x, name);
+  if (!is_floating(x->dtype())) throw TypeError(text(name, " needs a float32 or float64 tensor"));
+  const RandomStream stream = default_generator()->next(Purpose::initialization);
+  dispatch(x->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    parallel_spans(x->array().size(), 4096, 16, [&](int64_t begin, int64_t end) { draw(x->array().as<T>() + begin, begin, end - begin, stream); });
+  });
+  return x;
+}
+
+TensorPtr uniform_into(const TensorPtr& x, double low, double high) {
+  return draw_into(x, "uniform_", [&](auto* to, int64_t begin, int64_t n, RandomStream stream) {
+    using T = std::remove_pointer_t<decltype(to)>;
+    kernels<T>().uniform(to, begin, n, stream, static_cast<T>(low), static_cast<T>(high));
+  });
+}
+
+TensorPtr normal_into(const TensorPtr& x, double mean, double std) {
+  return draw_into(x, "normal_", [&](auto* to, int64_t begin, int64_t n, RandomStream stream) {
+    using T = std::remove_pointer_t<decltype(to)>;
+    kernels<T>().normal(to, begin, n, stream, static_cast<T>(mean), static_cast<T>(std));
+  });
+}
+
+py::object item_of(const TensorPtr& x) {
+  if (x->array().size() != 1)
+    throw std::invalid_argument(text("only a tensor of one element has an item(), this one has shape ", x->shape()));
+  const Array& array = x->values();
+  if (array.dtype == DType::int64) return py::int_(*array.as<int64_t>());
+  return py::float_(dispatch(array.dtype, [&](auto zero) { return static_cast<double>(*array.as<decltype(zero)>()); }));
+}
+
+py::array numpy_of(const TensorPtr& x) {
+  if (x->requires_grad() && Tape::current() == nullptr)
+    throw std::runtime_error("a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
+  return numpy_view(x);
+}
+
+py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py::object& copy) {
+  const py::object array = numpy_of(x);
+  const bool wanted = !copy.is_none() && copy.cast<bool>();
+  if (dtype.is_none()) return wanted ? array.attr("copy")() : array;
+  return array.attr("astype")(dtype, py::arg("copy") = wanted);
+}
+
+py::object plain_array(const TensorPtr& x) { return numpy_view(detached(x)); }
+
+std::string repr_of(const TensorPtr& x) {
+  std::string values = x->traced && Tape::current() != nullptr
+                           ? text("shape ", x->shape(), ", traced")
+                           : py::module_::import("numpy")
+                                 .attr("array2string")(plain_array(x), py::arg("separator") = ", ", py::arg("precision") = 4, py::arg("prefix") = "tensor(")
+                                 .cast<std::string>();
+  if (x->dtype() == DType::float64) values += ", dtype=float64";
+  if (x->node != nullptr) values += text(", grad_fn=<", x->node->operation->name(), '>');
+  if (x->node == nullptr && x->requires_grad()) values += ", requires_grad=True";
+  return "tensor(" + values + ")";
+}
+
+// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is asked.
+bool is_arithmetic(py::handle value) {
+  return is_tensor(value) || PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) || py::isinstance<py::array>(value) ||
+         py::hasattr(value, "__array__") || py::isinstance<py::list>(value) || py::isinstance<py::tuple>(value);
+}
+
+void define_arithmetic(Class& tensor, const char* name, const char* reflected, const char* in_place, const char* kernel) {
+  const int index = binary_index(kernel);
+  const auto forward = [index](const TensorPtr& x, py::handle other) -> py::object {
+    if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    return py::cast(binary(index, x, operand(other, x->dtype())));
+  };
+  tensor.def(name, forward);
+  tensor.def(reflected, [index](const TensorPtr& x, py::handle other) -> py::object {
+    if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    return py::cast(binary(index, operand(other, x->dtype()), x));
+  });
+  if (in_place == nullptr) return;
+  const std::string symbol = in_place;
+  tensor.def(in_place, [index, symbol](const TensorPtr& x, py::handle other) {
+    const TensorPtr y = operand(other, x->dtype());
+    // As in PyTorch a leaf of the tape refuses; a computed tensor is simply computed anew.
+    const bool taped = grad_enabled() && (x->requires_grad() || y->requires_grad());
+    if (taped && x->is_leaf()) require_in_place(x, symbol.c_str());
+    const TensorPtr result = binary(index, x, y);
+    if (taped || result->shape() != x->shape() || result->dtype() != x->dtype() || Tape::current() != nullptr) return result;
+    std::memcpy(x->array().data, result->array().data, x->array().bytes());
+    return x;
+  });
+}
+
+void define_comparisons(Class& tensor) {
+  for (const char* name : {"__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"}) {
+    const std::string method = name;
+    tensor.def(name, [method](const TensorPtr& x, py::handle other) -> py::object {
+      const py::object right = is_tensor(other) ? plain_array(other.cast<TensorPtr>()) : py::reinterpret_borrow<py::object>(other);
+      x->values();
+      return plain_array(x).attr(method.c_str())(right);
+    });
+  }
+  tensor.def("__hash__", [](const TensorPtr& x) { return reinterpret_cast<std::uintptr_t>(x.get()) >> 4; });
+}
+
+void define_properties(Class& tensor) {
+  tensor.def_property_readonly("shape", [](const TensorPtr& x) { return tuple_of(x->shape()); });
+  tensor.def_property_readonly("ndim", [](const TensorPtr& x) { return x->shape().rank(); });
+  tensor.def_property_readonly("dtype", [](const TensorPtr& x) { return numpy_dtype(x->dtype()); });
+  tensor.def_property_readonly("is_leaf", &Tensor::is_leaf);
+  tensor.def_property("requires_grad", &Tensor::requires_grad, &Tensor::set_requires_grad);
+  tensor.def_property(
+      "grad", [](const TensorPtr& x) { return x->grad; },
+      [](const TensorPtr& x, const TensorPtr& grad) {
+        if (grad != nullptr && (grad->shape() != x->shape() || grad->dtype() != x->dtype()))
+          throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(), ": they must be equal, and of one type"));
+        x->grad = grad;
+      });
+  tensor.def("numel", [](const TensorPtr& x) { return x->array().size(); });
+  tensor.def("dim", [](const TensorPtr& x) { return x->shape().rank(); });
+  tensor.def(
+      "size",
+      [](const TensorPtr& x, std::optional<int64_t> dim) -> py::object {
+        if (!dim) return tuple_of(x->shape());
+        return py::int_(x->shape()[normalized_dim("size", *dim, x->shape().rank())]);
+      },
+      py::arg("dim") = py::none());
+  tensor.def("__len__", [](const TensorPtr& x) {
+    if (x->shape().rank() == 0) throw TypeError("a single value has no length");
+    return x->shape()[0];
+  });
+}
+
+void define_values(Class& tensor) {
+  tensor.def("numpy", &numpy_of);
+  tensor.def("__array__", &array_protocol, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
+  tensor.attr("__array_priority__") = 1000;  // array + tensor asks the tensor
+  tensor.def("__dlpack__", [](const TensorPtr& x, const py::kwargs& options) { return numpy_of(x).attr("__dlpack__")(**options); });
+  tensor.def("__dlpack_device__", [](const TensorPtr&) { return py::make_tuple(1, 0); });
+  tensor.def("item", &item_of);
+  tensor.def("tolist", [](const TensorPtr& x) { x->values(); return plain_array(x).attr("tolist")(); });
+  tensor.def("__float__", [](const TensorPtr& x) { return py::float_(item_of(x)); });
+  tensor.def("__int__", [](const TensorPtr& x) { return py::int_(item_of(x)); });
+  tensor.def("__index__", [](const TensorPtr& x) {
+    if (x->dtype() != DType::int64) throw TypeError("only an int64 tensor of one element can be an index");
+    return item_of(x);
+  });
+  tensor.def("__bool__", [](const TensorPtr& x) { return py::bool_(item_of(x)); });
+  tensor.def("__format__", [](const TensorPtr& x, const std::string& spec) {
+    if (spec.empty()) return py::str(repr_of(x));
+    return py::str(py::module_::import("builtins").attr("format")(item_of(x), spec));
+  });
+  tensor.def("__repr__", &repr_of);
+  tensor.def("detach", &detached);
+  tensor.def("clone", [](const TensorPtr& x) { return unary("scale", x, 1.0); });
+  tensor.def("to", [](const TensorPtr& x, py::handle dtype) { return cast(x, dtype_from(dtype)); }, py::arg("dtype"));
+  tensor.def("float", [](const TensorPtr& x) { return cast(x, DType::float32); });
+  tensor.def("double", [](const TensorPtr& x) { return cast(x, DType::float64); });
+  tensor.def("copy_", &copy_into, py::arg("source"));
+  tensor.def("fill_", &fill, py::arg("value"));
+  tensor.def("zero_", [](const TensorPtr& x) { return fill(x, 0); });
+  tensor.def("uniform_", &uniform_into, py::arg("low") = 0.0, py::arg("high") = 1.0);
+  tensor.def("normal_", &normal_into, py::arg("mean") = 0.0, py::arg("std") = 1.0);
+}
+
+void define_gradients(Class& tensor) {
+  tensor.def("requires_grad_", [](const TensorPtr& x, bool wanted) { x->set_requires_grad(wanted); return x; }, py::arg("requires_grad") = true);
+  tensor.def(
+      "backward",
+      [](const TensorPtr& x, py::handle gradient, bool retain_graph) {
+        const TensorPtr seed = optional_operand(gradient, x->dtype());
+        without_gil(kBackwardWork, [&] { backward(x, seed, retain_graph); });
+      },
+      py::arg("gradient") = py::none(), py::arg("retain_graph") = false);
+}
+
+TensorPtr clip_of(const TensorPtr& x, std::optional<double> low, std::optional<double> high) {
+  if (!low && !high) throw std::invalid_argument("clip needs min, max or both");
+  const double infinity = std::numeric_limits<double>::infinity();
+  return unary("clip", x, low.value_or(-infinity), high.value_or(infinity));
+}
+
+py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepdim, bool largest) {
+  const TensorPtr values = largest ? max(x, dim_or_all(dim), keepdim) : min(x, dim_or_all(dim), keepdim);
+  if (!dim) return py::cast(values);
+  x->values();
+  static const py::handle kPair = py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
+  const py::object array = plain_array(x);
+  const py::module_ numpy = py::module_::import("numpy");
+  py::object indices = numpy.attr(largest ? "argmax" : "argmin")(array, py::arg("axis") = *dim);
+  if (keepdim) indices = numpy.attr("expand_dims")(indices, *dim);
+  return py::reinterpret_borrow<py::object>(kPair)(values, indices);
+}
+
+void define_reductions(Class& tensor) {
+  using Dim = std::optional<int64_t>;
+  const auto dim = py::arg("dim") = py::none();
+  const auto keepdim = py::arg("keepdim") = false;
+  tensor.def("sum", [](const TensorPtr& x, Dim d, bool keep) { return sum(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("mean", [](const TensorPtr& x, Dim d, bool keep) { return mean(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("max", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, true); }, dim, keepdim);
+  tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
+  tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return max(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return min(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("argmax", [](const TensorPtr& x, const py::object& d) { x->values(); return plain_array(x).attr("argmax")(d); }, dim);
+  tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
+  tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
+}
+
+TensorPtr flattened(const TensorPtr& x, int64_t start, int64_t end) {
+  const Shape& shape = x->shape();
+  if (shape.rank() == 0) return reshape(x, {1});
+  const int first = normalized_dim("flatten", start, shape.rank()), last = normalized_dim("flatten", end, shape.rank());
+  if (first > last) throw std::invalid_argument(text("[flatten] start_dim ", start, " comes after end_dim ", end, " in shape ", shape));
+  Shape flat;
+  for (int i = 0; i < first; ++i) flat.push_back(shape[i]);
+  flat.push_back(shape.count(first, last + 1));
+  for (int i = last + 1; i < shape.rank(); ++i) flat.push_back(shape[i]);
+  return reshape(x, flat);
+}
+
+TensorPtr squeezed(const TensorPtr& x, std::optional<int64_t> dim) {
+  Shape shape;
+  const int only = dim ? normalized_dim("squeeze", *dim, x->shape().rank()) : -1;
+  for (int i = 0; i < x->shape().rank(); ++i)
+    if (x->shape()[i] != 1 || (dim && i != only)) shape.push_back(x->shape()[i]);
+  return reshape(x, shape);
+}
+
+TensorPtr permuted(const TensorPtr& x, const py::args& dims) {
+  std::vector<int> order;
+  for (int64_t dim : shape_from_args(dims)) order.push_back(normalized_dim("permute", dim, x->shape().rank()));
+  return permute(x, order);
+}
+
+TensorPtr transposed(const TensorPtr& x, int64_t dim0, int64_t dim1) {
+  const int rank = x->shape().rank();
+  std::vector<int> order;
+  for (int i = 0; i < rank; ++i) order.push_back(i);
+  if (rank > 0) std::swap(order[static_cast<size_t>(normalized_dim("transpose", dim0, rank))], order[static_cast<size_t>(normalized_dim("transpose", dim1, rank))]);
+  return permute(x, order);
+}
+
+TensorPtr reversed(const TensorPtr& x) {
+  std::vector<int> order;
+  for (int i = x->shape().rank(); i-- > 0;) order.push_back(i);
+  return permute(x, order);
+}
+
+void define_shaping(Class& tensor) {
+  const auto reshaped = [](const TensorPtr& x, const py::args& sizes) { return reshape(x, shape_from_args(sizes)); };
+  tensor.def("reshape", reshaped);
+  tensor.def("view", reshaped);
+  tensor.def("flatten", &flattened, py::arg("start_dim") = 0, py::arg("end_dim") = -1);
+  tensor.def("squeeze", &squeezed, py::arg("dim") = py::none());
+  tensor.def(
+      "unsqueeze",
+      [](const TensorPtr& x, int64_t dim) {
+        Shape shape = x->shape();
+        shape.insert(normalized_dim("unsqueeze", dim, shape.rank() + 1), 1);
+        return reshape(x, shape);
+      },
+      py::arg("dim"));
+  tensor.def("transpose", &transposed, py::arg("dim0"), py::arg("dim1"));
+  tensor.def("permute", &permuted);
+  tensor.def_property_readonly("T", &reversed);
+  tensor.def("__getitem__", &index_tensor);
+  tensor.def("__iter__", [](const TensorPtr& x) {
+    if (x->shape().rank() == 0) throw TypeError("a single value cannot be iterated over");
+    py::list rows;
+    for (int64_t i = 0; i < x->shape()[0]; ++i) rows.append(index_tensor(x, py::int_(i)));
+    return py::iter(rows);
+  });
+}
+
+void define_elementwise(Class& tensor) {
+  for (const char* name : {"exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid"}) {
+    const int index = unary_index(name);
+    tensor.def(name, [index](const TensorPtr& x) { return unary(index, x); });
+  }
+  const int negate = unary_index("neg"), absolute = unary_index("abs"), power = binary_index("pow");
+  tensor.def("__neg__", [negate](const TensorPtr& x) { return unary(negate, x); });
+  tensor.def("__abs__", [absolute](const TensorPtr& x) { return unary(absolute, x); });
+  tensor.def("pow", [power](const TensorPtr& x, py::handle exponent) { return binary(power, x, operand(exponent, x->dtype())); }, py::arg("exponent"));
+  tensor.def("clip", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
+  tensor.def("clamp", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
+  const auto product = [](const TensorPtr& x, py::handle other) { return matmul(x, operand(other, x->dtype())); };
+  tensor.def("matmul", product, py::arg("other"));
+  tensor.def("__matmul__", product);
+  tensor.def("__rmatmul__", [](const TensorPtr& x, py::handle other) { return matmul(operand(other, x->dtype()), x); });
+}
+
+}  // namespace
+
+void define_tensor(py::module_& module) {
+  Class tensor(module, "Tensor", "A contiguous array of float32, float64 or int64 (indices only) that records the operations made on it.");
+  tensor.def(py::init([](py::handle data, const py::object& dtype, bool requires_grad) {
+               const TensorPtr made = new_tensor(data, dtype.is_none() ? std::nullopt : std::optional<DType>(dtype_from(dtype)));
+               made->set_requires_grad(requires_grad);
+               return made;
+             }),
+             py::arg("data"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false);
+  define_properties(tensor);
+  define_values(tensor);
+  define_gradients(tensor);
+  define_arithmetic(tensor, "__add__", "__radd__", "__iadd__", "add");
+  define_arithmetic(tensor, "__sub__", "__rsub__", "__isub__", "sub");
+  define_arithmetic(tensor, "__mul__", "__rmul__", "__imul__", "mul");
+  define_arithmetic(tensor, "__truediv__", "__rtruediv__", "__itruediv__", "div");
+  define_arithmetic(tensor, "__pow__", "__rpow__", nullptr, "pow");
+  define_comparisons(tensor);
+  define_elementwise(tensor);
+  define_reductions(tensor);
+  define_shaping(tensor);
+  module.def("as_tensor", [](py::handle value) { return target_operand(value, DType::float32); });
+}
+
+}  // namespace nnlite

@@ -1,0 +1,94 @@
+// Softmax with cross-entropy, value and unit gradient in one pass over the logits, with PyTorch's options.
+//
+// Class indices, s = label_smoothing, w = class weights, q = softmax(x), C classes:
+//   loss = (1 - s) w_y (-log q_y) + s/C sum_c w_c (-log q_c)
+//   dloss/dx_c = ((1 - s) w_y + s/C sum w) q_c - (1 - s) w_y [c = y] - s/C w_c
+// Class probabilities t, t' = (1 - s) t + s/C:  loss = sum_c w_c t'_c (-log q_c),  dloss/dx_c = (sum_k w_k t'_k) q_c - w_c t'_c.
+// -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1 or 0.
+
+template <class T>
+struct LogitsRow {
+  const T* logits;
+  T* gradient;
+  int64_t classes;
+};
+
+template <class T>
+T weight_of(const ClassTargets<T>& targets, int64_t c) {
+  return targets.weight == nullptr ? T(1) : targets.weight[c];
+}
+
+template <class T>
+T total_weight(const ClassTargets<T>& targets, int64_t classes) {
+  return targets.weight == nullptr ? static_cast<T>(classes) : sum_lanes(sum_span(targets.weight, classes));
+}
+
+// The part of an index row that every option shares, without smoothing: gradient = w (q - onehot), loss = w (-log q_y).
+template <class T>
+T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, int64_t label, T all_weights) {
+  using V = Vec<T>;
+  const RowSoftmax<T> softmax(row.logits, row.gradient, row.classes);
+  const T log_sum = log_of(softmax.sum), smoothing = targets.label_smoothing;
+  const T share = smoothing / static_cast<T>(row.classes);
+  const T on_label = (T(1) - smoothing) * weight_of(targets, label);
+  const T scale = share * all_weights + on_label;
+  const V factor(scale / softmax.sum), maximum(softmax.maximum), v_log_sum(log_sum), v_share(share);
+  V smooth(T(0));
+  for_vectors<T>(row.classes, [&](int64_t i, int n) {
+    V g = load_lanes(row.gradient + i, n) * factor;
+    if (smoothing != T(0)) {
+      const V w = targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
+      smooth = fma(w, v_log_sum - (load_lanes(row.logits + i, n) - maximum), smooth);
+      g = fnma(v_share, w, g);
+    }
+    store_lanes(g, row.gradient + i, n);
+  });
+  row.gradient[label] -= on_label;
+  const T negative_log = log_sum - (row.logits[label] - softmax.maximum);
+  // A class that must not be (weight 0) adds nothing, even where its logarithm is infinite.
+  const T loss = on_label == T(0) ? T(0) : on_label * negative_log;
+  return smoothing == T(0) ? loss : loss + share * sum_lanes(smooth);
+}
+
+template <class T>
+T cross_entropy_probabilities(const LogitsRow<T>& row, const ClassTargets<T>& targets, const T* probabilities) {
+  using V = Vec<T>;
+  const RowSoftmax<T> softmax(row.logits, row.gradient, row.classes);
+  const V keep(T(1) - targets.label_smoothing), share(targets.label_smoothing / static_cast<T>(row.classes));
+  const V maximum(softmax.maximum), log_sum(log_of(softmax.sum)), zero(T(0));
+  const auto target = [&](int64_t i, int n) {
+    const V w = targets.weight == nullptr ? V(T(1)) : load_lanes(targets.weight + i, n);
+    return select(first_lanes<T>(n), w * fma(keep, load_lanes(probabilities + i, n), share), zero);
+  };
+  V loss(T(0)), total(T(0));
+  for_vectors<T>(row.classes, [&](int64_t i, int n) {
+    const V t = target(i, n);
+    const V negative_log = log_sum - (load_lanes(row.logits + i, n) - maximum);
+    loss = select(t == zero, loss, fma(t, negative_log, loss));
+    total = total + t;
+  });
+  const V factor(sum_lanes(total) / softmax.sum);
+  for_vectors<T>(row.classes, [&](int64_t i, int n) {
+    store_lanes(fma(load_lanes(row.gradient + i, n), factor, -target(i, n)), row.gradient + i, n);
+  });
+  return sum_lanes(loss);
+}
+
+template <class T>
+void cross_entropy(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
+                   int64_t classes) {
+  const T all_weights = total_weight(targets, classes);
+  for (int64_t i = 0; i < rows; ++i) {
+    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes};
+    row_weight[i] = T(1);
+    if (targets.labels == nullptr) {
+      loss[i] = cross_entropy_probabilities(row, targets, targets.probabilities + i * classes);
+    } else if (targets.labels[i] == targets.ignore_index) {
+      loss[i] = row_weight[i] = T(0);
+      for (int64_t c = 0; c < classes; ++c) row.gradient[c] = T(0);
+    } else {
+      loss[i] = cross_entropy_label(row, targets, targets.labels[i], all_weights);
+      row_weight[i] = weight_of(targets, targets.labels[i]);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// Elementwise losses of an input x and a target t: value, derivative by x and derivative by t side by side.
+// A new one is a struct and a row below. `p` is the loss's parameter (delta, beta).
+
+struct MeanSquaredError {  // (x - t)^2
+  template <class V>
+  static V value(V x, V t, V) { return (x - t) * (x - t); }
+  template <class V>
+  static V gradient(V x, V t, V) { return V(2.0f) * (x - t); }
+  template <class V>
+  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+};
+
+struct AbsoluteError {  // |x - t|
+  template <class V>
+  static V value(V x, V t, V) { return abs(x - t); }
+  template <class V>
+  static V gradient(V x, V t, V) { return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t))); }
+  template <class V>
+  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+};
+
+struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
+  template <class V>
+  static V value(V x, V t, V p) {
+    const V d = x - t, a = abs(d);
+    return select(a < p, V(0.5f) * d * d, p * fnma(V(0.5f), p, a));
+  }
+  template <class V>
+  static V gradient(V x, V t, V p) {
+    const V d = x - t;
+    return select(abs(d) < p, d, copysign(p, d));
+  }
+  template <class V>
+  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+};
+
+struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0 is |d|
+  template <class V>
+  static V value(V x, V t, V p) {
+    const V d = x - t, a = abs(d);
+    return select(a < p, V(0.5f) * d * d / p, fnma(V(0.5f), p, a));
+  }
+  template <class V>
+  static V gradient(V x, V t, V p) {
+    const V d = x - t;
+    return select(abs(d) < p, d / p, AbsoluteError::gradient(x, t, p));
+  }
+  template <class V>
+  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+};
+
+struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not below -100, as PyTorch
+  template <class V>
+  static V bounded_log(V x) { return max(V(-100.0f), x); }
+  template <class V>
+  static V value(V x, V t, V) {
+    const V yes = bounded_log(log(x)), no = bounded_log(log1p(-x));
+    return fma(t - V(1.0f), no, -(t * yes));
+  }
+  template <class V>
+  static V gradient(V x, V t, V) {
+    return (x - t) / max(V(1e-12f), (V(1.0f) - x) * x);
+  }
+  template <class V>
+  static V target_gradient(V x, V, V) { return bounded_log(log1p(-x)) - bounded_log(log(x)); }
+};
+
+struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
+  template <class V>
+  static V value(V x, V t, V) { return fma(V(1.0f) - t, x, softplus(-x)); }
+  template <class V>
+  static V gradient(V x, V t, V) { return sigmoid(x) - t; }
+  template <class V>
+  static V target_gradient(V x, V, V) { return -x; }
+};
+
+struct KullbackLeibler {  // t (log t - x), 0 where t is 0
+  template <class V>
+  static V value(V x, V t, V) { return select(t == V(0.0f), V(0.0f), t * (log(t) - x)); }
+  template <class V>
+  static V gradient(V, V t, V) { return -t; }
+  template <class V>
+  static V target_gradient(V x, V t, V) { return log(t) + V(1.0f) - x; }
+};
+
+struct KullbackLeiblerOfLog {  // e^t (t - x)
+  template <class V>
+  static V value(V x, V t, V) { return exp(t) * (t - x); }
+  template <class V>
+  static V gradient(V, V t, V) { return -exp(t); }
+  template <class V>
+  static V target_gradient(V x, V t, V) { return exp(t) * (t - x + V(1.0f)); }
+};
+
+template <class F, class T>
+void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    store_lanes(F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter)), loss + i, count);
+  });
+}
+
+template <class F, class T>
+void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
+  Vec<T> sum(T(0));
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
+    if (count != Vec<T>::lanes) loss = select(first_lanes<T>(count), loss, Vec<T>(T(0)));
+    sum = sum + loss;
+  });
+  sum.store(lanes);
+}
+
+template <class T, class F>
+[[gnu::always_inline]] inline void scaled_gradient(const T* dloss, int64_t stride, T* out, int64_t n, F gradient) {
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    const Vec<T> dy = stride == 0 ? Vec<T>(*dloss) : load_lanes(dloss + i, count);
+    store_lanes(dy * gradient(i, count), out + i, count);
+  });
+}
+
+template <class F, class T>
+void loss_backward(const T* x, const T* t, const T* dloss, int64_t stride, T* dx, int64_t n, T parameter) {
+  scaled_gradient(dloss, stride, dx, n, [&](int64_t i, int count) {
+    return F::gradient(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
+  });
+}
+
+template <class F, class T>
+void loss_target_backward(const T* x, const T* t, const T* dloss, int64_t stride, T* dt, int64_t n, T parameter) {
+  scaled_gradient(dloss, stride, dt, n, [&](int64_t i, int count) {
+    return F::target_gradient(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
+  });
+}
+
+template <class F, class T>
+constexpr LossKernel<T> loss_row(const char* name) {
+  return {name, loss_forward<F, T>, loss_leaf_sum<F, T>, loss_backward<F, T>, loss_target_backward<F, T>};
+}
+
+template <class T>
+constexpr LossKernel<T> kLossKernels[] = {
+    loss_row<MeanSquaredError, T>("mse"),
+    loss_row<AbsoluteError, T>("l1"),
+    loss_row<Huber, T>("huber"),
+    loss_row<SmoothAbsoluteError, T>("smooth_l1"),
+    loss_row<BinaryCrossEntropy, T>("bce"),
+    loss_row<BinaryCrossEntropyWithLogits, T>("bce_with_logits"),
+    loss_row<KullbackLeibler, T>("kl_div"),
+    loss_row<KullbackLeiblerOfLog, T>("kl_div_log_target"),
+};

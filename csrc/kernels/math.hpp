@@ -1,0 +1,178 @@
+// Elementary functions on Vec<T>: fma polynomials with the same operations, hence the same bits, on every instruction set.
+// Special values follow IEEE 754 and C: NaN in, NaN out; overflow to infinity; gradual underflow.
+
+template <class T>
+struct Constants;
+
+template <>
+struct Constants<float> {
+  static constexpr float log2_e = 1.44269504f;
+  // ln 2 in two parts: n times the first is exact for every exponent n.
+  static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+  static constexpr float exp_min = -104.0f, exp_max = 89.0f;   // beyond: 0 and infinity
+  static constexpr float expm1_min = -20.0f, expm1_max = 88.9f;
+  static constexpr float smallest_normal = 1.17549435e-38f, subnormal_scale = 33554432.0f, subnormal_shift = 25.0f;
+  static constexpr float erfc_max = 10.5f;
+};
+
+template <>
+struct Constants<double> {
+  static constexpr double log2_e = 1.4426950408889634;
+  static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
+  static constexpr double exp_min = -746.0, exp_max = 710.0;
+  static constexpr double expm1_min = -40.0, expm1_max = 709.9;
+  static constexpr double smallest_normal = 2.2250738585072014e-308, subnormal_scale = 18014398509481984.0, subnormal_shift = 54.0;
+  static constexpr double erfc_max = 27.5;
+};
+
+template <class T>
+Vec<T> infinity() {
+  return Vec<T>(static_cast<T>(__builtin_huge_val()));
+}
+
+template <class T, int Count>
+[[gnu::always_inline]] inline Vec<T> polynomial(Vec<T> x, const T (&terms)[Count]) {
+  Vec<T> y(terms[Count - 1]);
+#pragma GCC unroll 32
+  for (int i = Count - 2; i >= 0; --i) y = fma(y, x, Vec<T>(terms[i]));
+  return y;
+}
+
+// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r - 1 = r + r^2 q(r) by its Taylor series (remainder below 2^-27, 2^-60).
+template <class T>
+struct ExpParts {
+  Vec<T> n, expm1;
+
+  explicit ExpParts(Vec<T> x) {
+    using C = Constants<T>;
+    n = round(x * Vec<T>(C::log2_e));
+    Vec<T> r = fnma(n, Vec<T>(C::ln2_high), x);
+    r = fnma(n, Vec<T>(C::ln2_low), r);
+    expm1 = fma(r * r, polynomial(r, kExpTerms<T>), r);
+  }
+};
+
+template <class T>
+Vec<T> exp(Vec<T> x) {
+  using C = Constants<T>;
+  const ExpParts<T> parts(min(Vec<T>(C::exp_max), max(Vec<T>(C::exp_min), x)));
+  return scale_exponent(Vec<T>(T(1)) + parts.expm1, parts.n);
+}
+
+// 2^n (e^r - 1) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow on the way.
+template <class T>
+Vec<T> expm1(Vec<T> x) {
+  using C = Constants<T>;
+  const Vec<T> one(T(1)), half(T(0.5)), two(T(2));
+  const ExpParts<T> parts(min(Vec<T>(C::expm1_max), max(Vec<T>(C::expm1_min), x)));
+  const Vec<T> power = power_of_two(parts.n - one);
+  const Vec<T> y = two * fma(power, parts.expm1, power - half);
+  // |x| < ln 2 / 2: n is 0, and the sum above is expm1 itself.
+  return select(x > Vec<T>(C::expm1_max), infinity<T>(), select(x == Vec<T>(T(0)), x, y));
+}
+
+// x = 2^e (1 + f) with 1 + f in [sqrt 1/2, sqrt 2); log(1 + f) = 2 atanh(s), s = f / (2 + f), as
+// f - (f^2/2 - s (f^2/2 + R(s^2))): the leading term is exact. Remainder of the series below 2^-28, 2^-59.
+template <class T>
+Vec<T> log(Vec<T> x) {
+  using C = Constants<T>;
+  const Vec<T> zero(T(0)), one(T(1)), half(T(0.5));
+  const auto small = x < Vec<T>(C::smallest_normal);
+  Vec<T> mantissa;
+  Vec<T> e = split_exponent(select(small, x * Vec<T>(C::subnormal_scale), x), &mantissa);
+  e = select(small, e - Vec<T>(C::subnormal_shift), e);
+  const auto upper = mantissa > Vec<T>(T(1.41421356237309515));
+  mantissa = select(upper, mantissa * half, mantissa);
+  e = select(upper, e + one, e);
+  const Vec<T> f = mantissa - one, s = f / (f + Vec<T>(T(2))), z = s * s;
+  const Vec<T> half_square = half * f * f;
+  const Vec<T> rest = z * polynomial(z, kLogTerms<T>);
+  const Vec<T> low = fma(s, half_square + rest, e * Vec<T>(C::ln2_low));
+  Vec<T> y = fma(e, Vec<T>(C::ln2_high), f - (half_square - low));
+  y = select(x == infinity<T>(), x, y);
+  y = select(x == zero, -infinity<T>(), y);
+  return select((x >= zero), y, Vec<T>(static_cast<T>(__builtin_nan(""))));
+}
+
+// log(u) + (x - (u - 1)) / u with u = 1 + x rounded: the second term returns what the rounding lost.
+template <class T>
+Vec<T> log1p(Vec<T> x) {
+  const Vec<T> one(T(1)), u = one + x;
+  const Vec<T> lost = x - (u - one);
+  const Vec<T> y = log(u) + lost / u;
+  return select((u == one) | (x == infinity<T>()), x, select(u == Vec<T>(T(0)), -infinity<T>(), y));
+}
+
+// -t / (t + 2) with t = e^(-2|x|) - 1, which loses nothing near 0 and cannot overflow.
+template <class T>
+Vec<T> tanh(Vec<T> x) {
+  const Vec<T> two(T(2)), t = expm1(-(two * abs(x)));
+  return copysign(t / (t + two), x);
+}
+
+// 1 / (1 + e^-|x|), or e^-|x| times it for negative x, whose tail so keeps its digits.
+template <class T>
+Vec<T> sigmoid(Vec<T> x) {
+  const Vec<T> one(T(1)), e = exp(-abs(x));
+  return select(x < Vec<T>(T(0)), e, one) / (one + e);
+}
+
+// log(1 + e^x)
+template <class T>
+Vec<T> softplus(Vec<T> x) {
+  return max(Vec<T>(T(0)), x) + log1p(exp(-abs(x)));
+}
+
+// erfc(x) for x >= 0.95: e^(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3), fitted by Chebyshev interpolation to
+// erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The rounding of x^2 would be felt in the exponent and is put back.
+template <class T>
+Vec<T> erfc_tail(Vec<T> x) {
+  const Vec<T> one(T(1)), three(T(3));
+  const Vec<T> bounded = min(Vec<T>(Constants<T>::erfc_max), x);
+  const Vec<T> square = bounded * bounded, lost = fma(bounded, bounded, -square);
+  const Vec<T> scale = polynomial((bounded - three) / (bounded + three), kErfcTerms<T>) / fma(Vec<T>(T(2)), bounded, one);
+  const Vec<T> e = exp(-square);
+  return fnma(lost, e, e) * scale;
+}
+
+// Taylor's series, for |x| < 1.
+template <class T>
+Vec<T> erf_series(Vec<T> x) {
+  return x * polynomial(x * x, kErfTerms<T>);
+}
+
+template <class T>
+Vec<T> erf(Vec<T> x) {
+  const Vec<T> one(T(1)), a = abs(x);
+  const Vec<T> tail = copysign(one - erfc_tail(max(one, a)), x);
+  return select(a < one, erf_series(x), select(x == x, tail, x));
+}
+
+// The normal distribution function, erfc(-x / sqrt 2) / 2, with its digits kept for very negative x.
+template <class T>
+Vec<T> normal_cdf(Vec<T> x) {
+  const Vec<T> one(T(1)), half(T(0.5)), z = x * Vec<T>(T(0.70710678118654752440)), a = abs(z);
+  const Vec<T> tail = half * erfc_tail(max(one, a));
+  const Vec<T> outer = select(z < Vec<T>(T(0)), tail, one - tail);
+  return select(a < one, fma(half, erf_series(z), half), select(x == x, outer, x));
+}
+
+// e^(-x^2 / 2) / sqrt(2 pi)
+template <class T>
+Vec<T> normal_pdf(Vec<T> x) {
+  return exp(Vec<T>(T(-0.5)) * x * x) * Vec<T>(T(0.39894228040143267794));
+}
+
+// sin and cos of 2 pi u for u in [0, 1): an eighth of a turn by Taylor's series, the rest by symmetry.
+template <class T>
+void sine_cosine_of_turn(Vec<T> u, Vec<T>* sine, Vec<T>* cosine) {
+  const Vec<T> quarter = round(u * Vec<T>(T(4)));  // 0 ... 4
+  const Vec<T> r = fnma(quarter, Vec<T>(T(0.25)), u), square = r * r;
+  const Vec<T> s = r * polynomial(square, kSinTerms<T>), c = polynomial(square, kCosTerms<T>);
+  const auto odd = (quarter == Vec<T>(T(1))) | (quarter == Vec<T>(T(3)));
+  const auto sine_negative = (quarter == Vec<T>(T(2))) | (quarter == Vec<T>(T(3)));
+  const auto cosine_negative = (quarter == Vec<T>(T(1))) | (quarter == Vec<T>(T(2)));
+  const Vec<T> sine_part = select(odd, c, s), cosine_part = select(odd, s, c);
+  *sine = select(sine_negative, -sine_part, sine_part);
+  *cosine = select(cosine_negative, -cosine_part, cosine_part);
+}

@@ -1,0 +1,88 @@
+// Sums and maxima. Over rows: leaves of kLeafRows rows, combined by the tree. Along a row: one sum per lane, then the lanes' tree.
+// Cost: one read of the input; the additions of one lane wait for one another, so several vectors run side by side.
+
+template <class T, int Count>
+void sum_rows_block(const T* x, int64_t rows, int64_t row_stride, int tail, T* out) {
+  using V = Vec<T>;
+  LeafTree<V, Count> tree;
+  V sum[Count];
+  for (int64_t begin = 0; begin < rows; begin += kLeafRows) {
+    const int64_t end = smaller(begin + kLeafRows, rows);
+    for (int j = 0; j < Count; ++j) sum[j] = V(T(0));
+    for (int64_t row = begin; row < end; ++row) {
+      const T* from = x + row * row_stride;
+      for (int j = 0; j < Count - 1; ++j) sum[j] = sum[j] + V::load(from + j * V::lanes);
+      sum[Count - 1] = sum[Count - 1] + load_lanes(from + (Count - 1) * V::lanes, tail);
+    }
+    tree.add(begin / kLeafRows, end == rows, sum);
+  }
+  for (int j = 0; j < Count - 1; ++j) sum[j].store(out + j * V::lanes);
+  store_lanes(sum[Count - 1], out + (Count - 1) * V::lanes, tail);
+}
+
+// x (rows, columns), rows `row_stride` apart -> out (columns)
+template <class T>
+void sum_rows(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* out) {
+  constexpr int lanes = Vec<T>::lanes;
+  if (rows == 0)
+    for (int64_t j = 0; j < columns; ++j) out[j] = T(0);
+  if (rows == 0) return;
+  int64_t column = 0;
+  for (; column + 4 * lanes <= columns; column += 4 * lanes)
+    sum_rows_block<T, 4>(x + column, rows, row_stride, lanes, out + column);
+  for (; column < columns; column += lanes)
+    sum_rows_block<T, 1>(x + column, rows, row_stride, static_cast<int>(smaller(lanes, columns - column)), out + column);
+}
+
+template <class T>
+Vec<T> sum_span(const T* x, int64_t n) {
+  Vec<T> sum(T(0));
+  for_vectors<T>(n, [&](int64_t i, int count) { sum = sum + load_lanes(x + i, count); });
+  return sum;
+}
+
+// x (rows, columns) -> out (rows)
+template <class T>
+void sum_columns(const T* x, int64_t rows, int64_t columns, T* out) {
+  for (int64_t row = 0; row < rows; ++row) out[row] = sum_lanes(sum_span(x + row * columns, columns));
+}
+
+// The leaves are spans of kLeafRows rows; leaf(begin, n) gives the lanes' sums of n elements from `begin`.
+template <class T, class Leaf>
+T sum_leaves(int64_t rows, int64_t columns, Leaf leaf) {
+  LeafTree<Vec<T>, 1> tree;
+  Vec<T> sum[1] = {Vec<T>(T(0))};
+  for (int64_t begin = 0; begin < rows; begin += kLeafRows) {
+    const int64_t end = smaller(begin + kLeafRows, rows);
+    sum[0] = leaf(begin * columns, (end - begin) * columns);
+    tree.add(begin / kLeafRows, end == rows, sum);
+  }
+  return sum_lanes(sum[0]);
+}
+
+template <class T>
+T sum_all(const T* x, int64_t rows, int64_t columns) {
+  return sum_leaves<T>(rows, columns, [&](int64_t begin, int64_t n) { return sum_span(x + begin, n); });
+}
+
+template <class T>
+T loss_sum(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter) {
+  return sum_leaves<T>(rows, columns, [&](int64_t begin, int64_t n) {
+    T lanes[Vec<T>::lanes];
+    loss.leaf_sum(x + begin, t + begin, n, parameter, lanes);
+    return Vec<T>::load(lanes);
+  });
+}
+
+// The largest value of each row and its first position; a NaN counts as the largest, as in NumPy and PyTorch.
+template <class T>
+void max_columns(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const T* values = x + row * columns;
+    int64_t best = 0;
+    for (int64_t j = 1; j < columns && values[best] == values[best]; ++j)
+      if (values[j] > values[best] || values[j] != values[j]) best = j;
+    if (out != nullptr) out[row] = values[best];
+    argmax[row] = best;
+  }
+}

@@ -1,0 +1,99 @@
+// Softmax along rows, y_j = exp(x_j - max) / sum_k exp(x_k - max), its logarithm, and softmax with cross-entropy.
+// The true row maximum is subtracted, so the largest term is exp(0) = 1 and neither overflow nor an empty sum can occur.
+
+template <class T>
+T max_of_row(const T* x, int64_t n) {
+  using V = Vec<T>;
+  V largest(-__builtin_huge_val());
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    const V v = load_lanes(x + i, count);
+    largest = max(count == V::lanes ? v : select(first_lanes<T>(count), v, V(T(-__builtin_huge_val()))), largest);
+  });
+  return max_lanes(largest);
+}
+
+// y = exp(x - shift) and the sum of y.
+template <class T>
+T exp_of_row(const T* x, T shift, T* y, int64_t n) {
+  using V = Vec<T>;
+  V sum(T(0));
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    V e = exp(load_lanes(x + i, count) - V(shift));
+    if (count != V::lanes) e = select(first_lanes<T>(count), e, V(T(0)));
+    store_lanes(e, y + i, count);
+    sum = sum + e;
+  });
+  return sum_lanes(sum);
+}
+
+template <class T>
+T log_of(T x) {
+  T lanes[Vec<T>::lanes];
+  log(Vec<T>(x)).store(lanes);
+  return lanes[0];
+}
+
+// Leaves exp(x - max) in y; returns its sum and the maximum.
+template <class T>
+struct RowSoftmax {
+  T maximum, sum;
+  RowSoftmax(const T* x, T* y, int64_t n) : maximum(max_of_row(x, n)), sum(exp_of_row(x, maximum, y, n)) {}
+};
+
+template <class T>
+void divide_span(const T* x, T divisor, T* y, int64_t n) {
+  const Vec<T> by(divisor);
+  for_vectors<T>(n, [&](int64_t i, int count) { store_lanes(load_lanes(x + i, count) / by, y + i, count); });
+}
+
+template <class T>
+void softmax(const T* x, T* y, int64_t rows, int64_t columns) {
+  for (int64_t row = 0; row < rows; ++row, x += columns, y += columns) {
+    const RowSoftmax<T> softmax(x, y, columns);
+    divide_span(y, softmax.sum, y, columns);
+  }
+}
+
+// dx_j = y_j (dy_j - sum_k dy_k y_k)
+template <class T>
+void softmax_backward(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns) {
+  using V = Vec<T>;
+  for (int64_t row = 0; row < rows; ++row, y += columns, dy += columns, dx += columns) {
+    V dot(T(0));
+    for_vectors<T>(columns, [&](int64_t i, int n) { dot = fma(load_lanes(y + i, n), load_lanes(dy + i, n), dot); });
+    const V mean(sum_lanes(dot));
+    for_vectors<T>(columns, [&](int64_t i, int n) {
+      store_lanes(load_lanes(y + i, n) * (load_lanes(dy + i, n) - mean), dx + i, n);
+    });
+  }
+}
+
+// y_j = (x_j - max) - log(sum)
+template <class T>
+void log_softmax(const T* x, T* y, int64_t rows, int64_t columns) {
+  using V = Vec<T>;
+  for (int64_t row = 0; row < rows; ++row, x += columns, y += columns) {
+    const RowSoftmax<T> softmax(x, y, columns);
+    const V maximum(softmax.maximum), log_sum(log_of(softmax.sum));
+    for_vectors<T>(columns, [&](int64_t i, int n) { store_lanes((load_lanes(x + i, n) - maximum) - log_sum, y + i, n); });
+  }
+}
+
+// dx_j = dy_j - exp(y_j) sum_k dy_k
+template <class T>
+void log_softmax_backward(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns) {
+  using V = Vec<T>;
+  for (int64_t row = 0; row < rows; ++row, y += columns, dy += columns, dx += columns) {
+    const V total(sum_lanes(sum_span(dy, columns)));
+    for_vectors<T>(columns, [&](int64_t i, int n) {
+      store_lanes(fnma(exp(load_lanes(y + i, n)), total, load_lanes(dy + i, n)), dx + i, n);
+    });
+  }
+}
+
+// dx (rows, columns) = dy[row] * x
+template <class T>
+void scale_rows(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns) {
+  if (dy_stride == 0) return scale_span(x, *dy, dx, rows * columns);
+  for (int64_t row = 0; row < rows; ++row) scale_span(x + row * columns, dy[row], dx + row * columns, columns);
+}

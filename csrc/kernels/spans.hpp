@@ -1,0 +1,39 @@
+// Loops over contiguous elements: whole vectors, then the tail through the same code with a partial load and store.
+
+// body(offset, count): count is the number of lanes that stand for elements.
+template <class T, class Body>
+[[gnu::always_inline]] inline void for_vectors(int64_t n, Body body) {
+  constexpr int lanes = Vec<T>::lanes;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) body(i, lanes);
+  if (i < n) body(i, static_cast<int>(n - i));
+}
+
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_lanes(const T* p, int count) {
+  return count == Vec<T>::lanes ? Vec<T>::load(p) : Vec<T>::load(p, count);
+}
+
+template <class T>
+[[gnu::always_inline]] inline void store_lanes(Vec<T> v, T* p, int count) {
+  if (count == Vec<T>::lanes)
+    v.store(p);
+  else
+    v.store(p, count);
+}
+
+template <class T>
+void add_spans(const T* a, const T* b, T* y, int64_t n) {
+  for_vectors<T>(n, [&](int64_t i, int count) { store_lanes(load_lanes(a + i, count) + load_lanes(b + i, count), y + i, count); });
+}
+
+template <class T>
+void copy_span(const T* x, T* y, int64_t n) {
+  for_vectors<T>(n, [&](int64_t i, int count) { store_lanes(load_lanes(x + i, count), y + i, count); });
+}
+
+template <class T>
+void scale_span(const T* x, T factor, T* y, int64_t n) {
+  const Vec<T> scale(factor);
+  for_vectors<T>(n, [&](int64_t i, int count) { store_lanes(load_lanes(x + i, count) * scale, y + i, count); });
+}

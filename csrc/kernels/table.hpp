@@ -1,0 +1,156 @@
+// The face of the kernels: one table of function pointers per instruction set, all of one type.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/types.hpp"
+
+namespace nnlite {
+
+// Rows of a batch whose sums form one leaf of the fixed summation tree (the arithmetic contract, rule 3). Any batch-wise
+// sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
+constexpr int64_t kLeafRows = 64;
+
+template <class T>
+struct UnaryKernel {
+  const char* name;
+  void (*forward)(const T* x, T* y, int64_t n, T alpha, T beta);
+  void (*backward)(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha, T beta);
+};
+
+// a and b advance by their stride, 1 or 0 (one value for the whole run).
+template <class T>
+struct BinaryKernel {
+  const char* name;
+  void (*forward)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* y, int64_t n);
+  void (*backward_a)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* da, int64_t n);
+  void (*backward_b)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* db, int64_t n);
+};
+
+template <class T>
+struct LossKernel {
+  const char* name;
+  void (*forward)(const T* x, const T* t, T* loss, int64_t n, T parameter);
+  // Lane j of `lanes` gets the sum, in order, of the losses j, j + lanes, j + 2 lanes, ...
+  void (*leaf_sum)(const T* x, const T* t, int64_t n, T parameter, T* lanes);
+  void (*backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dx, int64_t n, T parameter);
+  void (*target_backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dt, int64_t n, T parameter);
+};
+
+// Element (i, j) stands at data[i * row_stride + j * column_stride].
+template <class T>
+struct MatrixView {
+  const T* data;
+  int64_t row_stride;
+  int64_t column_stride;
+};
+
+// w -= lr * step, with PyTorch's order of operations (see sgd.hpp).
+template <class T>
+struct SgdCoefficients {
+  T lr, momentum, gradient_share, weight_decay;  // gradient_share = 1 - dampening
+  bool nesterov, maximize, first_step;
+};
+
+// What happens to a finished sum of a matrix product, in this order. At most one of accumulate and update is set.
+template <class T>
+struct GemmEpilogue {
+  const T* bias = nullptr;                          // (n): C = sum + bias
+  bool accumulate = false;                          // C = C + sum
+  const SgdCoefficients<T>* update = nullptr;       // C is a parameter and the sum its gradient
+  T* velocity = nullptr;                            // momentum buffer, laid out as C; used by update
+  const UnaryKernel<T>* activation = nullptr;       // activated = f(C), laid out as C
+  T* activated = nullptr;
+  T alpha = 0, beta = 0;                            // the activation's settings
+};
+
+// C (m, n) = A (m, k) B (k, n); C is row-major with rows `c_stride` apart.
+template <class T>
+struct GemmTask {
+  int64_t m, n, k;
+  MatrixView<T> a, b;
+  T* c;
+  int64_t c_stride;
+  bool leaves;  // true: k counts batch rows, summed in leaves; false: one chain over k
+  GemmEpilogue<T> epilogue;
+};
+
+struct TileRange {
+  int64_t row_begin, row_end, column_begin, column_end;
+};
+
+// Class indices with PyTorch's options; weight is null for all ones.
+template <class T>
+struct ClassTargets {
+  const int64_t* labels;         // (rows), or null where probabilities are given
+  const T* probabilities;        // (rows, classes)
+  const T* weight;               // (classes)
+  int64_t ignore_index;
+  T label_smoothing;
+};
+
+template <class T>
+struct Kernels {
+  // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
+  void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace);
+  int64_t (*gemm_workspace)(const GemmTask<T>& task, const TileRange& range);
+
+  const UnaryKernel<T>* unary;
+  int unary_count;
+  const BinaryKernel<T>* binary;
+  int binary_count;
+  const LossKernel<T>* losses;
+  int loss_count;
+
+  // Sums. (rows, columns) row-major.
+  void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* out);  // over rows: leaves and tree
+  void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);                   // along each row: lanes
+  T (*sum_all)(const T* x, int64_t rows, int64_t columns);                                  // everything: leaves of rows
+  T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
+  void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
+  void (*add)(const T* a, const T* b, T* y, int64_t n);
+  void (*scale)(const T* x, T factor, T* y, int64_t n);
+
+  // Rows of logits.
+  void (*softmax)(const T* x, T* y, int64_t rows, int64_t columns);
+  void (*softmax_backward)(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns);
+  void (*log_softmax)(const T* x, T* y, int64_t rows, int64_t columns);
+  void (*log_softmax_backward)(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns);
+  // loss (rows), unit gradient dlogits (rows, classes) of each row's loss, and row weights (rows) for the mean.
+  void (*cross_entropy)(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
+                        int64_t classes);
+  // dx = dy[row] * x, dy's stride 0 or 1.
+  void (*scale_rows)(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns);
+
+  // Normalisation. layer_norm works along rows, batch_norm along columns; both save 1/sqrt(variance + eps).
+  void (*layer_norm)(const T* x, const T* weight, const T* bias, T eps, T* y, T* normalized, T* inverse_std, int64_t rows,
+                     int64_t columns);
+  void (*layer_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, T* dx, int64_t rows,
+                              int64_t columns);
+  void (*normalize_columns)(const T* x, const T* mean, const T* inverse_std, const T* weight, const T* bias, T* y,
+                            T* normalized, int64_t rows, int64_t columns);
+  void (*batch_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, const T* mean_dy,
+                              const T* mean_dy_normalized, T* dx, int64_t rows, int64_t columns);
+
+  void (*sgd)(T* weight, const T* gradient, T* velocity, int64_t n, const SgdCoefficients<T>& coefficients);
+
+  void (*uniform)(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T high);
+  void (*normal)(T* out, int64_t begin, int64_t n, RandomStream stream, T mean, T standard_deviation);
+  void (*dropout_mask)(T* out, int64_t begin, int64_t n, RandomStream stream, T keep, T scale);
+};
+
+struct KernelTable {
+  const char* isa;
+  Kernels<float> float32;
+  Kernels<double> float64;
+  void (*permutation)(int64_t* out, int64_t n, RandomStream stream);
+};
+
+// Defined by kernels/isa.cpp, once per instruction set.
+extern const KernelTable kScalarKernels;
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
+extern const KernelTable kNeonKernels;
+
+}  // namespace nnlite

@@ -1,0 +1,59 @@
+#include "runtime/dispatch.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace nnlite {
+namespace {
+
+struct Candidate {
+  const KernelTable* table;
+  bool (*supported)();
+};
+
+#if defined(__x86_64__)
+// The compiler's builtins ask the operating system too (XGETBV), not only the processor.
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+bool always() { return true; }
+
+// Best first.
+const Candidate kCandidates[] = {
+#if defined(__x86_64__)
+    {&kAvx512Kernels, has_avx512},
+    {&kAvx2Kernels, has_avx2},
+#elif defined(__aarch64__)
+    {&kNeonKernels, always},
+#endif
+    {&kScalarKernels, always},
+};
+
+const KernelTable& choose() {
+  const char* wanted = std::getenv("NNLITE_ISA");
+  const bool any = wanted == nullptr || *wanted == '\0';
+  for (const Candidate& candidate : kCandidates)
+    if ((any || std::string(wanted) == candidate.table->isa) && candidate.supported()) return *candidate.table;
+  std::string names;
+  for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
+  throw std::invalid_argument("NNLITE_ISA=" + std::string(wanted) + " cannot be used here; this machine offers: " + names);
+}
+
+}  // namespace
+
+const KernelTable& kernel_table() {
+  static const KernelTable& table = choose();
+  return table;
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const Candidate& candidate : kCandidates)
+    if (candidate.supported()) names.emplace_back(candidate.table->isa);
+  return names;
+}
+
+}  // namespace nnlite

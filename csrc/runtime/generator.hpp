@@ -1,0 +1,43 @@
+// Counter-based random numbers: a stream is (seed, purpose, draw), and nothing else decides its values.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kernels/types.hpp"
+
+namespace nnlite {
+
+enum class Purpose : uint32_t { initialization, shuffle, dropout, data, split };
+constexpr int kPurposes = 5;
+constexpr const char* kPurposeNames[kPurposes] = {"init", "shuffle", "dropout", "data", "split"};
+
+// Hands out streams: each purpose counts its own draws, so that what is drawn for one never moves another.
+class Generator {
+ public:
+  explicit Generator(uint64_t seed) : seed_(seed) {}
+
+  uint64_t seed() const { return seed_; }
+  RandomStream next(Purpose purpose) {
+    return {seed_, static_cast<uint32_t>(purpose), draws_[static_cast<size_t>(purpose)]++};
+  }
+  uint32_t draws(Purpose purpose) const { return draws_[static_cast<size_t>(purpose)]; }
+  void restore(uint64_t seed, const std::array<uint32_t, kPurposes>& draws) {
+    seed_ = seed;
+    for (size_t i = 0; i < draws.size(); ++i) draws_[i] = draws[i];
+  }
+
+ private:
+  uint64_t seed_;
+  std::array<std::atomic<uint32_t>, kPurposes> draws_{};
+};
+
+std::shared_ptr<Generator> default_generator();
+std::shared_ptr<Generator> set_default_generator(std::shared_ptr<Generator> generator);  // returns the previous one
+
+Purpose purpose_of(const std::string& name);  // throws std::invalid_argument
+
+}  // namespace nnlite

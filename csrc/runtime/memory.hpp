@@ -1,0 +1,34 @@
+// Buffers aligned to a cache line, and the scratch memory of each thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace nnlite {
+
+constexpr size_t kAlignment = 64;
+
+// Memory that the library allocated, or somebody else's that `release` lets go.
+class Storage {
+ public:
+  explicit Storage(size_t bytes);  // throws std::bad_alloc
+  Storage(void* data, std::function<void()> release);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+
+ private:
+  void* data_;
+  std::function<void()> release_;  // empty: own memory
+};
+
+using StoragePtr = std::shared_ptr<Storage>;
+
+// Aligned memory of the calling thread, valid until its next call; grows and is kept.
+void* thread_scratch(size_t bytes);
+
+}  // namespace nnlite

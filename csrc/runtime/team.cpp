@@ -1,0 +1,105 @@
+#include "runtime/team.hpp"
+
+#include <omp.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <string>
+
+#include "runtime/interrupt.hpp"
+
+namespace nnlite {
+namespace {
+
+// Cores' worth of time that the control group grants, or a large number.
+int group_quota() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 1 << 20;
+  return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period));
+}
+
+int initial_threads() {
+  const char* wanted = std::getenv("NNLITE_NUM_THREADS");
+  const int count = wanted == nullptr ? 0 : std::atoi(wanted);
+  return count > 0 ? count : usable_cores();
+}
+
+std::atomic<int>& thread_count() {
+  static std::atomic<int> count{initial_threads()};
+  return count;
+}
+
+std::atomic<bool> team_busy{false};
+
+// libgomp's threads do not survive a fork, and the child would wait for them for ever; let go of them before.
+void release_team_before_fork() {
+  if (!team_busy.load()) omp_pause_resource_all(omp_pause_hard);
+}
+
+struct TeamLease {
+  bool granted = !team_busy.exchange(true);
+  ~TeamLease() {
+    if (granted) team_busy.store(false);
+  }
+};
+
+void run_here(int64_t tasks, double work, TaskFunction function, const void* body) {
+  Interrupt* interrupt = Interrupt::current();
+  for (int64_t task = 0; task < tasks; ++task) {
+    if (interrupt != nullptr && interrupt->spend(work / static_cast<double>(tasks))) return;
+    function(body, task);
+  }
+}
+
+void run_on_team(int threads, int64_t tasks, double work, TaskFunction function, const void* body) {
+  static std::once_flag registered;
+  std::call_once(registered, [] { pthread_atfork(release_team_before_fork, nullptr, nullptr); });
+  Interrupt* interrupt = Interrupt::current();
+  const double work_per_turn = work / static_cast<double>(tasks) * threads;
+  std::atomic<int64_t> next{0};
+  std::exception_ptr error;
+  std::mutex error_mutex;
+#pragma omp parallel num_threads(threads)
+  {
+    const bool caller = omp_get_thread_num() == 0;
+    try {
+      for (int64_t task = next++; task < tasks; task = next++) {
+        // Only the calling thread may ask (Python's signals are its business); the others see the answer.
+        if (interrupt != nullptr && (caller ? interrupt->spend(work_per_turn) : interrupt->stopped())) break;
+        function(body, task);
+      }
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(error_mutex);
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+int usable_cores() {
+  static const int cores = std::min(omp_get_num_procs(), group_quota());
+  return cores;
+}
+
+int num_threads() { return thread_count().load(std::memory_order_relaxed); }
+
+void set_num_threads(int count) { thread_count().store(std::max(1, count)); }
+
+void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body) {
+  const double worthwhile = std::min({static_cast<double>(num_threads()), static_cast<double>(tasks), work / kWorkPerThread});
+  if (worthwhile < 2) return run_here(tasks, work, function, body);
+  const TeamLease lease;
+  if (!lease.granted) return run_here(tasks, work, function, body);
+  run_on_team(static_cast<int>(worthwhile), tasks, work, function, body);
+}
+
+}  // namespace nnlite

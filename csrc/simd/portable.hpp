@@ -1,0 +1,18 @@
+// What every instruction set builds from its own pieces in the same way.
+
+template <class T>
+T sum_lanes(Vec<T> x) {
+  return fold_lanes(x, [](Vec<T> a, Vec<T> b) { return a + b; });
+}
+
+template <class T>
+T max_lanes(Vec<T> x) {
+  return fold_lanes(x, [](Vec<T> a, Vec<T> b) { return max(a, b); });
+}
+
+// v * 2^n for whole n, in two exact steps of half the exponent: only the second can round, into the subnormal range.
+template <class T>
+Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
+  const Vec<T> half = floor(n * Vec<T>(T(0.5)));
+  return (v * power_of_two(half)) * power_of_two(n - half);
+}
