@@ -62,10 +62,13 @@ TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, 
 TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& weight, const TensorPtr& bias, double eps);
 struct BatchNormSettings {
   bool training;
-  double momentum, eps;
+  double momentum, eps;  // momentum < 0: plain average
 };
-TensorPtr batch_norm(const TensorPtr& x, const TensorPtr& running_mean, const TensorPtr& running_var, const TensorPtr& weight,
-                     const TensorPtr& bias, const BatchNormSettings& settings);
+struct BatchNormState {
+  TensorPtr running_mean, running_var, batches;  // each may be null; batches is an int64 count
+};
+TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const TensorPtr& weight, const TensorPtr& bias,
+                     const BatchNormSettings& settings);
 
 // dropout.cpp
 TensorPtr dropout(const TensorPtr& x, double p);  // draws from the default generator

@@ -78,10 +78,10 @@ TensorPtr nll_loss_of(py::handle x, py::handle target, py::handle weight, int64_
                   {ignore_index, reduction_of(reduction), 0});
 }
 
-TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& weight, const TensorPtr& bias,
-                        bool training, double momentum, double eps) {
+TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& batches, const TensorPtr& weight,
+                        const TensorPtr& bias, bool training, double momentum, double eps) {
   const TensorPtr like = weight != nullptr ? weight : mean;
-  return batch_norm(operand(x, like == nullptr ? std::nullopt : std::optional<DType>(like->dtype())), mean, var, weight, bias,
+  return batch_norm(operand(x, like == nullptr ? std::nullopt : std::optional<DType>(like->dtype())), {mean, var, batches}, weight, bias,
                     {training, momentum, eps});
 }
 
@@ -136,7 +136,7 @@ void define_functions(py::module_& module) {
       },
       arg("indices"), arg("weight"), arg("padding_idx") = -1);
   module.def("layer_norm", &layer_norm_of, arg("x"), arg("normalized_ndim"), arg("weight"), arg("bias"), arg("eps"));
-  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean"), arg("running_var"), arg("weight"), arg("bias"), arg("training"),
+  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean"), arg("running_var"), arg("num_batches_tracked"), arg("weight"), arg("bias"), arg("training"),
              arg("momentum"), arg("eps"));
   module.def("loss", &loss_of, arg("name"), arg("x"), arg("target"), arg("reduction"), arg("parameter") = 0.0);
   module.def("cross_entropy", &cross_entropy_of, arg("logits"), arg("target"), arg("weight") = none, arg("ignore_index") = -100,

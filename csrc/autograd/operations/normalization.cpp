@@ -90,8 +90,8 @@ class LayerNorm final : public Operation {
   std::unique_ptr<Storage> normalized_, inverse_std_;
 };
 
-// Inputs x (N, C), running mean and variance, weight, bias (C). Training takes the batch's statistics and moves the running ones
-// (variance by N/(N-1), as PyTorch).
+// Inputs x (N, C), running mean and variance, weight, bias (C), count of batches seen (). Training takes the batch's statistics
+// and moves the running ones (variance by N/(N-1), as PyTorch): by `momentum`, or where that is negative to the plain average.
 class BatchNorm final : public Operation {
  public:
   explicit BatchNorm(const BatchNormSettings& settings) : settings_(settings) {}
@@ -102,7 +102,7 @@ class BatchNorm final : public Operation {
   Array infer(const Arrays& in) override {
     rows_ = in[0].shape[0], columns_ = in[0].shape[1];
     static constexpr const char* kWhat[] = {"", "running_mean", "running_var", "weight", "bias"};
-    for (size_t i = 1; i < in.size(); ++i) require_size(name(), kWhat[i], in[i], Shape{columns_});
+    for (size_t i = 1; i < 5; ++i) require_size(name(), kWhat[i], in[i], Shape{columns_});
     use_batch_ = settings_.training || !in[1];
     if (use_batch_ && rows_ < 2)
       throw std::invalid_argument(text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape));
@@ -163,7 +163,9 @@ class BatchNorm final : public Operation {
     sum_axis(squares, 1, rows_, columns_, variance);
     for (int64_t j = 0; j < columns_; ++j) variance[j] /= count;
     if (!settings_.training || !in[1]) return;
-    const T rate = static_cast<T>(settings_.momentum), keep = static_cast<T>(1 - settings_.momentum), unbias = count / (count - 1);
+    if (in[5]) ++*in[5].as<int64_t>();
+    const double momentum = settings_.momentum < 0 ? 1.0 / static_cast<double>(*in[5].as<int64_t>()) : settings_.momentum;
+    const T rate = static_cast<T>(momentum), keep = static_cast<T>(1 - momentum), unbias = count / (count - 1);
     for (int64_t j = 0; j < columns_; ++j) {
       in[1].as<T>()[j] = keep * in[1].as<T>()[j] + rate * mean[j];
       in[2].as<T>()[j] = keep * in[2].as<T>()[j] + rate * (variance[j] * unbias);
@@ -201,16 +203,18 @@ TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& w
   return apply_new<LayerNorm>({x, weight, bias}, normalized_rank, eps);
 }
 
-TensorPtr batch_norm(const TensorPtr& x, const TensorPtr& running_mean, const TensorPtr& running_var, const TensorPtr& weight,
-                     const TensorPtr& bias, const BatchNormSettings& settings) {
+TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const TensorPtr& weight, const TensorPtr& bias,
+                     const BatchNormSettings& settings) {
+  const auto& [running_mean, running_var, batches] = state;
+  if (settings.momentum < 0 && batches == nullptr) throw std::invalid_argument("[batch_norm] a plain average needs a count of batches");
   require_dtype("batch_norm", x, {running_mean, running_var, weight, bias});
   const Shape& shape = x->shape();
   if (shape.rank() != 2 && shape.rank() != 3)
     throw std::invalid_argument(text("[batch_norm] input must be (N, C) or (N, C, L), it has shape ", shape));
-  if (shape.rank() == 2) return apply_new<BatchNorm>({x, running_mean, running_var, weight, bias}, settings);
+  if (shape.rank() == 2) return apply_new<BatchNorm>({x, running_mean, running_var, weight, bias, batches}, settings);
   const Shape moved{shape[0], shape[2], shape[1]};
   const TensorPtr rows = reshape(permute(x, {0, 2, 1}), {shape[0] * shape[2], shape[1]});
-  return permute(reshape(apply_new<BatchNorm>({rows, running_mean, running_var, weight, bias}, settings), moved), {0, 2, 1});
+  return permute(reshape(apply_new<BatchNorm>({rows, running_mean, running_var, weight, bias, batches}, settings), moved), {0, 2, 1});
 }
 
 }  // namespace nnlite

@@ -1,0 +1,76 @@
+"""nnlite trains small neural networks on CPUs: fast, small, and with the same bits on every machine."""
+
+from typing import TYPE_CHECKING, Any
+
+from . import data, metrics, nn, optim
+from ._core import (
+    Generator,
+    Tensor,
+    get_num_threads,
+    is_grad_enabled,
+    manual_seed,
+    set_num_threads,
+    show_config,
+)
+from .creation import (
+    arange,
+    as_tensor,
+    cat,
+    concatenate,
+    from_numpy,
+    full,
+    maximum,
+    minimum,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    stack,
+    tensor,
+    where,
+    zeros,
+    zeros_like,
+)
+from .errors import CaptureError, DivergenceError, ModelFileError
+from .grad_mode import enable_grad, no_grad
+from .gradcheck import gradcheck
+
+if TYPE_CHECKING:
+    from . import callbacks
+    from .checkpoint import load, save
+    from .history import History
+    from .training import Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Tensor", "Trainer", "arange",
+    "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
+    "gradcheck", "is_grad_enabled", "load", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
+    "ones_like", "optim", "rand", "randn", "save", "set_num_threads", "show_config", "stack", "tensor", "where", "zeros",
+    "zeros_like",
+]  # fmt: skip
+
+# Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
+_LAZY = {
+    "History": "history",
+    "Trainer": "training",
+    "callbacks": "callbacks",
+    "load": "checkpoint",
+    "save": "checkpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'nnlite' has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f".{_LAZY[name]}", __name__)
+    value = module if name == _LAZY[name] else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

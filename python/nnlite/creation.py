@@ -1,0 +1,116 @@
+"""Making tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from . import _core
+from ._core import Tensor
+
+__all__ = [
+    "arange", "as_tensor", "cat", "concatenate", "from_numpy", "full", "maximum", "minimum", "ones", "ones_like",
+    "rand", "randn", "stack", "tensor", "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`.
+
+    Lists of floats become float32 and integers int64, as in PyTorch; arrays keep float32 and float64. Raises TypeError for
+    what is no number (objects, strings, complex).
+
+    >>> import nnlite as nl
+    >>> nl.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
+    (2, 2)
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def as_tensor(data: ArrayLike | Tensor) -> Tensor:
+    """`data` as a tensor, sharing an array's memory where its layout and type allow."""
+    return _core.as_tensor(data)
+
+
+def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the memory of a float32, float64 or int64 array; others are converted, read-only ones copied."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use nl.tensor")
+    return _core.as_tensor(array) if array.flags.writeable else Tensor(array)
+
+
+def full(shape: int | Sequence[int], value: float, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+    """A tensor of `shape` filled with `value`."""
+    return Tensor(np.full(shape, value, dtype), None, requires_grad)
+
+
+def zeros(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+    return full(_sizes(shape), 0, dtype, requires_grad)
+
+
+def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
+    return full(_sizes(shape), 1, dtype, requires_grad)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros of the shape and type of `x`."""
+    return full(x.shape, 0, x.dtype)
+
+
+def ones_like(x: Tensor) -> Tensor:
+    """Ones of the shape and type of `x`."""
+    return full(x.shape, 1, x.dtype)
+
+
+def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
+    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; int64 for integers, else float32."""
+    values = np.arange(*bounds)
+    default = np.int64 if values.dtype.kind == "i" else np.float32
+    return Tensor(values.astype(default if dtype is None else dtype))
+
+
+def rand(*shape: Any, requires_grad: bool = False) -> Tensor:
+    """Uniform numbers in [0, 1) from the default generator (`manual_seed`)."""
+    return Tensor(_core.default_generator().uniform(_sizes(shape)), None, requires_grad)
+
+
+def randn(*shape: Any, requires_grad: bool = False) -> Tensor:
+    """Normal numbers of mean 0 and standard deviation 1 from the default generator."""
+    return Tensor(_core.default_generator().normal(_sizes(shape)), None, requires_grad)
+
+
+def where(condition: ArrayLike, a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
+    """`a` where the condition holds, else `b`, broadcast together; gradients flow to the chosen side."""
+    return _core.where(condition, a, b)
+
+
+def maximum(a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
+    """The larger of `a` and `b` elementwise, broadcast; ties share the gradient, NaN wins."""
+    return _core.maximum(a, b)
+
+
+def minimum(a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
+    """The smaller of `a` and `b` elementwise, broadcast; ties share the gradient, NaN wins."""
+    return _core.minimum(a, b)
+
+
+def concatenate(tensors: Sequence[Tensor | ArrayLike], dim: int = 0) -> Tensor:
+    """Joins tensors along an existing dimension, in which alone their shapes may differ."""
+    return _core.concatenate(tensors, dim)
+
+
+cat = concatenate
+
+
+def stack(tensors: Sequence[Tensor | ArrayLike], dim: int = 0) -> Tensor:
+    """Joins tensors of one shape along a new dimension."""
+    return _core.stack(tensors, dim)
+
+
+def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if len(shape) == 1 and not isinstance(shape[0], int):
+        return tuple(shape[0])
+    return shape

@@ -1,0 +1,133 @@
+"""Activation modules: one class a function, with PyTorch's names and defaults."""
+
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._core import Tensor
+from .module import Module
+
+
+class _Elementwise(Module):
+    """An activation without settings: the native function `kernel`."""
+
+    kernel: str
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace  # accepted as in PyTorch; the result is the same
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.unary(self.kernel, x)
+
+
+class ReLU(_Elementwise):
+    """max(x, 0); derivative 0 at 0."""
+
+    kernel = "relu"
+
+
+class SiLU(_Elementwise):
+    """x sigmoid(x), also called swish (Elfwing, Uchibe, Doya 2018)."""
+
+    kernel = "silu"
+
+
+class Sigmoid(_Elementwise):
+    """1 / (1 + e^-x)."""
+
+    kernel = "sigmoid"
+
+
+class Tanh(_Elementwise):
+    """The hyperbolic tangent."""
+
+    kernel = "tanh"
+
+
+class LeakyReLU(Module):
+    """x where positive, else negative_slope * x."""
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+        self.inplace = inplace
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("leaky_relu", x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """x where positive, else alpha * (e^x - 1) (Clevert, Unterthiner, Hochreiter 2016)."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("elu", x, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class GELU(Module):
+    """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016); approximate="tanh" for their approximation."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"GELU's approximate must be 'none' or 'tanh', got {approximate!r}")
+        self.approximate = approximate
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("gelu" if self.approximate == "none" else "gelu_tanh", x)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
+class Softplus(Module):
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("softplus", x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Softmax(Module):
+    """e^x_j / sum_k e^x_k along `dim` (default -1; the maximum is taken off first)."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.softmax(x, -1 if self.dim is None else self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """The logarithm of softmax along `dim` (default -1), without the loss of digits that log(softmax(x)) has."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        return _core.log_softmax(x, -1 if self.dim is None else self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"

@@ -1,0 +1,29 @@
+"""Dropout."""
+
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._core import Tensor
+from .module import Module
+
+
+class Dropout(Module):
+    """In training, zeroes each element with probability `p` and scales the others by 1 / (1 - p); else the identity.
+
+    Srivastava et al., JMLR 15 (2014). The pattern depends on the seed and on how many dropouts were drawn before, not on threads.
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
+        self.inplace = inplace  # accepted as in PyTorch; the result is the same
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        if self.training and self.p > 0:
+            return _core.dropout(x, self.p)
+        return x if isinstance(x, Tensor) else Tensor(x)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"

@@ -1,0 +1,237 @@
+"""The layers and losses as functions, under PyTorch's names. Tensors and arrays alike go in; a Tensor comes out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._core import Tensor
+
+Operand = Tensor | ArrayLike
+
+
+def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., in) weight (out, in)^T + bias (out)."""
+    return _core.linear(x, weight, bias)
+
+
+def embedding(indices: Operand, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of weight (V, E) at indices of any shape S: (S, E)."""
+    return _core.embedding(indices, weight, -1 if padding_idx is None else padding_idx)
+
+
+def relu(x: Operand) -> Tensor:
+    """max(x, 0)."""
+    return _core.unary("relu", x)
+
+
+def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
+    """x where positive, else negative_slope * x."""
+    return _core.unary("leaky_relu", x, negative_slope)
+
+
+def elu(x: Operand, alpha: float = 1.0) -> Tensor:
+    """x where positive, else alpha * (e^x - 1)."""
+    return _core.unary("elu", x, alpha)
+
+
+def gelu(x: Operand, approximate: str = "none") -> Tensor:
+    """x Phi(x), exact or by the tanh approximation."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu's approximate must be 'none' or 'tanh', got {approximate!r}")
+    return _core.unary("gelu" if approximate == "none" else "gelu_tanh", x)
+
+
+def silu(x: Operand) -> Tensor:
+    """x sigmoid(x)."""
+    return _core.unary("silu", x)
+
+
+def sigmoid(x: Operand) -> Tensor:
+    """1 / (1 + e^-x)."""
+    return _core.unary("sigmoid", x)
+
+
+def tanh(x: Operand) -> Tensor:
+    """The hyperbolic tangent."""
+    return _core.unary("tanh", x)
+
+
+def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^(beta x)) / beta, x itself where beta x > threshold."""
+    return _core.unary("softplus", x, beta, threshold)
+
+
+def softmax(x: Operand, dim: int = -1) -> Tensor:
+    """Softmax along `dim`."""
+    return _core.softmax(x, dim)
+
+
+def log_softmax(x: Operand, dim: int = -1) -> Tensor:
+    """The logarithm of softmax along `dim`."""
+    return _core.log_softmax(x, dim)
+
+
+def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
+    """In training, zeroes elements with probability p and scales the others by 1 / (1 - p)."""
+    if training and p > 0:
+        return _core.dropout(x, p)
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def layer_norm(
+    x: Operand, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Layer normalisation over the last dimensions, which must be `normalized_shape`."""
+    return _core.layer_norm(x, len(normalized_shape), weight, bias, eps)
+
+
+# Losses. `reduction` is none, mean or sum.
+
+
+def _same_shape(name: str, x: Operand, target: Operand) -> None:
+    x_shape, target_shape = _shape_of(x), _shape_of(target)
+    if x_shape == target_shape:
+        return
+    fix = "reshape one of them to the other's shape"
+    if len(x_shape) == len(target_shape) + 1 and x_shape == (*target_shape, 1):
+        fix = "use output.squeeze(-1), or target.reshape(-1, 1)"
+    elif (*x_shape, 1) == target_shape:
+        fix = "use target.squeeze(-1), or output.reshape(-1, 1)"
+    raise ValueError(
+        f"{name}: the input has shape {x_shape} and the target {target_shape}; broadcasting them would compare every row "
+        f"with every other, so they must be equal: {fix}"
+    )
+
+
+def _shape_of(x: Operand) -> tuple[int, ...]:
+    return x.shape if isinstance(x, Tensor) else np.shape(x)
+
+
+def _elementwise(name: str, kernel: str, x: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
+    _same_shape(name, x, target)
+    return _core.loss(kernel, x, target, reduction, parameter)
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"reduction {reduction!r} is unknown; use 'none', 'mean' or 'sum'")
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+    """(x - t)^2; shapes must be equal."""
+    return _elementwise("MSELoss", "mse", x, target, reduction)
+
+
+def l1_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+    """|x - t|; shapes must be equal."""
+    return _elementwise("L1Loss", "l1", x, target, reduction)
+
+
+def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2)."""
+    if delta <= 0:
+        raise ValueError(f"huber_loss needs delta > 0, got {delta}")
+    return _elementwise("HuberLoss", "huber", x, target, reduction, delta)
+
+
+def smooth_l1_loss(x: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2; beta = 0 is the L1 loss."""
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss needs beta >= 0, got {beta}")
+    return _elementwise("SmoothL1Loss", "smooth_l1", x, target, reduction, beta)
+
+
+def binary_cross_entropy(
+    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], each logarithm not below -100."""
+    _same_shape("BCELoss", x, target)
+    if not _core.is_tracing():
+        _require_probabilities(x)
+    if weight is None:
+        return _core.loss("bce", x, target, reduction)
+    return _reduced(_core.loss("bce", x, target, "none") * weight, reduction)
+
+
+def _require_probabilities(x: Operand) -> None:
+    values = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    outside = ~((values >= 0) & (values <= 1)).reshape(-1)
+    if outside.any():
+        at = int(outside.argmax())
+        raise ValueError(
+            f"BCELoss needs probabilities between 0 and 1, but element {at} is {values.reshape(-1)[at]}; "
+            "for logits use BCEWithLogitsLoss"
+        )
+
+
+def binary_cross_entropy_with_logits(
+    x: Operand,
+    target: Operand,
+    weight: Operand | None = None,
+    reduction: str = "mean",
+    pos_weight: Operand | None = None,
+) -> Tensor:
+    """Binary cross-entropy of logits x, max(x, 0) - x t + log(1 + e^-|x|); positive terms times pos_weight."""
+    _same_shape("BCEWithLogitsLoss", x, target)
+    if weight is None and pos_weight is None:
+        return _core.loss("bce_with_logits", x, target, reduction)
+    if pos_weight is None:
+        losses = _core.loss("bce_with_logits", x, target, "none")
+    else:
+        logits = x if isinstance(x, Tensor) else Tensor(x)
+        t = target if isinstance(target, Tensor) else Tensor(target, logits.dtype)
+        # With l = 1 + (pos_weight - 1) t:  (1 - t) x + l softplus(-x)
+        scale = (t * (_as_tensor(pos_weight, logits) - 1)) + 1
+        losses = (1 - t) * logits + scale * _core.unary("softplus", -logits, 1.0, 1e30)
+    if weight is not None:
+        losses = losses * weight
+    return _reduced(losses, reduction)
+
+
+def _as_tensor(value: Operand, like: Tensor) -> Tensor:
+    return value if isinstance(value, Tensor) else Tensor(value, like.dtype)
+
+
+def kl_div(x: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """t (log t - x) of log-probabilities x; 'batchmean' divides the sum by the first dimension."""
+    kernel = "kl_div_log_target" if log_target else "kl_div"
+    if reduction != "batchmean":
+        return _elementwise("KLDivLoss", kernel, x, target, reduction)
+    rows = _shape_of(x)[0] if _shape_of(x) else 1
+    return _elementwise("KLDivLoss", kernel, x, target, "sum") / rows
+
+
+def cross_entropy(
+    x: Operand,
+    target: Operand,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Softmax cross-entropy of logits (C), (N, C) or (N, C, d1, ...) with class indices or probabilities."""
+    return _core.cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def nll_loss(
+    x: Operand, target: Operand, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """-weight[t] x[t] of log-probabilities (C), (N, C) or (N, C, d1, ...) with class indices."""
+    return _core.nll_loss(x, target, weight, ignore_index, reduction)
+
+
+def one_hot(labels: ArrayLike | Tensor, num_classes: int = -1) -> Any:
+    """Labels (S) as an int64 tensor (S, num_classes) of zeros and ones."""
+    indices = np.asarray(labels)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"one_hot needs integer labels, got dtype {indices.dtype}")
+    classes = int(indices.max()) + 1 if num_classes < 0 else num_classes
+    if indices.size and (indices.min() < 0 or indices.max() >= classes):
+        raise ValueError(f"one_hot: labels run from {indices.min()} to {indices.max()}, there are {classes} classes")
+    return Tensor((indices[..., None] == np.arange(classes)).astype(np.int64))

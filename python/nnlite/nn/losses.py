@@ -1,0 +1,165 @@
+"""Loss modules, with PyTorch's names, options and defaults.
+
+`reduction` is "mean" (default), "sum" or "none". A loss whose target has another shape than its input raises ValueError that
+names both shapes: the silent broadcast of (N, 1) against (N,) to N x N is the one deviation from PyTorch.
+"""
+
+from numpy.typing import ArrayLike
+
+from .._core import Tensor
+from . import functional
+from .module import Module
+
+Operand = Tensor | ArrayLike
+
+
+class _Loss(Module):
+    """A loss with a reduction."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if reduction not in self._reductions():
+            raise ValueError(f"{type(self).__name__}: reduction {reduction!r} is unknown; use {self._reductions()}")
+        self.reduction = reduction
+
+    def _reductions(self) -> tuple[str, ...]:
+        return ("none", "mean", "sum")
+
+
+class _WeightedLoss(_Loss):
+    """A loss with a weight, kept as a buffer."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Operand | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight if weight is None or isinstance(weight, Tensor) else Tensor(weight))
+
+
+class MSELoss(_Loss):
+    """(x - t)^2. Shapes: input and target of one shape (*); output scalar, or (*) without reduction.
+
+    >>> from nnlite import nn
+    >>> nn.MSELoss()([1.0, 2.0], [0.0, 4.0]).item()
+    2.5
+    """
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.mse_loss(x, target, self.reduction)
+
+
+class L1Loss(_Loss):
+    """|x - t|. Shapes as MSELoss."""
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.l1_loss(x, target, self.reduction)
+
+
+class HuberLoss(_Loss):
+    """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2). Shapes as MSELoss (Huber 1964)."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.huber_loss(x, target, self.reduction, self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2. Shapes as MSELoss."""
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.smooth_l1_loss(x, target, self.reduction, self.beta)
+
+
+class BCELoss(_WeightedLoss):
+    """Binary cross-entropy of probabilities in [0, 1], -(t log x + (1 - t) log(1 - x)), times `weight` (broadcast).
+
+    Shapes as MSELoss. The logarithms are not let below -100. For logits BCEWithLogitsLoss keeps more digits.
+    """
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.binary_cross_entropy(x, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(_WeightedLoss):
+    """Binary cross-entropy of logits, max(x, 0) - x t + log(1 + e^-|x|), which neither overflows nor loses digits.
+
+    `weight` multiplies each element, `pos_weight` the positive part (p t log q); both are broadcast. Shapes as MSELoss.
+    """
+
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Operand | None = None, reduction: str = "mean", pos_weight: Operand | None = None
+    ) -> None:
+        super().__init__(weight, reduction)
+        value = pos_weight if pos_weight is None or isinstance(pos_weight, Tensor) else Tensor(pos_weight)
+        self.register_buffer("pos_weight", value)
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(x, target, self.weight, self.reduction, self.pos_weight)
+
+
+class CrossEntropyLoss(_WeightedLoss):
+    """Softmax cross-entropy of logits.
+
+    Shapes: input (C), (N, C) or (N, C, d1, ...); target class indices, int64 of the shape without C, or class probabilities,
+    floats of the input's shape. `weight` (C) rescales classes; rows of class `ignore_index` do not count; with `label_smoothing` s
+    the target is (1 - s) target + s / C. With reduction "mean" the sum is divided by the weights of the rows that count.
+
+    >>> from nnlite import nn
+    >>> round(nn.CrossEntropyLoss()([[0.0, 0.0]], [1]).item(), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        weight: Operand | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.cross_entropy(
+            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+
+
+class NLLLoss(_WeightedLoss):
+    """-weight[t] x[t] of log-probabilities (LogSoftmax). Shapes and options as CrossEntropyLoss with class indices."""
+
+    def __init__(self, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+
+
+class KLDivLoss(_Loss):
+    """t (log t - x) of log-probabilities x; with `log_target`, e^t (t - x). Shapes as MSELoss.
+
+    "batchmean" divides the sum by the number of rows, which is the divergence's definition; "mean" by all elements.
+    """
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+    def _reductions(self) -> tuple[str, ...]:
+        return ("none", "mean", "sum", "batchmean")
+
+    def forward(self, x: Operand, target: Operand) -> Tensor:
+        return functional.kl_div(x, target, self.reduction, self.log_target)

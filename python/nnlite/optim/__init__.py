@@ -1,0 +1,20 @@
+"""Optimizers, learning-rate schedules and gradient clipping."""
+
+from . import schedulers as lr_scheduler
+from .clip import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer
+from .schedulers import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LRScheduler,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from .sgd import SGD
+
+__all__ = [
+    "SGD", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "MultiStepLR", "Optimizer",
+    "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
+]  # fmt: skip
