@@ -1,0 +1,245 @@
+"""What to do between epochs and batches, with Keras's names."""
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .training import Trainer
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base: override what you need; `self.trainer` is the running trainer, `self.trainer.stop_training = True` ends the fit."""
+
+    trainer: "Trainer"
+
+    def on_train_begin(self) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self) -> None:
+        """After the last epoch."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Before an epoch, numbered from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """After an epoch, with its figures."""
+
+    def on_batch_begin(self, batch: int) -> None:
+        """Before a batch; overriding it makes every batch run from Python."""
+
+    def on_batch_end(self, batch: int, logs: Logs) -> None:
+        """After a batch; overriding it makes every batch run from Python."""
+
+
+class CallbackList:
+    """Passes events on to each of several callbacks."""
+
+    def __init__(self, callbacks: Iterable[Callback], trainer: "Trainer") -> None:
+        self._callbacks = list(callbacks)
+        for callback in self._callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be nnlite.callbacks.Callback objects, got {type(callback).__name__}")
+            callback.trainer = trainer
+
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
+    @property
+    def watches_batches(self) -> bool:
+        """Whether any callback wants to be woken for each batch."""
+        return any(
+            type(c).on_batch_begin is not Callback.on_batch_begin or type(c).on_batch_end is not Callback.on_batch_end
+            for c in self._callbacks
+        )
+
+    def on_train_begin(self) -> None:
+        for callback in self._callbacks:
+            callback.on_train_begin()
+
+    def on_train_end(self) -> None:
+        for callback in self._callbacks:
+            callback.on_train_end()
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        for callback in self._callbacks:
+            callback.on_epoch_begin(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        for callback in self._callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+    def on_batch_begin(self, batch: int) -> None:
+        for callback in self._callbacks:
+            callback.on_batch_begin(batch)
+
+    def on_batch_end(self, batch: int, logs: Logs) -> None:
+        for callback in self._callbacks:
+            callback.on_batch_end(batch, logs)
+
+
+class LambdaCallback(Callback):
+    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs))`."""
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[[int], None] | None = None,
+        on_epoch_end: Callable[[int, Logs], None] | None = None,
+        on_train_begin: Callable[[], None] | None = None,
+        on_train_end: Callable[[], None] | None = None,
+    ) -> None:
+        self._functions = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+        }
+
+    def _call(self, name: str, *args: Any) -> None:
+        function = self._functions[name]
+        if function is not None:
+            function(*args)
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self._call("on_epoch_begin", epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_begin(self) -> None:
+        self._call("on_train_begin")
+
+    def on_train_end(self) -> None:
+        self._call("on_train_end")
+
+
+class _Monitor(Callback):
+    """Follows one figure. `mode` is "min", "max" or "auto" (max for accuracy, f1 and the like)."""
+
+    _RISING = ("accuracy", "precision", "recall", "f1", "r2", "top_")
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
+        rising = any(monitor.removeprefix("val_").startswith(name) for name in self._RISING)
+        self.monitor = monitor
+        self._sign = -1.0 if mode == "max" or (mode == "auto" and rising) else 1.0
+        self._min_delta = abs(min_delta)
+        self.best = float("inf")
+
+    def improves(self, logs: Logs) -> bool:
+        """Whether the figure is better than ever; remembers it if so."""
+        if self.monitor not in logs:
+            raise ValueError(f"{type(self).__name__} watches {self.monitor!r}, but an epoch has only {', '.join(logs)}")
+        value = self._sign * logs[self.monitor]
+        if not value < self.best - self._min_delta:
+            return False
+        self.best = value
+        return True
+
+
+class EarlyStopping(_Monitor):
+    """Ends the fit when `monitor` has not improved by more than `min_delta` for `patience` epochs (Prechelt 1998).
+
+    With `restore_best_weights` the model gets the weights of its best epoch back. `stopped_epoch` and `best_epoch` tell when.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 0,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best_weights: bool = False,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
+        self.restore_best_weights = restore_best_weights
+        self.best_epoch = 0
+        self.stopped_epoch: int | None = None
+        self._waited = 0
+        self._weights: dict[str, Any] | None = None
+
+    def on_train_begin(self) -> None:
+        self.best = float("inf")
+        self._waited = 0
+        self.stopped_epoch = None
+        self._weights = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if self.improves(logs):
+            self.best_epoch = epoch
+            self._waited = 0
+            if self.restore_best_weights:
+                self._weights = self.trainer.model.state_dict()
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            self.stopped_epoch = epoch
+            self.trainer.stop_training = True
+
+    def on_train_end(self) -> None:
+        if self._weights is not None:
+            self.trainer.model.load_state_dict(self._weights)
+
+
+class ModelCheckpoint(_Monitor):
+    """Saves the model after each epoch, or only when `monitor` improved; `{epoch}` in the path becomes the epoch's number."""
+
+    def __init__(
+        self, path: str | Path, monitor: str = "val_loss", mode: str = "auto", save_best_only: bool = False
+    ) -> None:
+        super().__init__(monitor, mode)
+        self.path = str(path)
+        self.save_best_only = save_best_only
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if self.save_best_only and not self.improves(logs):
+            return
+        from .checkpoint import save
+
+        save(self.path.format(epoch=epoch, **logs), self.trainer.model)
+
+
+class LearningRateScheduler(Callback):
+    """Steps a schedule of `optim` after each epoch, or sets lr = schedule(epoch, lr) before it."""
+
+    def __init__(self, schedule: Any) -> None:
+        self._schedule = schedule
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        if callable(self._schedule):
+            for group in self.trainer.optimizer.param_groups:
+                group["lr"] = float(self._schedule(epoch, group["lr"]))
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if callable(self._schedule):
+            return
+        if hasattr(self._schedule, "num_bad_epochs"):
+            self._schedule.step(logs.get("val_loss", logs["loss"]))
+        else:
+            self._schedule.step()
+
+
+class CSVLogger(Callback):
+    """Writes a row of figures for each epoch."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._fields: list[str] | None = None
+
+    def on_train_begin(self) -> None:
+        self._fields = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        row = {"epoch": epoch, **logs}
+        new = self._fields is None
+        self._fields = self._fields or list(row)
+        with self.path.open("w" if new else "a", newline="") as file:
+            writer = csv.DictWriter(file, self._fields, extrasaction="ignore")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
