@@ -1,0 +1,44 @@
+"""Commands and exit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged. Data goes to standard output, the rest to standard error."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import DivergenceError
+from .info import add_info
+from .predict import add_predict
+from .train import add_train
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each puts the function to run under `run`."""
+    parser = argparse.ArgumentParser(prog="nnlite", description="Train small neural networks on a CPU.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (add_train, add_predict, add_info):
+        add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except DivergenceError as error:
+        return _fail(f"diverged: {error}", 3)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 1)
+    except BrokenPipeError:
+        # The reader of our output has gone; what is left to flush at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError) as error:
+        return _fail(str(error) or type(error).__name__, 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"nnlite: error: {message}", file=sys.stderr)
+    return code
