@@ -199,6 +199,12 @@ void define_values(Class& tensor) {
     return py::str(py::module_::import("builtins").attr("format")(item_of(x), spec));
   });
   tensor.def("__repr__", &repr_of);
+  tensor.def("__reduce__", [](const py::object& self) {
+    const auto x = self.cast<TensorPtr>();
+    if (!x->is_leaf()) throw std::runtime_error("only leaves can be copied deeply or pickled; use detach() first");
+    x->values();
+    return py::make_tuple(py::type::of(self), py::make_tuple(plain_array(x).attr("copy")(), py::none(), x->requires_grad()));
+  });
   tensor.def("detach", &detached);
   tensor.def("clone", [](const TensorPtr& x) { return unary("scale", x, 1.0); });
   tensor.def("to", [](const TensorPtr& x, py::handle dtype) { return cast(x, dtype_from(dtype)); }, py::arg("dtype"));

@@ -65,7 +65,8 @@ struct Power {
 
   static D power(D a, D b) {
     const D zero(0.0), one(1.0), two(2.0), infinity(__builtin_huge_val());
-    const D magnitude = exp(b * log(abs(a)));
+    // |a| = 1: log is 0, and 0 times an infinite b would be no number.
+    const D magnitude = exp(select((abs(a) == one) & (b == b), zero, b * log(abs(a))));
     const auto whole = floor(b) == b;
     const auto odd = whole & (floor(b / two) * two != b) & (abs(b) < infinity);
     const D signed_magnitude = select((a < zero) & odd, -magnitude, magnitude);

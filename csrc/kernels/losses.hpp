@@ -67,7 +67,7 @@ struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not 
 
 struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
   template <class V>
-  static V value(V x, V t, V) { return fma(V(1.0f) - t, x, softplus(-x)); }
+  static V value(V x, V t, V) { return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x))); }
   template <class V>
   static V gradient(V x, V t, V) { return sigmoid(x) - t; }
   template <class V>
