@@ -81,6 +81,7 @@ class Pass {
       if (!program.forward()) return false;
       const double loss = program.loss();
       if (!std::isfinite(loss)) {
+        program.undo();
         status = EpochStatus::diverged;
         return false;
       }

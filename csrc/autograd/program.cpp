@@ -14,9 +14,10 @@ namespace {
 // apart instead, so that Ctrl-C is answered between kernels.
 constexpr double kFuseLimit = 2e9;
 
-bool stopped_after(double work) {
+// Between kernels, whose own work their threads account for.
+bool should_stop() {
   Interrupt* interrupt = Interrupt::current();
-  return interrupt != nullptr && (interrupt->spend(work) || interrupt->stopped());
+  return interrupt != nullptr && interrupt->spend(0);
 }
 
 bool is_stopped() {
@@ -137,11 +138,20 @@ void Program::fuse_updates() {
 }
 
 bool Program::forward() {
+  for (const ForwardStep& step : forward_)
+    if (step.node->operation->is_stateful()) step.node->operation->save_state(step.node->arrays);
   for (const ForwardStep& step : forward_) {
-    if (stopped_after(0)) return false;
+    if (should_stop()) break;
     step.node->operation->forward(step.node->arrays, step.node->output);
   }
+  if (is_stopped()) undo();
   return !is_stopped();
+}
+
+// Latest first: the first of several dropouts has the count that all of them started from.
+void Program::undo() {
+  for (auto step = forward_.rbegin(); step != forward_.rend(); ++step)
+    if (step->node->operation->is_stateful()) step->node->operation->restore_state(step->node->arrays);
 }
 
 double Program::loss() const {
@@ -163,7 +173,10 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options) {
         using T = decltype(zero);
         kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(), addition.target.size());
       });
-    if (is_stopped()) return false;
+    if (is_stopped()) {
+      undo();
+      return false;
+    }
   }
   const Hold hold_updates(true);
   for (auto& slot : parameters_) {

@@ -20,10 +20,12 @@ class Program {
   const TensorPtr& output() const { return output_; }
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 
-  // False: stopped by an Interrupt, before anything but activations had changed.
+  // False: stopped by an Interrupt; nothing but activations has changed.
   bool forward();
+  // Takes back what the forward pass changed besides activations, for a step that will not be finished.
+  void undo();
   double loss() const;
-  // Gradients and updates of all parameters; false: stopped before any parameter had changed.
+  // Gradients and updates of all parameters; false: stopped, undone, no parameter changed.
   bool backward_and_update(const std::vector<SgdOptions>& options);
 
   // One line for each kernel call, for tests and the curious.

@@ -94,6 +94,11 @@ class Operation {
   virtual bool aliases_input() const { return false; }
   // True: input i's gradient can be an update in place (see Gradient).
   virtual bool can_update(size_t) const { return false; }
+  // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what it was, so
+  // that a step which is given up half-way leaves none.
+  virtual bool is_stateful() const { return false; }
+  virtual void save_state(const Arrays&) {}
+  virtual void restore_state(const Arrays&) {}
   // Flops of the forward pass, roughly.
   virtual double work(const Arrays&, const Array& output) const { return static_cast<double>(output.size()); }
 };

@@ -25,6 +25,7 @@ class Generator {
     return {seed_, static_cast<uint32_t>(purpose), draws_[static_cast<size_t>(purpose)]++};
   }
   uint32_t draws(Purpose purpose) const { return draws_[static_cast<size_t>(purpose)]; }
+  void set_draws(Purpose purpose, uint32_t draws) { draws_[static_cast<size_t>(purpose)] = draws; }
   void restore(uint64_t seed, const std::array<uint32_t, kPurposes>& draws) {
     seed_ = seed;
     for (size_t i = 0; i < draws.size(); ++i) draws_[i] = draws[i];

@@ -13,6 +13,10 @@ class Dropout final : public Operation {
   const char* name() const override { return "dropout"; }
   std::string attributes() const override { return text(p_); }
 
+  bool is_stateful() const override { return true; }
+  void save_state(const Arrays&) override { draws_ = default_generator()->draws(Purpose::dropout); }
+  void restore_state(const Arrays&) override { default_generator()->set_draws(Purpose::dropout, draws_); }
+
   Array infer(const Arrays& in) override {
     mask_ = std::make_unique<Storage>(in[0].bytes());
     return {nullptr, in[0].dtype, in[0].shape};
@@ -46,6 +50,7 @@ class Dropout final : public Operation {
   }
 
   double p_;
+  uint32_t draws_ = 0;
   std::unique_ptr<Storage> mask_;
 };
 

@@ -1,4 +1,5 @@
 // Layer and batch normalisation.
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/broadcasting.hpp"
@@ -99,6 +100,14 @@ class BatchNorm final : public Operation {
   const char* name() const override { return "batch_norm"; }
   std::string attributes() const override { return text(settings_.training, ',', settings_.momentum, ',', settings_.eps); }
 
+  bool is_stateful() const override { return settings_.training; }
+  void save_state(const Arrays& in) override {
+    for (size_t i : kRunning) saved_[i].assign(in[i].as<char>(), in[i].as<char>() + (in[i] ? in[i].bytes() : 0));
+  }
+  void restore_state(const Arrays& in) override {
+    for (size_t i : kRunning) std::copy(saved_[i].begin(), saved_[i].end(), in[i].as<char>());
+  }
+
   Array infer(const Arrays& in) override {
     rows_ = in[0].shape[0], columns_ = in[0].shape[1];
     static constexpr const char* kWhat[] = {"", "running_mean", "running_var", "weight", "bias"};
@@ -183,7 +192,10 @@ class BatchNorm final : public Operation {
     parallel_spans(rows_, 16, kWork * static_cast<double>(columns_), [&](int64_t begin, int64_t end) { f(begin, end - begin); });
   }
 
+  static constexpr size_t kRunning[] = {1, 2, 5};  // the inputs that training moves
+
   BatchNormSettings settings_;
+  std::vector<char> saved_[6];
   bool use_batch_ = true;
   int64_t rows_ = 0, columns_ = 0;
   std::unique_ptr<Storage> normalized_, scratch_, statistics_;  // statistics: mean, inverse_std, and two sums of the backward pass
