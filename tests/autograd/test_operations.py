@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from comparison import compare, labels, normal, uniform
 from hypothesis import given
 from hypothesis import strategies as st
 
 import nnlite as nl
+from comparison import compare, labels, normal, uniform
 from nnlite import _core
 
 DTYPES = [np.float32, np.float64]

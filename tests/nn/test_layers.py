@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from comparison import FORWARD, GRADIENT, assert_close, labels, normal
 
 import nnlite as nl
+from comparison import FORWARD, GRADIENT, assert_close, labels, normal
 from nnlite import nn
 
 DTYPES = [np.float32, np.float64]

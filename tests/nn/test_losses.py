@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as tf
-from comparison import compare, labels, normal, uniform
 
 import nnlite as nl
+from comparison import compare, labels, normal, uniform
 from nnlite import _core, nn
 from nnlite.nn import functional
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from comparison import normal
 
 import nnlite as nl
+from comparison import normal
 from nnlite import nn, optim
 
 SCHEDULES = {
