@@ -7,9 +7,9 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-from common import data_folder, judge
 
 import nnlite as nl
+from common import data_folder, judge
 from nnlite import nn, optim
 from nnlite.data.tabular import Preprocessor, Table
 
@@ -38,11 +38,11 @@ def main() -> None:
     preprocessor = Preprocessor.fit(train, "income")
     x, y = preprocessor.inputs(train), preprocessor.targets(train).astype(np.float32)
     nl.manual_seed(0)
-    model = nn.Sequential(nn.Linear(x.shape[1], 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 1), nn.Flatten(0))
-    optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
-    schedule = nl.callbacks.LearningRateScheduler(optim.CosineAnnealingLR(optimizer, T_max=15))
+    model = nn.Sequential(nn.Linear(x.shape[1], 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 1), nn.Flatten(0))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    schedule = nl.callbacks.LearningRateScheduler(optim.CosineAnnealingLR(optimizer, T_max=40))
     trainer = nl.Trainer(model, nn.BCEWithLogitsLoss(), optimizer, metrics=["accuracy"], seed=0)
-    trainer.fit(x, y, epochs=15, batch_size=128, callbacks=[schedule])
+    trainer.fit(x, y, epochs=40, batch_size=256, callbacks=[schedule])
     figures = trainer.evaluate(preprocessor.inputs(test), preprocessor.targets(test).astype(np.float32))
     print(f"{len(x)} rows to train on, {len(test)} to test, {x.shape[1]} features, test loss {figures['loss']:.4f}")
     judge("test error", 100 * (1 - figures["accuracy"]), 15.0, at_least=False)

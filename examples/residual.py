@@ -37,7 +37,9 @@ x, y = nl.data.make_circles(1000, noise=0.05, factor=0.5, seed=0)
 inputs = (x[:, :1].copy(), x[:, 1:].copy())
 nl.manual_seed(0)
 model = TwoInputs()
-trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.05, momentum=0.9), metrics=["accuracy"])
+trainer = nl.Trainer(
+    model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.05, momentum=0.9), metrics=["accuracy"]
+)
 history = trainer.fit(inputs, y, epochs=20)
 print(f"accuracy {history['accuracy'][-1]:.3f} after {len(history)} epochs")
 assert np.mean(trainer.predict(inputs).argmax(1) == y) > 0.97

@@ -4,9 +4,9 @@ The split is that of "The Elements of Statistical Learning" (CART 8.7 %, additiv
 """
 
 import numpy as np
-from common import data_folder, judge
 
 import nnlite as nl
+from common import data_folder, judge
 from nnlite import nn, optim
 
 
@@ -23,7 +23,9 @@ def main() -> None:
     trainer = nl.Trainer(model, nn.BCEWithLogitsLoss(), optimizer, metrics=["accuracy"], seed=0)
     trainer.fit(x[~is_test], y[~is_test], epochs=40, batch_size=32, callbacks=[schedule])
     figures = trainer.evaluate(x[is_test], y[is_test])
-    print(f"{int((~is_test).sum())} messages to train on, {int(is_test.sum())} to test, test loss {figures['loss']:.4f}")
+    print(
+        f"{int((~is_test).sum())} messages to train on, {int(is_test.sum())} to test, test loss {figures['loss']:.4f}"
+    )
     judge("test error", 100 * (1 - figures["accuracy"]), 6.0, at_least=False)
 
 

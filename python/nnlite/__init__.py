@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import data, metrics, nn, optim
+from . import nn, optim
 from ._core import (
     Generator,
     Tensor,
@@ -33,11 +33,11 @@ from .creation import (
 )
 from .errors import CaptureError, DivergenceError, ModelFileError
 from .grad_mode import enable_grad, no_grad
-from .gradcheck import gradcheck
 
 if TYPE_CHECKING:
-    from . import callbacks
+    from . import callbacks, data, metrics
     from .checkpoint import load, save
+    from .gradcheck import gradcheck
     from .history import History
     from .training import Trainer
 
@@ -56,7 +56,10 @@ _LAZY = {
     "History": "history",
     "Trainer": "training",
     "callbacks": "callbacks",
+    "data": "data",
+    "gradcheck": "gradcheck",
     "load": "checkpoint",
+    "metrics": "metrics",
     "save": "checkpoint",
 }
 
@@ -67,7 +70,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module = importlib.import_module(f".{_LAZY[name]}", __name__)
-    value = module if name == _LAZY[name] else getattr(module, name)
+    value = getattr(module, name, module)
     globals()[name] = value
     return value
 

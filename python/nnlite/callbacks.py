@@ -12,9 +12,15 @@ Logs = dict[str, float]
 
 
 class Callback:
-    """Base: override what you need; `self.trainer` is the running trainer, `self.trainer.stop_training = True` ends the fit."""
+    """Base: override what you need. `self.trainer` is the running trainer; its `stop_training = True` ends the fit."""
 
     trainer: "Trainer"
+
+    @property
+    def watches_batches(self) -> bool:
+        """Whether the batch methods are overridden; every batch then runs from Python."""
+        kind = type(self)
+        return kind.on_batch_begin is not Callback.on_batch_begin or kind.on_batch_end is not Callback.on_batch_end
 
     def on_train_begin(self) -> None:
         """Before the first epoch."""
@@ -39,6 +45,8 @@ class CallbackList:
     """Passes events on to each of several callbacks."""
 
     def __init__(self, callbacks: Iterable[Callback], trainer: "Trainer") -> None:
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
         self._callbacks = list(callbacks)
         for callback in self._callbacks:
             if not isinstance(callback, Callback):
@@ -51,10 +59,7 @@ class CallbackList:
     @property
     def watches_batches(self) -> bool:
         """Whether any callback wants to be woken for each batch."""
-        return any(
-            type(c).on_batch_begin is not Callback.on_batch_begin or type(c).on_batch_end is not Callback.on_batch_end
-            for c in self._callbacks
-        )
+        return any(callback.watches_batches for callback in self._callbacks)
 
     def on_train_begin(self) -> None:
         for callback in self._callbacks:
@@ -86,17 +91,25 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[[int], None] | None = None,
-        on_epoch_end: Callable[[int, Logs], None] | None = None,
-        on_train_begin: Callable[[], None] | None = None,
-        on_train_end: Callable[[], None] | None = None,
+        on_epoch_begin: Callable[[int], Any] | None = None,
+        on_epoch_end: Callable[[int, Logs], Any] | None = None,
+        on_train_begin: Callable[[], Any] | None = None,
+        on_train_end: Callable[[], Any] | None = None,
+        on_batch_begin: Callable[[int], Any] | None = None,
+        on_batch_end: Callable[[int, Logs], Any] | None = None,
     ) -> None:
         self._functions = {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,
             "on_train_begin": on_train_begin,
             "on_train_end": on_train_end,
+            "on_batch_begin": on_batch_begin,
+            "on_batch_end": on_batch_end,
         }
+
+    @property
+    def watches_batches(self) -> bool:
+        return self._functions["on_batch_begin"] is not None or self._functions["on_batch_end"] is not None
 
     def _call(self, name: str, *args: Any) -> None:
         function = self._functions[name]
@@ -115,6 +128,12 @@ class LambdaCallback(Callback):
     def on_train_end(self) -> None:
         self._call("on_train_end")
 
+    def on_batch_begin(self, batch: int) -> None:
+        self._call("on_batch_begin", batch)
+
+    def on_batch_end(self, batch: int, logs: Logs) -> None:
+        self._call("on_batch_end", batch, logs)
+
 
 class _Monitor(Callback):
     """Follows one figure. `mode` is "min", "max" or "auto" (max for accuracy, f1 and the like)."""
@@ -128,14 +147,23 @@ class _Monitor(Callback):
         self.monitor = monitor
         self._sign = -1.0 if mode == "max" or (mode == "auto" and rising) else 1.0
         self._min_delta = abs(min_delta)
-        self.best = float("inf")
+        self.best = self._sign * float("inf")
+
+    def on_train_begin(self) -> None:
+        # Other figures may come from a callback of the user's own, so they are missed only when an epoch is over.
+        if self.monitor == "val_loss":
+            self._require(self.trainer.figures)
+
+    def _require(self, figures: Iterable[str]) -> None:
+        if self.monitor not in figures:
+            known = ", ".join(figures)
+            raise ValueError(f"{type(self).__name__} watches {self.monitor!r}, but an epoch has only {known}")
 
     def improves(self, logs: Logs) -> bool:
         """Whether the figure is better than ever; remembers it if so."""
-        if self.monitor not in logs:
-            raise ValueError(f"{type(self).__name__} watches {self.monitor!r}, but an epoch has only {', '.join(logs)}")
-        value = self._sign * logs[self.monitor]
-        if not value < self.best - self._min_delta:
+        self._require(logs)
+        value = logs[self.monitor]
+        if not self._sign * value < self._sign * self.best - self._min_delta:
             return False
         self.best = value
         return True
@@ -144,7 +172,8 @@ class _Monitor(Callback):
 class EarlyStopping(_Monitor):
     """Ends the fit when `monitor` has not improved by more than `min_delta` for `patience` epochs (Prechelt 1998).
 
-    With `restore_best_weights` the model gets the weights of its best epoch back. `stopped_epoch` and `best_epoch` tell when.
+    With `restore_best_weights` the model gets the weights of its best epoch back. `best_epoch` and `stopped_epoch` tell
+    when, `best` is the best figure.
     """
 
     def __init__(
@@ -164,7 +193,8 @@ class EarlyStopping(_Monitor):
         self._weights: dict[str, Any] | None = None
 
     def on_train_begin(self) -> None:
-        self.best = float("inf")
+        super().on_train_begin()
+        self.best = self._sign * float("inf")
         self._waited = 0
         self.stopped_epoch = None
         self._weights = None
@@ -187,7 +217,10 @@ class EarlyStopping(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Saves the model after each epoch, or only when `monitor` improved; `{epoch}` in the path becomes the epoch's number."""
+    """Saves the model after each epoch, or with `save_best_only` when `monitor` improved.
+
+    In the path, `{epoch}` becomes the epoch's number and `{val_loss:.3f}` a figure.
+    """
 
     def __init__(
         self, path: str | Path, monitor: str = "val_loss", mode: str = "auto", save_best_only: bool = False
@@ -195,6 +228,10 @@ class ModelCheckpoint(_Monitor):
         super().__init__(monitor, mode)
         self.path = str(path)
         self.save_best_only = save_best_only
+
+    def on_train_begin(self) -> None:
+        if self.save_best_only:
+            super().on_train_begin()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.save_best_only and not self.improves(logs):

@@ -1,16 +1,18 @@
 """Saving and loading models: safetensors files, written so that no crash leaves half of one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ._core import Tensor
 from .errors import ModelFileError
 from .nn import Module
 
@@ -20,28 +22,48 @@ State = dict[str, Array]
 _FORMAT = "nnlite-1"
 
 
-def save(path: str | Path, model: Module | Mapping[str, Array], *, metadata: Mapping[str, Any] | None = None) -> None:
+def save(
+    path: str | Path, model: Module | Mapping[str, Array | Tensor], *, metadata: Mapping[str, Any] | None = None
+) -> None:
     """Writes a model's parameters and buffers (or a state dict) to `path`, with `metadata` (JSON-able) beside them.
 
-    The file is written next to `path` under another name, flushed to the disk and then renamed, so that at any moment `path` is
-    the old file or the new one, whole. Other programs read it as safetensors. Raises OSError naming the path when it cannot be
-    written; the previous file then stays.
+    The file is written next to `path` under another name, flushed to the disk and then renamed, so that at any moment
+    `path` is the old file or the new one, whole. Other programs read it as safetensors. Raises TypeError for metadata or
+    arrays that such a file cannot hold, and OSError naming the path when it cannot be written; the previous file then stays.
+
+    >>> import nnlite as nl, tempfile
+    >>> model = nl.nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nl.save(f"{folder}/model.safetensors", model)
+    ...     model.load_state_dict(nl.load(f"{folder}/model.safetensors"))
+    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     from safetensors.numpy import save as serialise
 
-    state = model.state_dict() if isinstance(model, Module) else {k: np.asarray(v) for k, v in model.items()}
-    state = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in state.items()}
-    header = {
-        "format": _FORMAT,
-        "sha256": _checksum(state),
-        "order": json.dumps(list(state)),
-        "metadata": json.dumps(dict(metadata or {})),
-    }
-    _write_atomically(Path(path), serialise(state, header))
+    state = model.state_dict() if isinstance(model, Module) else _checked(model)
+    header = {"format": _FORMAT, "order": json.dumps(list(state)), "metadata": json.dumps(dict(metadata or {}))}
+    _write_atomically(Path(path), serialise(state, {**header, "sha256": _checksum(header, state)}))
 
 
-def _checksum(state: Mapping[str, Array]) -> str:
+def _checked(state: Mapping[str, Array | Tensor]) -> State:
+    """A state dict of the user's as contiguous arrays of types that a model file can hold."""
+    result: State = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or name == "__metadata__":
+            raise TypeError(f"a state dict has names of arrays as keys, got {name!r}")
+        array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise TypeError(f"{name} has dtype {array.dtype}; a model file holds booleans, integers and floats")
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        result[name] = np.ascontiguousarray(native).reshape(array.shape)  # which alone would make () into (1,)
+    return result
+
+
+def _checksum(header: Mapping[str, str], state: Mapping[str, Array]) -> str:
+    """SHA-256 over all that a file says, so that no damage to names or settings passes either."""
     digest = hashlib.sha256()
+    for key in ("format", "order", "metadata"):
+        digest.update(f"{key} {len(header[key])}\n{header[key]}\n".encode())
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -50,30 +72,40 @@ def _checksum(state: Mapping[str, Array]) -> str:
 
 def _write_atomically(path: Path, data: bytes) -> None:
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path("."))
+        _replace(Path(os.path.realpath(path)), data)  # a link keeps pointing to the file
     except OSError as error:
         raise OSError(error.errno, f"cannot save the model: {error.strerror}", str(path)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    mode = _mode_of(path)
+    temporary = path.parent / f".nnlite-{os.getpid()}-{os.urandom(8).hex()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except BaseException as error:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, f"cannot save the model: {error.strerror}", str(path)) from error
         raise
+    _sync_folder(path.parent)
 
 
-def _umask() -> int:
-    """The permissions that a plain open() would leave out."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _mode_of(path: Path) -> int | None:
+    """The permissions of the file that will be replaced; OSError for what must not be (a device, a folder)."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
+    return stat.S_IMODE(mode)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -88,7 +120,8 @@ def _sync_folder(folder: Path) -> None:
 def load(path: str | Path) -> State:
     """The state dict of a file that `save` wrote: arrays under PyTorch's keys, for `model.load_state_dict`.
 
-    Raises OSError where the file cannot be read, ModelFileError (a ValueError) where it is not whole or no such file.
+    Raises OSError where the file cannot be read, ModelFileError (a ValueError) where it is not whole or no such file. Nothing
+    in a file is ever run, and it is believed about sizes only as far as it has bytes for them.
     """
     return load_with_metadata(path)[0]
 
@@ -103,7 +136,7 @@ def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
         arrays = deserialise(data)
     except Exception as error:  # the reader's own exception type is not a stable part of its interface
         raise ModelFileError(f"{path} is not a whole model file: {error}") from None
-    if header.get("sha256") != _checksum(arrays):
+    if header["sha256"] != _checksum(header, arrays):
         raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
     try:
         order, metadata = json.loads(header["order"]), json.loads(header["metadata"])
@@ -121,9 +154,13 @@ def _header(path: str | Path, data: bytes) -> dict[str, str]:
     if len(data) < 8 or size > len(data) - 8:
         raise ModelFileError(f"{path} is not a model file, or is cut short ({len(data)} bytes)")
     try:
-        header = json.loads(data[8 : 8 + size]).get("__metadata__")
+        header = json.loads(data[8 : 8 + size].decode()).get("__metadata__")
     except (ValueError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file: {error}") from None
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise ModelFileError(f"{path} was not saved by nnlite {_FORMAT.split('-')[1]}.x: use safetensors to read its arrays")
+        raise ModelFileError(
+            f"{path} is not in the format {_FORMAT} that save() writes: use safetensors to read its arrays"
+        )
+    if not all(isinstance(header.get(key), str) for key in ("order", "metadata", "sha256")):
+        raise ModelFileError(f"{path} is damaged: its description is not whole")
     return header

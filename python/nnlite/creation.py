@@ -1,13 +1,17 @@
 """Making tensors."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from . import _core
 from ._core import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = [
     "arange", "as_tensor", "cat", "concatenate", "from_numpy", "full", "maximum", "minimum", "ones", "ones_like",
@@ -40,7 +44,9 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return _core.as_tensor(array) if array.flags.writeable else Tensor(array)
 
 
-def full(shape: int | Sequence[int], value: float, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: int | Sequence[int], value: float, dtype: DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
     """A tensor of `shape` filled with `value`."""
     return Tensor(np.full(shape, value, dtype), None, requires_grad)
 

@@ -1,5 +1,7 @@
 """Switching the tape off and on."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -29,7 +31,7 @@ class _GradMode:
         return wrapped  # type: ignore[return-value]
 
 
-class no_grad(_GradMode):  # noqa: N801  (PyTorch's name)
+class no_grad(_GradMode):
     """Inside, nothing is recorded and no result requires a gradient.
 
     >>> import nnlite as nl
@@ -42,7 +44,7 @@ class no_grad(_GradMode):  # noqa: N801  (PyTorch's name)
     _enabled = False
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """Inside, operations are recorded, also within `no_grad`."""
 
     _enabled = True

@@ -1,5 +1,7 @@
 """Checking a gradient against differences."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -53,8 +53,10 @@ class History:
         """The history of `to_json`; ValueError for anything else."""
         try:
             value = json.loads(text)
-            return cls({k: [float(v) for v in vs] for k, vs in value["history"].items()}, [int(e) for e in value["epoch"]])
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            return cls(
+                {k: [float(v) for v in vs] for k, vs in value["history"].items()}, [int(e) for e in value["epoch"]]
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"this is not the JSON of a history: {error}") from None
 
     def to_frame(self) -> Any:

@@ -1,7 +1,9 @@
 """Figures of merit over whole arrays of outputs and targets.
 
 Classes are read off outputs (N, C > 1) by the first maximum, and off a single column (N,) or (N, 1) by `output > threshold`
-(0 for logits, 0.5 for probabilities). Integer outputs (N,) are taken as classes. Values equal scikit-learn's.
+(0 for logits, 0.5 for probabilities). Integer outputs (N,) are taken as classes. Targets are class indices (N,), or of the
+outputs' shape one-hot or probabilities. Values equal scikit-learn's. All raise ValueError, naming both shapes, for outputs
+and targets that do not fit, and for no rows at all.
 """
 
 from collections.abc import Callable
@@ -13,30 +15,66 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Array, Array], float]
+Classes = NDArray[np.int64]
 
 
-def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> NDArray[np.int64]:
-    """The class that each row of outputs stands for."""
+def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
+    """The class that each row of outputs stands for: (N, C) and (N,) become (N,), (N, C, d1, ...) becomes (N, d1, ...).
+
+    >>> from nnlite.metrics import predicted_classes
+    >>> predicted_classes([[0.1, 2.0], [3.0, -1.0]]).tolist(), predicted_classes([-0.5, 0.5]).tolist()
+    ([1, 0], [0, 1])
+    """
     values = np.asarray(outputs)
     if values.ndim > 1 and values.shape[1] > 1:
-        return values.argmax(1).astype(np.int64)
+        best: Classes = values.argmax(1).astype(np.int64)
+        return best
     flat = values.reshape(-1)
     return (flat if flat.dtype.kind in "iub" else flat > threshold).astype(np.int64)
 
 
-def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    predicted = predicted_classes(outputs, threshold)
-    given = np.asarray(targets)
-    if given.ndim == 2 and given.shape[1] > 1:
-        given = given.argmax(1)
-    flat = given.reshape(-1) if given.size == len(predicted) else given
-    if flat.shape != predicted.shape:
-        raise ValueError(f"outputs of shape {np.shape(outputs)} and targets of shape {np.shape(targets)} do not fit")
-    return predicted, flat.astype(np.int64)
+def _given_classes(outputs: Array, targets: Array) -> Classes:
+    """Targets as class indices."""
+    if targets.ndim > 1 and targets.shape[1] > 1 and targets.shape == outputs.shape:
+        best: Classes = targets.argmax(1).astype(np.int64)
+        return best
+    if targets.dtype.kind not in "iubf":
+        raise ValueError(f"targets have dtype {targets.dtype}; classes must be whole numbers")
+    if targets.dtype.kind == "f":
+        part = ~(targets == np.round(targets))
+        if part.any() and targets.min() >= 0 and targets.max() <= 1 and outputs.size == targets.size:
+            return (targets > 0.5).astype(np.int64)  # probabilities of class 1
+        if part.any():
+            row = int(part.reshape(-1).argmax())
+            raise ValueError(f"targets hold {targets.reshape(-1)[row]} at index {row}, which is no class")
+    return targets.astype(np.int64)
+
+
+def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[Classes, Classes]:
+    """Predicted and true classes, flat."""
+    values, given = np.asarray(outputs), np.asarray(targets)
+    predicted, true = predicted_classes(values, threshold), _given_classes(values, given)
+    if _without_ones(predicted.shape) != _without_ones(true.shape):
+        raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
+    if not predicted.size:
+        raise ValueError(f"there are no rows: outputs have shape {values.shape}")
+    return predicted.reshape(-1), true.reshape(-1)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(N, 1) and (N,) hold the same values in the same order."""
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> float:
-    """The share of rows whose class is right."""
+    """The share of rows whose class is right.
+
+    >>> from nnlite.metrics import accuracy
+    >>> accuracy([[0.1, 2.0], [3.0, -1.0]], [1, 1])
+    0.5
+    """
     predicted, given = _classes(outputs, targets, threshold)
     return float((predicted == given).mean())
 
@@ -48,22 +86,39 @@ def misclassified(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0
 
 
 def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
-    """The share of rows whose class is among the k largest outputs; of equal ones the first count, as argmax has it."""
-    values, given = np.asarray(outputs), np.asarray(targets).astype(np.int64)
-    if values.ndim != 2 or given.shape != values.shape[:1]:
+    """The share of rows (N, C) whose class (N,) is among the k largest outputs.
+
+    Of equal outputs the first counts, as in argmax, so that k = 1 is `accuracy`; scikit-learn takes the last.
+    """
+    values, given = np.asarray(outputs), np.asarray(targets)
+    if values.ndim != 2 or given.shape != values.shape[:1] or not len(given):
         raise ValueError(f"top_k_accuracy needs outputs (N, C) and targets (N,), got {values.shape} and {given.shape}")
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    given = _given_classes(values, given)
+    outside = (given < 0) | (given >= values.shape[1])
+    if outside.any():
+        row = int(outside.argmax())
+        raise ValueError(f"targets hold the class {given[row]} at index {row}, but there are {values.shape[1]} outputs")
     own = np.take_along_axis(values, given[:, None], 1)
     before = np.arange(values.shape[1])[None] < given[:, None]
-    rank = ((values > own) | ((values == own) & before)).sum(1)
+    rank = (~(values <= own) | ((values == own) & before)).sum(1)  # negated, so that NaN is never a hit
     return float((rank < k).mean())
 
 
 def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> NDArray[np.int64]:
-    """Counts (C, C): row the true class, column the predicted one."""
+    """Counts (C, C): row the true class, column the predicted one.
+
+    >>> from nnlite.metrics import confusion_matrix
+    >>> confusion_matrix([0, 1, 1], [0, 0, 1]).tolist()
+    [[1, 1], [0, 1]]
+    """
     predicted, given = _classes(outputs, targets, threshold)
+    if given.min() < 0 or predicted.min() < 0:
+        raise ValueError(f"classes must not be negative, got {min(given.min(), predicted.min())}")
     columns = np.asarray(outputs)
     known = columns.shape[1] if columns.ndim > 1 and columns.shape[1] > 1 else 2
-    classes = max(known, int(max(predicted.max(initial=0), given.max(initial=0))) + 1)
+    classes = max(known, int(max(predicted.max(), given.max())) + 1)
     return np.bincount(given * classes + predicted, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
@@ -72,73 +127,106 @@ def _ratio(numerator: Array, denominator: Array, zero_division: float) -> Array:
         return np.where(denominator > 0, numerator / denominator, zero_division)
 
 
-def _averaged(
-    outputs: ArrayLike, targets: ArrayLike, average: str | None, threshold: float, zero_division: float, beta: str
-) -> Any:
-    matrix = confusion_matrix(outputs, targets, threshold)
-    if average is not None and average not in ("auto", "binary", "macro", "micro", "weighted"):
-        raise ValueError(f"average must be 'auto', 'binary', 'macro', 'micro', 'weighted' or None, got {average!r}")
+_AVERAGES = ("auto", "binary", "macro", "micro", "weighted", None)
+
+
+def _averaged(matrix: Classes, figure: str, average: str | None, zero_division: float) -> Any:
+    """Precision, recall or F1 of a confusion matrix."""
+    if average not in _AVERAGES:
+        raise ValueError(f"average must be one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
     if average == "auto":
         average = "binary" if len(matrix) == 2 else "macro"
     hits, predicted, given = np.diag(matrix).astype(float), matrix.sum(0).astype(float), matrix.sum(1).astype(float)
     if average == "micro":
         hits, predicted, given = (np.array([part.sum()]) for part in (hits, predicted, given))
     parts = {"precision": (hits, predicted), "recall": (hits, given), "f1": (2 * hits, predicted + given)}
-    values = _ratio(*parts[beta], zero_division)
+    values = _ratio(*parts[figure], zero_division)
     if average is None:
         return values
-    if average == "binary":
-        if len(values) != 2:
-            raise ValueError(f"average='binary' needs 2 classes, there are {len(values)}; use 'macro', 'micro' or 'weighted'")
-        return float(values[1])
-    if average == "micro":
-        return float(values[0])
-    seen = (given + predicted) > 0
-    return float(np.average(values[seen], weights=given[seen] if average == "weighted" else None))
+    if average == "binary" and len(values) != 2:
+        raise ValueError(
+            f"average='binary' needs 2 classes, there are {len(values)}; use 'macro', 'micro' or 'weighted'"
+        )
+    if average in ("binary", "micro"):
+        return float(values[-1])
+    # Classes that occur nowhere say nothing, nor does a NaN that the caller chose for zero_division.
+    counts = ((given + predicted) > 0) & ~np.isnan(values)
+    weights = given[counts] if average == "weighted" else np.ones(int(counts.sum()))
+    return (
+        float(np.average(values[counts], weights=weights if weights.any() else None)) if counts.any() else float("nan")
+    )
 
 
 def precision(
-    outputs: ArrayLike, targets: ArrayLike, average: str | None = "auto", threshold: float = 0.0, zero_division: float = 0.0
+    outputs: ArrayLike,
+    targets: ArrayLike,
+    average: str | None = "auto",
+    threshold: float = 0.0,
+    zero_division: float = 0.0,
 ) -> Any:
-    """Right among those predicted; for two classes that of class 1, else averaged ("macro" unless told)."""
-    return _averaged(outputs, targets, average, threshold, zero_division, "precision")
+    """Right among those predicted: tp / (tp + fp).
+
+    `average`: "binary" is the figure of class 1, "macro" the mean over classes, "weighted" that by their true counts, "micro"
+    the figure over all decisions, None the array (C,); "auto" is "binary" for two classes, else "macro". A class never
+    predicted has `zero_division`.
+
+    >>> from nnlite.metrics import precision
+    >>> precision([0, 1, 1, 1], [0, 0, 1, 1])
+    0.6666666666666666
+    """
+    return _averaged(confusion_matrix(outputs, targets, threshold), "precision", average, zero_division)
 
 
 def recall(
-    outputs: ArrayLike, targets: ArrayLike, average: str | None = "auto", threshold: float = 0.0, zero_division: float = 0.0
+    outputs: ArrayLike,
+    targets: ArrayLike,
+    average: str | None = "auto",
+    threshold: float = 0.0,
+    zero_division: float = 0.0,
 ) -> Any:
-    """Found among those there are; averaged as `precision`."""
-    return _averaged(outputs, targets, average, threshold, zero_division, "recall")
+    """Found among those there are: tp / (tp + fn); averaged as `precision`."""
+    return _averaged(confusion_matrix(outputs, targets, threshold), "recall", average, zero_division)
 
 
 def f1(
-    outputs: ArrayLike, targets: ArrayLike, average: str | None = "auto", threshold: float = 0.0, zero_division: float = 0.0
+    outputs: ArrayLike,
+    targets: ArrayLike,
+    average: str | None = "auto",
+    threshold: float = 0.0,
+    zero_division: float = 0.0,
 ) -> Any:
-    """The harmonic mean of precision and recall; averaged as `precision`."""
-    return _averaged(outputs, targets, average, threshold, zero_division, "f1")
+    """The harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn); averaged as `precision`."""
+    return _averaged(confusion_matrix(outputs, targets, threshold), "f1", average, zero_division)
 
 
 def _residuals(outputs: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
     values, given = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
-    if values.shape != given.shape:
-        if values.size != given.size:
-            raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
-        values = values.reshape(given.shape)
-    return values - given, given
+    if _without_ones(values.shape) != _without_ones(given.shape):
+        raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
+    if not values.size:
+        raise ValueError(f"there are no rows: outputs have shape {values.shape}")
+    return values.reshape(given.shape) - given, given
 
 
 def mean_squared_error(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """The mean of squared differences."""
+    """The mean of squared differences, over all elements."""
     return float(np.mean(_residuals(outputs, targets)[0] ** 2))
 
 
 def mean_absolute_error(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """The mean of absolute differences."""
+    """The mean of absolute differences, over all elements."""
     return float(np.mean(np.abs(_residuals(outputs, targets)[0])))
 
 
 def r2_score(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """1 - residual sum of squares / total sum of squares, averaged over target columns; 1 is perfect, 0 the mean."""
+    """1 - residual sum of squares / total sum of squares, averaged over target columns; 1 is perfect, 0 the mean.
+
+    A constant target column has 1 where all residuals are 0, else 0.
+
+    >>> from nnlite.metrics import r2_score
+    >>> r2_score([1.0, 2.0, 2.0], [1.0, 2.0, 3.0])
+    0.5
+    """
     residuals, given = _residuals(outputs, targets)
     residuals, given = residuals.reshape(len(given), -1), given.reshape(len(given), -1)
     total = ((given - given.mean(0)) ** 2).sum(0)
@@ -163,14 +251,22 @@ _WITHOUT: dict[str, Callable[..., Any]] = {
 
 
 def resolve(metric: str | Metric, threshold: float = 0.0) -> tuple[str, Metric]:
-    """A metric's key in the history and its function; ValueError that lists the names for an unknown one."""
+    """A metric's key in the history and its function (outputs, targets) -> number.
+
+    `metric` is a name ("accuracy", "misclassified", "precision", "recall", "f1", "mse", "mae", "r2", "top_k" for the best 5,
+    "top_3", ...) or a function; `threshold` is for the names that read classes. Raises ValueError that lists the names for an
+    unknown one, TypeError for neither.
+    """
     if callable(metric):
         return getattr(metric, "__name__", type(metric).__name__), metric
+    if not isinstance(metric, str):
+        raise TypeError(f"a metric is a name or a function of (outputs, targets), got {metric!r}")
     if metric in _WITH_THRESHOLD:
         return metric, partial(_WITH_THRESHOLD[metric], threshold=threshold)
     if metric in _WITHOUT:
         return metric, _WITHOUT[metric]
-    if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdigit():
-        return metric, partial(top_k_accuracy, k=int(metric[4:]))
+    count = metric.removeprefix("top_")
+    if count != metric and count.isdecimal() and int(count) > 0:
+        return metric, partial(top_k_accuracy, k=int(count))
     names = ", ".join([*_WITH_THRESHOLD, *_WITHOUT, "top_1, top_2, ..."])
     raise ValueError(f"metric {metric!r} is unknown; use one of {names}, or a function of (outputs, targets)")

@@ -44,6 +44,8 @@ def plot_training(
 ) -> Any:
     """The curves, and with boundary=(predict, x, y) for 2-D inputs the regions of the predicted classes."""
     keys = _curves(history)
+    if not keys:
+        raise ValueError("the history is empty: there is nothing to plot")
     figure, axes = _figure(len(keys) + (boundary is not None))
     for panel, key in zip(axes, keys, strict=False):
         _draw_curve(panel, history, key)

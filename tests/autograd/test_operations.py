@@ -24,7 +24,14 @@ UNARY = {
     "softplus": lambda x: torch.nn.functional.softplus(x, 2.0, 5.0), "clip": lambda x: torch.clip(x, -0.5, 0.7),
     "scale": lambda x: 1.7 * x, "shift": lambda x: x + 0.3,
 }  # fmt: skip
-SETTINGS = {"leaky_relu": (0.1,), "elu": (1.5,), "softplus": (2.0, 5.0), "clip": (-0.5, 0.7), "scale": (1.7,), "shift": (0.3,)}
+SETTINGS = {
+    "leaky_relu": (0.1,),
+    "elu": (1.5,),
+    "softplus": (2.0, 5.0),
+    "clip": (-0.5, 0.7),
+    "scale": (1.7,),
+    "shift": (0.3,),
+}
 POSITIVE = {"log", "sqrt", "log1p", "reciprocal"}
 BINARY = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
@@ -140,7 +147,9 @@ def test_extremes(name: str) -> None:
     for dim in (0, 1, 2):
         for keep in (False, True):
             compare(
-                lambda t, d=dim, k=keep: getattr(t, name)(d, k).values, lambda t, d=dim, k=keep: getattr(t, name)(d, k).values, [distinct]
+                lambda t, d=dim, k=keep: getattr(t, name)(d, k).values,
+                lambda t, d=dim, k=keep: getattr(t, name)(d, k).values,
+                [distinct],
             )
 
 
@@ -168,7 +177,9 @@ INDICES = {
 @pytest.mark.parametrize("name", INDICES)
 def test_indexing(name: str) -> None:
     key = INDICES[name]
-    theirs = tuple(torch.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key, tuple) else key
+    theirs = (
+        tuple(torch.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key, tuple) else key
+    )
     compare(lambda x: x[key], lambda x: x[theirs], [normal(4, 3, 2)])
 
 

@@ -63,7 +63,11 @@ def test_memory_lives_as_long_as_its_views() -> None:
     np.testing.assert_array_equal(view, np.arange(1000.0))
 
 
-@pytest.mark.parametrize("value", [[object()], ["a"], np.array([1 + 2j]), np.array(["x"]), np.array([None])], ids=["object", "text list", "complex", "text", "none"])
+@pytest.mark.parametrize(
+    "value",
+    [[object()], ["a"], np.array([1 + 2j]), np.array(["x"]), np.array([None])],
+    ids=["object", "text list", "complex", "text", "none"],
+)
 def test_what_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match=r"dtype|tensor"):
         nl.tensor(value)

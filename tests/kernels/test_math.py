@@ -70,7 +70,14 @@ def test_float32_errors_on_all_floats(name: str) -> None:
 def test_float64_errors(name: str) -> None:
     mpmath.mp.dps = 40
     rng = np.random.default_rng(0)
-    x = np.concatenate([rng.uniform(-40, 40, 300), rng.standard_normal(300), 10 ** rng.uniform(-18, 2.8, 200), -(10 ** rng.uniform(-18, 2.5, 200))])
+    x = np.concatenate(
+        [
+            rng.uniform(-40, 40, 300),
+            rng.standard_normal(300),
+            10 ** rng.uniform(-18, 2.8, 200),
+            -(10 ** rng.uniform(-18, 2.5, 200)),
+        ]
+    )
     if name in ("log", "log1p"):
         x = np.concatenate([np.abs(x), 10 ** rng.uniform(-320, 308, 300), 1 + 1e-3 * rng.standard_normal(200)])
     got = _core.unary_kernel(name, x)
@@ -120,6 +127,8 @@ print(_core.show_config()["isa"], digest.hexdigest())
 
 def test_every_instruction_set_gives_the_same_bits(run_python) -> None:
     isas = nl.show_config()["available_isas"]
-    results = dict(run_python("import warnings; warnings.simplefilter('ignore')" + CODE, NNLITE_ISA=isa).split() for isa in isas)
+    results = dict(
+        run_python("import warnings; warnings.simplefilter('ignore')" + CODE, NNLITE_ISA=isa).split() for isa in isas
+    )
     assert list(results) == isas
     assert len(set(results.values())) == 1, results

@@ -13,12 +13,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CROSS = "aarch64-linux-gnu-g++"
 EMULATOR = next((name for name in ("qemu-aarch64", "qemu-aarch64-static") if shutil.which(name)), None)
-FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-static", f"-I{ROOT / 'csrc'}"]
+FLAGS = [
+    "-std=c++17",
+    "-O1",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-static",
+    f"-I{ROOT / 'csrc'}",
+]
 
 pytestmark = [
     pytest.mark.skipif(not (ROOT / "csrc").is_dir() or shutil.which("g++") is None, reason="needs the sources and g++"),
     pytest.mark.skipif(platform.machine() != "x86_64", reason="compares with x86-64"),
-    pytest.mark.skipif(shutil.which(CROSS) is None or EMULATOR is None, reason=f"needs {CROSS} and qemu-user (Debian packages)"),
+    pytest.mark.skipif(
+        shutil.which(CROSS) is None or EMULATOR is None, reason=f"needs {CROSS} and qemu-user (Debian packages)"
+    ),
 ]
 
 

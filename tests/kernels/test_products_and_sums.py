@@ -56,7 +56,10 @@ def test_forward_is_a_chain_of_fma(m: int, k: int, n: int) -> None:
 @pytest.mark.parametrize("batch", [1, 2, 63, 64, 65, 128, 129, 200, 513, 700])
 def test_gradients_sum_the_batch_by_leaves(batch: int) -> None:
     x, dy = random32(batch, 19), random32(batch, 5, seed=1)
-    weight, bias = nl.tensor(random32(5, 19, seed=2), requires_grad=True), nl.tensor(random32(5, seed=3), requires_grad=True)
+    weight, bias = (
+        nl.tensor(random32(5, 19, seed=2), requires_grad=True),
+        nl.tensor(random32(5, seed=3), requires_grad=True),
+    )
     tensor = nl.tensor(x, requires_grad=True)
     _core.linear(tensor, weight, bias).backward(dy)
     parts = [chain(np.ascontiguousarray(dy[rows].T), x[rows]) for rows in leaves(batch)]
@@ -99,7 +102,13 @@ def test_row_sums_are_lanes(columns: int) -> None:
     np.testing.assert_array_equal(nl.tensor(x).sum(1).numpy(), [fold(lanes_of(row)) for row in x])
 
 
-@given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 70), st.sampled_from([np.float32, np.float64]), st.integers(0, 9))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 9),
+)
 def test_products_are_within_the_error_bound(m: int, k: int, n: int, dtype: type, seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n)))

@@ -75,7 +75,9 @@ def test_layer(name: str, dtype: type) -> None:
                 assert_close(p.grad.numpy(), q.grad.numpy(), GRADIENT[dtype], key)
         assert_states_equal(ours, theirs, dtype)
         ours.eval(), theirs.eval()
-        assert_close(ours(nl.tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach().numpy(), FORWARD[dtype], "evaluation")
+        assert_close(
+            ours(nl.tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach().numpy(), FORWARD[dtype], "evaluation"
+        )
 
 
 def assert_states_equal(ours: nn.Module, theirs: torch.nn.Module, dtype: type) -> None:
@@ -132,7 +134,10 @@ def test_dropout() -> None:
 
 
 def test_initial_distributions_are_pytorchs() -> None:
-    for ours, theirs in [(nn.Linear(300, 200), torch.nn.Linear(300, 200)), (nn.Embedding(300, 100), torch.nn.Embedding(300, 100))]:
+    for ours, theirs in [
+        (nn.Linear(300, 200), torch.nn.Linear(300, 200)),
+        (nn.Embedding(300, 100), torch.nn.Embedding(300, 100)),
+    ]:
         for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
             a, b = p.detach().numpy(), q.detach().numpy()
             assert abs(a.std() / b.std() - 1) < 0.1

@@ -37,7 +37,16 @@ ELEMENTWISE = {
 
 
 def test_every_registered_loss_is_compared() -> None:
-    assert set(_core.loss_names()) == {"mse", "l1", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "kl_div_log_target"}
+    assert set(_core.loss_names()) == {
+        "mse",
+        "l1",
+        "huber",
+        "smooth_l1",
+        "bce",
+        "bce_with_logits",
+        "kl_div",
+        "kl_div_log_target",
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -47,14 +56,20 @@ def test_elementwise(name: str, reduction: str, dtype: type) -> None:
     ours, theirs, options, draw, draw_target = ELEMENTWISE[name]
     for shape in SHAPES:
         x, t = draw(*shape), draw_target(*shape, seed=1)
-        compare(ours(reduction=reduction, **options), theirs(reduction=reduction, **options), [x, t], dtype, gradients=[0])
+        compare(
+            ours(reduction=reduction, **options), theirs(reduction=reduction, **options), [x, t], dtype, gradients=[0]
+        )
 
 
 @pytest.mark.parametrize("name", ["mse", "l1", "smooth_l1", "bce_with_logits", "kl_div", "kl_div log"])
 def test_gradient_by_the_target(name: str) -> None:
     ours, theirs, options, draw, draw_target = ELEMENTWISE[name]
     for reduction in REDUCTIONS:
-        compare(ours(reduction=reduction, **options), theirs(reduction=reduction, **options), [draw(4, 3), draw_target(4, 3, seed=1)])
+        compare(
+            ours(reduction=reduction, **options),
+            theirs(reduction=reduction, **options),
+            [draw(4, 3), draw_target(4, 3, seed=1)],
+        )
 
 
 def test_kl_div_batchmean() -> None:
@@ -64,7 +79,12 @@ def test_kl_div_batchmean() -> None:
 
 
 def test_kl_div_of_zero_probabilities_is_zero() -> None:
-    compare(nn.KLDivLoss("none"), torch.nn.KLDivLoss(reduction="none"), [-np.ones(3), np.array([0.0, 0.5, 1.0])], gradients=[0])
+    compare(
+        nn.KLDivLoss("none"),
+        torch.nn.KLDivLoss(reduction="none"),
+        [-np.ones(3), np.array([0.0, 0.5, 1.0])],
+        gradients=[0],
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -73,7 +93,13 @@ def test_bce_weights(reduction: str, dtype: type) -> None:
     for shape, weight_shape in [((4, 3), (3,)), ((4, 3), (4, 3)), ((5,), (5,)), ((2, 3, 4), (4,))]:
         w = uniform(*weight_shape, low=0.2, high=2, seed=3).astype(dtype)
         p, t = uniform(*shape, low=0.01, high=0.99), uniform(*shape, seed=1)
-        compare(nn.BCELoss(w, reduction), torch.nn.BCELoss(torch.from_numpy(w), reduction=reduction), [p, t], dtype, gradients=[0])
+        compare(
+            nn.BCELoss(w, reduction),
+            torch.nn.BCELoss(torch.from_numpy(w), reduction=reduction),
+            [p, t],
+            dtype,
+            gradients=[0],
+        )
         for positive in (None, uniform(*shape[-1:], low=0.5, high=4, seed=4).astype(dtype)):
             for weight in (None, w):
                 compare(
@@ -84,7 +110,16 @@ def test_bce_weights(reduction: str, dtype: type) -> None:
                 )  # fmt: skip
 
 
-CLASS_SHAPES = [((4,), ()), ((6, 4), (6,)), ((1, 4), (1,)), ((3, 4, 5), (3, 5)), ((2, 3, 2, 2), (2, 2, 2)), ((150, 3), (150,)), ((5, 40), (5,)), ((5, 1), (5,))]
+CLASS_SHAPES = [
+    ((4,), ()),
+    ((6, 4), (6,)),
+    ((1, 4), (1,)),
+    ((3, 4, 5), (3, 5)),
+    ((2, 3, 2, 2), (2, 2, 2)),
+    ((150, 3), (150,)),
+    ((5, 40), (5,)),
+    ((5, 1), (5,)),
+]
 CLASS_OPTIONS = list(itertools.product(REDUCTIONS, [False, True], [-100, 1], [0.0, 0.1]))
 
 
@@ -114,7 +149,9 @@ def test_cross_entropy_of_probabilities(shape: tuple, dtype: type) -> None:
     for reduction, weighted, _, smoothing in CLASS_OPTIONS:
         w = uniform(shape[axis], low=0.2, high=2, seed=2).astype(dtype) if weighted else None
         ours = nn.CrossEntropyLoss(w, reduction=reduction, label_smoothing=smoothing)
-        theirs = torch.nn.CrossEntropyLoss(None if w is None else torch.from_numpy(w), reduction=reduction, label_smoothing=smoothing)
+        theirs = torch.nn.CrossEntropyLoss(
+            None if w is None else torch.from_numpy(w), reduction=reduction, label_smoothing=smoothing
+        )
         compare(ours, theirs, [normal(*shape), p], dtype, gradients=[0])
         compare(ours, theirs, [normal(*shape), p], dtype, gradients=[0, 1])
 
@@ -168,7 +205,19 @@ def test_against_mpmath_at_extremes() -> None:
         assert got == pytest.approx(exact, rel=1e-14, abs=1.2e-16)
 
 
-@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.L1Loss(), nn.HuberLoss(), nn.SmoothL1Loss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss(), nn.BCELoss()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.MSELoss(),
+        nn.L1Loss(),
+        nn.HuberLoss(),
+        nn.SmoothL1Loss(),
+        nn.BCEWithLogitsLoss(),
+        nn.KLDivLoss(),
+        nn.BCELoss(),
+    ],
+    ids=lambda m: type(m).__name__,
+)
 def test_shapes_are_never_broadcast(loss: nn.Module) -> None:
     column, row = np.full((4, 1), 0.5), np.full(4, 0.5)
     with pytest.raises(ValueError, match=r"\(4, 1\).*\(4,\).*squeeze"):

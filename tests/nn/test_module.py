@@ -147,7 +147,18 @@ def test_fingerprint_sees_every_bit() -> None:
     assert net.fingerprint() != before
 
 
-@pytest.mark.parametrize("name", ["uniform_", "normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "trunc_normal_"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "uniform_",
+        "normal_",
+        "xavier_uniform_",
+        "xavier_normal_",
+        "kaiming_uniform_",
+        "kaiming_normal_",
+        "trunc_normal_",
+    ],
+)
 def test_initialisers_have_pytorchs_spread(name: str) -> None:
     ours, theirs = nl.zeros(200, 300), torch.zeros(200, 300)
     getattr(nn.init, name)(ours)
@@ -159,7 +170,15 @@ def test_initialisers_have_pytorchs_spread(name: str) -> None:
 
 
 def test_gains_are_pytorchs() -> None:
-    for name, param in [("relu", None), ("tanh", None), ("leaky_relu", 0.2), ("leaky_relu", None), ("linear", None), ("sigmoid", None), ("selu", None)]:
+    for name, param in [
+        ("relu", None),
+        ("tanh", None),
+        ("leaky_relu", 0.2),
+        ("leaky_relu", None),
+        ("linear", None),
+        ("sigmoid", None),
+        ("selu", None),
+    ]:
         assert nn.init.calculate_gain(name, param) == pytest.approx(torch.nn.init.calculate_gain(name, param))
     with pytest.raises(ValueError, match="nope"):
         nn.init.calculate_gain("nope")

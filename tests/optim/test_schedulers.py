@@ -34,12 +34,45 @@ def test_schedule(name: str) -> None:
     assert again.last_epoch == 8
 
 
-@pytest.mark.parametrize("options", [{}, {"patience": 1}, {"mode": "max", "patience": 0, "factor": 0.5}, {"patience": 1, "cooldown": 2, "threshold_mode": "abs", "threshold": 0.1}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patience": 1},
+        {"mode": "max", "patience": 0, "factor": 0.5},
+        {"patience": 1, "cooldown": 2, "threshold_mode": "abs", "threshold": 0.1},
+    ],
+    ids=str,
+)
 def test_reduce_on_plateau(options: dict) -> None:
     ours = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
-    mine, other = optim.ReduceLROnPlateau(ours, **options), torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
-    for figure in [1.0, 0.9, 0.95, 0.9, 0.91, 0.92, 0.5, 0.6, 0.6, 0.6, 0.6, 0.61, 0.62, 0.63, 0.64, 0.65, 0.66, 0.67, 0.7, 0.7]:
+    mine, other = (
+        optim.ReduceLROnPlateau(ours, **options),
+        torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options),
+    )
+    for figure in [
+        1.0,
+        0.9,
+        0.95,
+        0.9,
+        0.91,
+        0.92,
+        0.5,
+        0.6,
+        0.6,
+        0.6,
+        0.6,
+        0.61,
+        0.62,
+        0.63,
+        0.64,
+        0.65,
+        0.66,
+        0.67,
+        0.7,
+        0.7,
+    ]:
         mine.step(figure)
         other.step(figure)
         assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"])

@@ -18,7 +18,9 @@ COMBINATIONS = [
 ]  # fmt: skip
 
 
-def run_both(steps: int, dtype: type, **options) -> tuple[list[np.ndarray], list[np.ndarray], optim.SGD, torch.optim.SGD]:
+def run_both(
+    steps: int, dtype: type, **options
+) -> tuple[list[np.ndarray], list[np.ndarray], optim.SGD, torch.optim.SGD]:
     start = [normal(3, 4).astype(dtype), normal(5, seed=1).astype(dtype)]
     ours = [nn.Parameter(a) for a in start]
     theirs = [torch.nn.Parameter(torch.tensor(a)) for a in start]
@@ -34,9 +36,18 @@ def run_both(steps: int, dtype: type, **options) -> tuple[list[np.ndarray], list
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("momentum", "dampening", "weight_decay", "nesterov", "maximize"), COMBINATIONS)
-def test_ten_steps(momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool, dtype: type) -> None:
+def test_ten_steps(
+    momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool, dtype: type
+) -> None:
     ours, theirs, mine, other = run_both(
-        10, dtype, lr=0.1, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov, maximize=maximize
+        10,
+        dtype,
+        lr=0.1,
+        momentum=momentum,
+        dampening=dampening,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
+        maximize=maximize,
     )
     tolerance = 1e-6 if dtype is np.float32 else 1e-14
     for a, b in zip(ours, theirs, strict=True):
@@ -45,7 +56,9 @@ def test_ten_steps(momentum: float, dampening: float, weight_decay: float, neste
     assert state["param_groups"][0]["params"] == expected["param_groups"][0]["params"]
     for index, entry in expected["state"].items():
         if entry.get("momentum_buffer") is not None:
-            np.testing.assert_allclose(state["state"][index]["momentum_buffer"], entry["momentum_buffer"], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(
+                state["state"][index]["momentum_buffer"], entry["momentum_buffer"], rtol=1e-4, atol=1e-5
+            )
 
 
 def test_state_moves_between_optimizers() -> None:
@@ -55,7 +68,9 @@ def test_state_moves_between_optimizers() -> None:
         fresh = optim.SGD(params, lr=0.5, momentum=0.9)
         fresh.load_state_dict(state)
         assert fresh.param_groups[0]["lr"] == 0.1
-        np.testing.assert_allclose(fresh.state_dict()["state"][1]["momentum_buffer"], other.state_dict()["state"][1]["momentum_buffer"])
+        np.testing.assert_allclose(
+            fresh.state_dict()["state"][1]["momentum_buffer"], other.state_dict()["state"][1]["momentum_buffer"]
+        )
     with pytest.raises(ValueError, match=r"\[2\].*\[1\]"):
         optim.SGD([nn.Parameter(np.zeros(5))], lr=0.1).load_state_dict(mine.state_dict())
 

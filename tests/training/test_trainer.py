@@ -23,7 +23,14 @@ def make_trainer(model: nn.Module | None = None, criterion=None, lr: float = 0.1
 def test_learns_and_reports_kerass_keys():
     trainer = make_trainer(metrics=["accuracy", "misclassified"])
     history = trainer.fit(X, Y, epochs=40, validation_data=(X[:50], Y[:50]))
-    assert set(history.history) == {"loss", "accuracy", "misclassified", "val_loss", "val_accuracy", "val_misclassified"}
+    assert set(history.history) == {
+        "loss",
+        "accuracy",
+        "misclassified",
+        "val_loss",
+        "val_accuracy",
+        "val_misclassified",
+    }
     assert history.epoch == list(range(40))
     assert history["val_accuracy"][-1] > 0.9
     assert history["loss"][-1] < history["loss"][0]
@@ -142,6 +149,15 @@ def test_evaluate_equals_the_loss_of_all_rows_at_once():
     assert figures["accuracy"] == np.mean(output.numpy().argmax(1) == Y)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
+def test_predictions_from_other_types(dtype):
+    trainer, x = make_trainer(), (X * 10).astype(dtype)
+    for batch_size in (50, 1000):
+        np.testing.assert_array_equal(
+            trainer.predict(x, batch_size=batch_size), trainer.predict(x.astype(np.float32), batch_size=batch_size)
+        )
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 203, 1000])
 def test_predictions_do_not_depend_on_the_batch(batch_size):
     trainer = make_trainer()
@@ -179,7 +195,9 @@ def test_learning_rate_changes_reach_the_native_loop():
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_unit_weights_change_nothing_that_matters(reduction):
-    plain, weighted = (make_trainer(nn.MLP([2, 8, 2]), nn.CrossEntropyLoss(reduction=reduction), lr=0.01) for _ in range(2))
+    plain, weighted = (
+        make_trainer(nn.MLP([2, 8, 2]), nn.CrossEntropyLoss(reduction=reduction), lr=0.01) for _ in range(2)
+    )
     weighted.model.load_state_dict(plain.model.state_dict())
     plain.fit(X, Y, epochs=2)
     weighted.fit(X, Y, epochs=2, sample_weight=np.ones(len(X)))

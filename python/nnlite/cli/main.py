@@ -1,4 +1,7 @@
-"""Commands and exit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged. Data goes to standard output, the rest to standard error."""
+"""Commands and exit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged.
+
+Data goes to standard output, the rest to standard error.
+"""
 
 import argparse
 import os
@@ -35,10 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone; what is left to flush at exit has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError) as error:
-        return _fail(str(error) or type(error).__name__, 1)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), 1)
+    except (ValueError, TypeError, LookupError, ArithmeticError, ImportError, RuntimeError, MemoryError) as error:
+        return _fail(f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error), 1)
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"nnlite: error: {message}", file=sys.stderr)
+    print("nnlite: error: " + " ".join(message.split()), file=sys.stderr)
     return code

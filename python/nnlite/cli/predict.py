@@ -15,6 +15,7 @@ from ..errors import ModelFileError
 from ..metrics import predicted_classes
 from ..nn import functional
 from ..training import Trainer
+from .arguments import require_writable
 
 Array = np.ndarray[Any, Any]
 
@@ -22,10 +23,14 @@ Array = np.ndarray[Any, Any]
 def add_predict(commands: Any) -> None:
     """Adds the command to a parser's sub-commands."""
     parser = commands.add_parser(
-        "predict", help="apply a saved model", description="Print one prediction a row: the class and its probability, or the value."
+        "predict",
+        help="apply a saved model",
+        description="Print one prediction a row: the class and its probability, or the value.",
     )
     parser.add_argument("model", metavar="MODEL", help="a file that `nnlite train --save` wrote")
-    parser.add_argument("data", metavar="DATA", help="what to predict from, as for train; targets in it are not looked at")
+    parser.add_argument(
+        "data", metavar="DATA", help="what to predict from, as for train; targets in it are not looked at"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of lines")
     parser.add_argument("--output", metavar="FILE", help="write to a file instead of standard output")
     parser.set_defaults(run=run)
@@ -33,17 +38,21 @@ def add_predict(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Reads the model and the data, writes the predictions."""
+    require_writable(options.output)
     model, metadata = load_model(options.model)
     rows = predictions(model, metadata, read_inputs(options.data, metadata["scaling"]))
-    if options.json:
-        text = json.dumps(rows)
-    else:
-        text = "\n".join("\t".join(_cell(value) for value in row.values()) for row in rows)
+    text = _text(rows, options.json)
     if options.output:
         Path(options.output).write_text(text + "\n")
     else:
         print(text)
     return 0
+
+
+def _text(rows: list[dict[str, Any]], as_json: bool) -> str:
+    if as_json:
+        return json.dumps(rows)
+    return "\n".join("\t".join(_cell(value) for value in row.values()) for row in rows)
 
 
 def _cell(value: Any) -> str:
@@ -56,7 +65,10 @@ def load_model(path: str) -> tuple[nn.Sequential, dict[str, Any]]:
     wanted = {"architecture", "class_names", "scaling", "target_mean", "target_scale"}
     missing = wanted - metadata.keys()
     if missing:
-        raise ModelFileError(f"{path} holds weights alone (no {', '.join(sorted(missing))}); `nnlite train --save` writes what predict needs")
+        raise ModelFileError(
+            f"{path} holds weights alone (no {', '.join(sorted(missing))}); `nnlite train --save` writes what predict "
+            "needs"
+        )
     model = build_model(metadata["architecture"])
     try:
         model.load_state_dict(state)

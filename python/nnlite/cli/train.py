@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..data.sources import Source, load_source
 from ..history import History
 from ..metrics import confusion_matrix, predicted_classes
 from ..training import Trainer
+from .arguments import count, not_negative, require_writable, seed, share, sizes
 
 Array = np.ndarray[Any, Any]
 
@@ -29,25 +31,21 @@ LOSSES: dict[str, type[nn.Module]] = {
 }  # fmt: skip
 
 
-def _sizes(text: str) -> list[int]:
-    sizes = [int(part) for part in text.split(",") if part.strip()]
-    if any(size < 1 for size in sizes):
-        raise argparse.ArgumentTypeError(f"sizes must be positive, got {text}")
-    return sizes
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+# Option: type, default, name of the value, help.
+_OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
+    "--target": (str, None, "COLUMN", "the column of a CSV file to predict (the last one)"),
+    "--hidden": (sizes, "128,64", "N,N", "sizes of the hidden layers (%(default)s)"),
+    "--lr": (not_negative, 0.05, "X", "learning rate (%(default)s)"),
+    "--momentum": (not_negative, 0.9, "X", "momentum (%(default)s)"),
+    "--weight-decay": (not_negative, 0.0, "X", "weight decay (%(default)s)"),
+    "--epochs": (count, 50, "N", "passes over the rows (%(default)s)"),
+    "--batch-size": (count, 32, "N", "rows in a step (%(default)s)"),
+    "--validation-split": (share, 0.2, "X", "share of the rows held out, unless DATA has a test set (%(default)s)"),
+    "--seed": (seed, 0, "N", "decides weights, split and order of the rows (%(default)s)"),
+    "--threads": (count, None, "N", "threads to use (all usable cores)"),
+    "--save": (str, None, "FILE", "write the model (safetensors)"),
+    "--plot": (str, None, "FILE", "write the curves as a picture (needs the extra plot)"),
+}
 
 
 def add_train(commands: Any) -> None:
@@ -55,25 +53,15 @@ def add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on a data set",
-        description="Train a multi-layer perceptron. DATA is a name (spirals, moons, circles, xor, blobs, regression; with "
-        "scikit-learn: digits, breast_cancer, iris, wine, diabetes), a folder of IDX files (MNIST), a .npz or a .csv file.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Train a multi-layer perceptron. DATA is a name (spirals, moons, circles, xor, blobs, regression; "
+        "with scikit-learn: digits, breast_cancer, iris, wine, diabetes), a folder of IDX files (MNIST), a .npz or a "
+        ".csv file.",
     )
-    parser.add_argument("data", nargs="?", default="spirals", metavar="DATA", help="what to train on")
-    parser.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV; the last one unless told)")
-    parser.add_argument("--hidden", type=_sizes, default=[128, 64], metavar="N,N", help="sizes of the hidden layers")
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
-    parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy for classes, else mse")
-    parser.add_argument("--lr", type=float, default=0.05, help="learning rate")
-    parser.add_argument("--momentum", type=float, default=0.9)
-    parser.add_argument("--weight-decay", type=float, default=0.0)
-    parser.add_argument("--epochs", type=_count, default=50)
-    parser.add_argument("--batch-size", type=_count, default=32)
-    parser.add_argument("--validation-split", type=_share, default=0.2, help="share of the rows held out (unless DATA has a test set)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=_count, help="threads to use (default: all usable cores)")
-    parser.add_argument("--save", metavar="FILE", help="write the model (safetensors)")
-    parser.add_argument("--plot", metavar="FILE", help="write the curves as a picture (needs the extra plot)")
+    parser.add_argument("data", nargs="?", default="spirals", metavar="DATA", help="what to train on (%(default)s)")
+    for name, (kind, default, metavar, text) in _OPTIONS.items():
+        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="between the layers (%(default)s)")
+    parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
@@ -81,6 +69,9 @@ def add_train(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains, reports, saves and plots as told."""
+    require_writable(options.save, options.plot)
+    if options.target is not None and not options.data.lower().endswith(".csv"):
+        raise ValueError(f"--target names a column of a CSV file; {options.data} is none")
     if options.threads is not None:
         _core.set_num_threads(options.threads)
     source = load_source(options.data, options.target, options.seed)
@@ -91,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     optimizer = optim.SGD(model.parameters(), options.lr, options.momentum, weight_decay=options.weight_decay)
     trainer = Trainer(model, criterion, optimizer, metrics, options.seed)
     if not options.json:
-        print(f"{source.name}: {len(rows[0])} rows to train on, {len(held_out[0]) if held_out else 0} held out\n{model}")
+        tested = len(held_out[0]) if held_out else 0
+        print(f"{source.name}: {len(rows[0])} rows to train on, {tested} held out\n{model}", flush=True)
     start = time.perf_counter()
     history = trainer.fit(
         *rows,
@@ -115,6 +107,8 @@ def _held_out(source: Source, share: float, seed: int) -> tuple[tuple[Array, Arr
         return (source.x, source.y), source.test
     order = _core.Generator(seed).permutation(len(source.x), "split")
     held = int(len(order) * share)
+    if share > 0 and held == 0:
+        raise ValueError(f"--validation-split {share} of {len(order)} rows holds none out")
     train, test = order[held:], order[:held]
     return (source.x[train], source.y[train]), ((source.x[test], source.y[test]) if held else None)
 

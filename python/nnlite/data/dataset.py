@@ -1,6 +1,7 @@
 """Datasets: rows by number."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from .. import _core
 from .._core import Tensor
 
 Array = np.ndarray[Any, Any]
+Rows = NDArray[np.int64]
 
 
 class TensorDataset:
     """Arrays of one length, row i of each together: `TensorDataset(x, y)`.
 
-    `tensors` are the arrays; `dataset[i]` is a tuple of rows, `dataset[1:3]` or `dataset[[0, 5]]` of arrays. ValueError when the
-    lengths differ.
+    `tensors` are the arrays, as given and not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
+    `dataset[[0, 5]]` of arrays. Raises ValueError when the lengths differ.
 
     >>> from nnlite.data import TensorDataset
     >>> len(TensorDataset([[1.0], [2.0]], [0, 1]))
@@ -30,8 +32,8 @@ class TensorDataset:
         for i, tensor in enumerate(self.tensors):
             if tensor.ndim == 0 or len(tensor) != len(self.tensors[0]):
                 raise ValueError(
-                    f"TensorDataset needs arrays of one length; array 0 has shape {self.tensors[0].shape} and array {i} "
-                    f"has shape {tensor.shape}"
+                    f"TensorDataset needs arrays of one length; array 0 has shape {self.tensors[0].shape} and array "
+                    f"{i} has shape {tensor.shape}"
                 )
 
     def __len__(self) -> int:
@@ -42,54 +44,104 @@ class TensorDataset:
 
 
 class Subset:
-    """The rows `indices` of a dataset, in that order. IndexError for one that the dataset does not have."""
+    """The rows `indices` of a dataset, in that order; negative ones count from its end.
+
+    `subset[i]` is one item, `subset[1:3]` a tuple of arrays. Raises TypeError for indices that are not whole numbers,
+    IndexError for one that the dataset does not have.
+
+    >>> from nnlite.data import Subset, TensorDataset
+    >>> Subset(TensorDataset([10, 20, 30]), [2, 0])[:]
+    (array([30, 10]),)
+    """
 
     def __init__(self, dataset: Any, indices: Sequence[int] | NDArray[np.integer[Any]]) -> None:
         self.dataset = dataset
-        self.indices = np.asarray(indices, dtype=np.int64)
-        outside = (self.indices < -len(dataset)) | (self.indices >= len(dataset))
+        self.indices = _whole_rows(indices)
+        size = len(dataset)
+        outside = (self.indices < -size) | (self.indices >= size)
         if outside.any():
             at = int(outside.argmax())
-            raise IndexError(f"index {self.indices[at]} at position {at} is outside a dataset of {len(dataset)} rows")
+            raise IndexError(f"index {self.indices[at]} at position {at} is outside a dataset of {size} rows")
+        self.indices = np.where(self.indices < 0, self.indices + size, self.indices)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: Any) -> Any:
         chosen = self.indices[index]
-        return self.dataset[chosen if isinstance(chosen, np.ndarray) else int(chosen)]
+        return take(self.dataset, chosen) if isinstance(chosen, np.ndarray) else self.dataset[int(chosen)]
+
+
+def _whole_rows(indices: Any) -> Rows:
+    """Row numbers; a mask or fractions would otherwise turn into other rows without a word."""
+    rows = np.asarray(indices)
+    if rows.ndim != 1:
+        raise TypeError(f"indices must be a sequence of row numbers, got an array of shape {rows.shape}")
+    if rows.size and rows.dtype.kind not in "iu":
+        fix = "; use np.flatnonzero(mask)" if rows.dtype.kind == "b" else ""
+        raise TypeError(f"indices must be whole numbers, got {rows.dtype}{fix}")
+    return rows.astype(np.int64)
+
+
+def take(dataset: Any, rows: Rows) -> tuple[Array, ...]:
+    """Rows of a dataset as arrays: one selection for arrays, item by item for anything else."""
+    # A subclass may make its items differently, so that only the classes themselves are seen through.
+    while type(dataset) is Subset:
+        dataset, rows = dataset.dataset, dataset.indices[rows]
+    if type(dataset) is TensorDataset:
+        return tuple(np.take(tensor, rows, axis=0) for tensor in dataset.tensors)
+    return collate(dataset[int(row)] for row in rows)
 
 
 def arrays_of(dataset: Any) -> tuple[Array, ...]:
     """All rows of a dataset as arrays: taken whole where it holds arrays, else item by item."""
-    if isinstance(dataset, TensorDataset):
+    if type(dataset) is TensorDataset:
         return dataset.tensors
-    if isinstance(dataset, Subset):
-        return tuple(array[dataset.indices] for array in arrays_of(dataset.dataset))
-    return collate(dataset[i] for i in range(len(dataset)))
+    return take(dataset, np.arange(len(dataset)))
 
 
-def collate(items: Iterator[Any] | Sequence[Any]) -> tuple[Array, ...]:
-    """Single items (tuples of values, or values) stacked into arrays."""
+def collate(items: Iterable[Any]) -> tuple[Array, ...]:
+    """Single items (tuples of values, or values) stacked into arrays; ValueError naming the first item that differs."""
     rows = [item if isinstance(item, tuple) else (item,) for item in items]
-    return tuple(np.stack([np.asarray(value) for value in column]) for column in zip(*rows, strict=True))
+    stacks = [[np.asarray(value) for value in row] for row in rows]
+    shapes = [tuple(value.shape for value in row) for row in stacks]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"items of a dataset must have one shape to make a batch; the first has {shapes[0]} and the one at position "
+            f"{other} has {shapes[other]}"
+        )
+    return tuple(np.stack(column) for column in zip(*stacks, strict=True))
 
 
 def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
     """Parts of a dataset without overlap: `lengths` are counts that add up to its length, or shares that add up to 1.
 
-    With shares, rows left over by rounding go to the first parts, one each, as in PyTorch.
+    With shares, rows left over by rounding go to the first parts, one each, as in PyTorch. Which rows go where depends on
+    `seed` alone. Raises ValueError for lengths that do not add up.
+
+    >>> from nnlite.data import TensorDataset, random_split
+    >>> [len(part) for part in random_split(TensorDataset(range(10)), [0.75, 0.25])]
+    [8, 2]
     """
-    n = len(dataset)
-    counts = [int(length) for length in lengths]
-    if any(length < 0 for length in lengths):
-        raise ValueError(f"random_split: lengths must not be negative, got {list(lengths)}")
-    if sum(counts) != n and abs(sum(lengths) - 1) < 1e-9:
-        counts = [int(n * length) for length in lengths]
-        for i in range(n - sum(counts)):
-            counts[i % len(counts)] += 1
-    if sum(counts) != n:
-        raise ValueError(f"random_split: lengths {list(lengths)} add up to {sum(lengths)}; the dataset has {n} rows (or use shares of 1)")
-    order = _core.Generator(seed).permutation(n, "split")
+    counts = _counts(len(dataset), list(lengths))
+    order = _core.Generator(seed).permutation(len(dataset), "split")
     ends = np.cumsum(counts)
     return [Subset(dataset, order[end - count : end]) for count, end in zip(counts, ends, strict=True)]
+
+
+def _counts(n: int, lengths: list[float]) -> list[int]:
+    if not all(math.isfinite(length) and length >= 0 for length in lengths):
+        raise ValueError(f"random_split: lengths must be finite and not negative, got {lengths}")
+    counts = [int(length) for length in lengths]
+    if sum(counts) == n and counts == lengths:
+        return counts
+    if not lengths or abs(sum(lengths) - 1) > 1e-9:
+        raise ValueError(
+            f"random_split: lengths {lengths} add up to {sum(lengths)}; use counts that add up to the {n} rows of the "
+            "dataset, or shares that add up to 1"
+        )
+    counts = [int(n * length) for length in lengths]
+    for i in range(n - sum(counts)):
+        counts[i % len(counts)] += 1
+    return counts

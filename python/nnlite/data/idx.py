@@ -5,49 +5,84 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
+Array = np.ndarray[Any, Any]
+
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MOST_DIMENSIONS = 32  # what every NumPy can hold
+_PIECE = 1 << 20
 
 
-def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
-    """The array of an IDX file, plain or gzipped, in the machine's byte order.
+def read_idx(path: str | Path) -> Array:
+    """The array of an IDX file, plain or gzipped, in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
 
-    OSError where the file cannot be read; ValueError naming the path for one that is no IDX file, or is cut short or too long.
+    Raises OSError where the file cannot be read, and ValueError naming the path for one that is no IDX file, is damaged, cut
+    short or too long. Sizes that a file claims are believed only as far as it has bytes for them.
+
+    >>> import numpy as np, tempfile
+    >>> from nnlite.data import read_idx, write_idx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/labels.gz", np.array([3, 1], np.uint8))
+    ...     read_idx(f"{folder}/labels.gz")
+    array([3, 1], dtype=uint8)
     """
-    data = _contents(Path(path))
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
-        raise ValueError(f"{path} is not an IDX file: it starts with {data[:4].hex(' ') or 'nothing'}")
-    dtype, rank = np.dtype(_TYPES[data[2]]), data[3]
-    start = 4 + 4 * rank
-    if len(data) < start:
-        raise ValueError(f"{path} is cut short: {len(data)} bytes cannot hold the sizes of {rank} dimensions")
-    shape = struct.unpack(f">{rank}I", data[4:start])
+    with Path(path).open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not packed:
+            return _read(path, file)
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _read(path, unpacked)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from None
+
+
+def _read(path: str | Path, file: IO[bytes] | gzip.GzipFile) -> Array:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= _MOST_DIMENSIONS:
+        raise ValueError(f"{path} is not an IDX file: it starts with {magic.hex(' ') or 'nothing'}")
+    dtype, rank = np.dtype(_TYPES[magic[2]]), magic[3]
+    sizes = file.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise ValueError(f"{path} is cut short: {4 + len(sizes)} bytes cannot hold the sizes of {rank} dimensions")
+    shape = struct.unpack(f">{rank}I", sizes)
     wanted = math.prod(shape) * dtype.itemsize
-    if len(data) - start != wanted:
-        problem = "cut short" if len(data) - start < wanted else "too long"
-        raise ValueError(f"{path} is {problem}: shape {shape} of {dtype.name} takes {wanted} bytes, it has {len(data) - start}")
-    return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
-
-
-def _contents(path: Path) -> bytes:
-    data = path.read_bytes()
-    if data[:2] != b"\x1f\x8b":
-        return data
+    data = _at_most(file, wanted + 1)
+    if len(data) != wanted:
+        problem = f"cut short, it has {len(data)}" if len(data) < wanted else "too long, it has more"
+        raise ValueError(
+            f"{path}: shape {shape} of {dtype.name} takes {wanted} bytes after the sizes; the file is {problem}"
+        )
     try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file: {error}") from None
+        array = np.frombuffer(data, dtype).reshape(shape)
+    except ValueError:  # no elements, yet sizes whose product NumPy refuses
+        raise ValueError(f"{path} has the impossible shape {shape}") from None
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def write_idx(path: str | Path, array: np.ndarray[Any, Any]) -> None:
-    """Writes an array as an IDX file, gzipped where the path ends in .gz."""
+def _at_most(file: IO[bytes] | gzip.GzipFile, count: int) -> bytearray:
+    """Up to `count` bytes, piece by piece: a single read would make room for all that a header claims."""
+    data = bytearray()
+    while len(data) < count:
+        piece = file.read(min(_PIECE, count - len(data)))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def write_idx(path: str | Path, array: Array) -> None:
+    """Writes an array as an IDX file, gzipped where the path ends in .gz; TypeError for a type that IDX does not have."""
     codes = {np.dtype(name): code for code, name in _TYPES.items()}
     dtype = array.dtype.newbyteorder(">")
     if dtype not in codes:
         raise TypeError(f"IDX holds uint8, int8, int16, int32, float32 and float64, not {array.dtype}")
+    if not 1 <= array.ndim <= _MOST_DIMENSIONS:
+        raise ValueError(f"IDX holds arrays of 1 to {_MOST_DIMENSIONS} dimensions, not of shape {array.shape}")
     header = bytes([0, 0, codes[dtype], array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     data = header + array.astype(dtype).tobytes()
     Path(path).write_bytes(gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)

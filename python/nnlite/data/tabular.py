@@ -3,15 +3,18 @@
 import csv
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MISSING = {"", "?", "NA", "N/A", "nan", "NaN", "null"}
-_MAX_CLASSES = 20  # whole numbers with at most so many different values are classes, not a quantity
+from ..errors import ModelFileError
+
+_MISSING = {"", "?", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"}
+_MOST_CLASSES = 20  # whole numbers with at most so many different values are classes, not a quantity
+_MOST_CATEGORIES = 1000  # one-hot columns of more are names or numbers of rows, and would fill the memory
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Table:
     columns: dict[str, list[str]]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(next(iter(self.columns.values()), []))
 
     def column(self, name: str) -> list[str]:
         """A column's cells; ValueError that lists the columns there are."""
@@ -31,7 +34,11 @@ class Table:
 
 
 def read_csv(path: str | Path) -> Table:
-    """A CSV file with a line of names. ValueError naming the line for a row of another length, or for an empty file."""
+    """A CSV file (commas, UTF-8) whose first line names the columns; cells lose the spaces around them.
+
+    Raises OSError where the file cannot be read, and ValueError for an empty file, one that is no text, a name that comes
+    twice, or a row of another length, naming its line.
+    """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             return _parse(str(path), csv.reader(file, skipinitialspace=True))
@@ -41,7 +48,7 @@ def read_csv(path: str | Path) -> Table:
 
 def _parse(path: str, reader: Any) -> Table:
     names = [name.strip() for name in next(reader, [])]
-    if not names:
+    if not any(names):
         raise ValueError(f"{path} is empty; a CSV file starts with a line of column names")
     if len(set(names)) != len(names):
         raise ValueError(f"{path} names a column twice: {', '.join(names)}")
@@ -61,11 +68,43 @@ def numbers_of(cells: list[str]) -> NDArray[np.float64] | None:
     """The cells as numbers, missing ones NaN; None where a cell is neither."""
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
-        try:
-            values[i] = math.nan if cell in _MISSING else float(cell)
-        except ValueError:
+        number = _number(cell)
+        if number is None:
             return None
+        values[i] = number
     return values
+
+
+def _number(cell: str) -> float | None:
+    if cell in _MISSING:
+        return math.nan
+    try:
+        return None if "_" in cell else float(cell)  # Python alone reads 1_2 as 12
+    except ValueError:
+        return None
+
+
+def _numbers(name: str, cells: list[str]) -> NDArray[np.float64] | None:
+    """As `numbers_of`; ValueError naming the column and row of an infinite one."""
+    numbers = numbers_of(cells)
+    if numbers is not None and np.isinf(numbers).any():
+        row = int(np.isinf(numbers).argmax())
+        raise ValueError(f"column {name!r} holds {cells[row]} in row {row}; numbers must be finite")
+    return numbers
+
+
+def _mean_and_scale(name: str, numbers: NDArray[np.float64]) -> tuple[float, float]:
+    """Of the numbers that are there; the scale of a constant is 1."""
+    present = numbers[~np.isnan(numbers)]
+    if present.size == 0:
+        raise ValueError(f"column {name!r} holds no number at all; leave it out")
+    if present.min() == present.max():
+        return float(present[0]), 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = float(present.mean()), float(present.std())
+    if not (math.isfinite(mean) and math.isfinite(scale)):
+        raise ValueError(f"column {name!r} holds numbers that are too large; its mean or deviation is not finite")
+    return mean, scale or 1.0
 
 
 @dataclass
@@ -80,14 +119,16 @@ class Column:
     @classmethod
     def learn(cls, name: str, cells: list[str]) -> "Column":
         """From the cells of the training data."""
-        numbers = numbers_of(cells)
-        if numbers is None:
-            return cls(name, sorted({cell for cell in cells if cell not in _MISSING}))
-        finite = numbers[np.isfinite(numbers)]
-        if finite.size == 0:
-            raise ValueError(f"column {name!r} holds no number at all; leave it out")
-        deviation = float(finite.std())
-        return cls(name, None, float(finite.mean()), deviation if deviation > 0 else 1.0)
+        numbers = _numbers(name, cells)
+        if numbers is not None:
+            return cls(name, None, *_mean_and_scale(name, numbers))
+        categories = sorted({cell for cell in cells if cell not in _MISSING})
+        if len(categories) > _MOST_CATEGORIES:
+            raise ValueError(
+                f"column {name!r} holds {len(categories)} different texts (such as {categories[0]!r}), too many for one-hot "
+                f"columns, which may be {_MOST_CATEGORIES}; leave it out"
+            )
+        return cls(name, categories)
 
     @property
     def feature_names(self) -> list[str]:
@@ -99,9 +140,13 @@ class Column:
         if self.categories is None:
             return self._standardise(cells)
         position = {value: i for i, value in enumerate(self.categories)}
-        unknown = {cell for cell in cells if cell not in position and cell not in _MISSING}
+        unknown = sorted({cell for cell in cells if cell not in position and cell not in _MISSING})
         if unknown:
-            warnings.warn(f"column {self.name!r} has categories not seen in training: {', '.join(sorted(unknown))}", stacklevel=3)
+            warnings.warn(
+                f"column {self.name!r} has categories not seen in training, read as none: {', '.join(unknown[:10])}"
+                + (f" and {len(unknown) - 10} others" if len(unknown) > 10 else ""),
+                stacklevel=3,
+            )
         encoded = np.zeros((len(cells), len(self.categories)), np.float32)
         for row, cell in enumerate(cells):
             if cell in position:
@@ -109,17 +154,27 @@ class Column:
         return encoded
 
     def _standardise(self, cells: list[str]) -> NDArray[np.float32]:
-        numbers = numbers_of(cells)
+        numbers = _numbers(self.name, cells)
         if numbers is None:
-            wrong = next(i for i, cell in enumerate(cells) if numbers_of([cell]) is None)
+            wrong = next(i for i, cell in enumerate(cells) if _number(cell) is None)
             raise ValueError(f"column {self.name!r} was numeric in training, but row {wrong} holds {cells[wrong]!r}")
-        numbers = np.where(np.isfinite(numbers), numbers, self.mean)
-        return ((numbers - self.mean) / self.scale).astype(np.float32)[:, None]
+        numbers = np.where(np.isnan(numbers), self.mean, numbers)
+        with np.errstate(over="ignore"):  # what comes out infinite is reported with all other inputs
+            return ((numbers - self.mean) / self.scale).astype(np.float32)[:, None]
 
 
 @dataclass
 class Preprocessor:
-    """How a table becomes arrays, learnt from the training data and kept in the model file."""
+    """How a table becomes arrays, learnt from the training data and kept in the model file.
+
+    >>> from nnlite.data.tabular import Preprocessor, Table
+    >>> table = Table({"size": ["1", "3"], "colour": ["red", "blue"], "sold": ["no", "yes"]})
+    >>> preprocessor = Preprocessor.fit(table, "sold")
+    >>> preprocessor.feature_names, preprocessor.class_names
+    (['size', 'colour=blue', 'colour=red'], ['no', 'yes'])
+    >>> preprocessor.inputs(table).tolist(), preprocessor.targets(table).tolist()
+    ([[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], [0, 1])
+    """
 
     columns: list[Column]
     target: str
@@ -129,20 +184,20 @@ class Preprocessor:
 
     @classmethod
     def fit(cls, table: Table, target: str) -> "Preprocessor":
-        """Learns from a table; a target of text, or of few whole numbers, is a class."""
+        """Learns from a table; a target of text, or of at most 20 different whole numbers, is a class."""
         cells = table.column(target)
         if all(cell in _MISSING for cell in cells):
             raise ValueError(f"the target column {target!r} is empty")
         columns = [Column.learn(name, values) for name, values in table.columns.items() if name != target]
-        if not columns:
+        if not any(column.feature_names for column in columns):
             raise ValueError(f"the table has no column besides the target {target!r}")
-        names = _class_names(cells)
-        if names is not None:
-            return cls(columns, target, names)
-        numbers = numbers_of(cells)
-        assert numbers is not None
-        present = numbers[np.isfinite(numbers)]
-        return cls(columns, target, None, float(present.mean()), float(present.std()) or 1.0)
+        numbers = _numbers(target, cells)
+        names = _class_names(cells, numbers)
+        if names is None and numbers is not None:
+            return cls(columns, target, None, *_mean_and_scale(target, numbers))
+        if names is not None and len(names) < 2:
+            raise ValueError(f"the target column {target!r} holds {names[0]!r} in every row; there is nothing to learn")
+        return cls(columns, target, names)
 
     @property
     def feature_names(self) -> list[str]:
@@ -154,44 +209,71 @@ class Preprocessor:
         return np.concatenate([column.encode(table.column(column.name)) for column in self.columns], axis=1)
 
     def targets(self, table: Table) -> NDArray[Any]:
-        """Class indices (int64), or standardised values (float32)."""
+        """Class indices (rows,) int64, or standardised values (rows,) float32."""
         cells = table.column(self.target)
         missing = [i for i, cell in enumerate(cells) if cell in _MISSING]
         if missing:
-            raise ValueError(f"the target column {self.target!r} has no value in row {missing[0]} (and {len(missing) - 1} others)")
+            others = f" (and {len(missing) - 1} others)" if len(missing) > 1 else ""
+            raise ValueError(f"the target column {self.target!r} has no value in row {missing[0]}{others}")
         if self.class_names is None:
-            numbers = numbers_of(cells)
+            numbers = _numbers(self.target, cells)
             if numbers is None:
                 raise ValueError(f"the target column {self.target!r} was numeric in training and now holds text")
             return ((numbers - self.target_mean) / self.target_scale).astype(np.float32)
         position = {name: i for i, name in enumerate(self.class_names)}
-        unknown = next((cell for cell in cells if cell not in position), None)
+        unknown = next((cell for cell in cells if _class_name(cell) not in position), None)
         if unknown is not None:
             raise ValueError(f"the target {unknown!r} is none of the classes {', '.join(self.class_names)}")
-        return np.array([position[cell] for cell in cells], np.int64)
+        return np.array([position[_class_name(cell)] for cell in cells], np.int64)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a model file."""
-        return {
-            "columns": [vars(column) for column in self.columns],
-            "target": self.target,
-            "class_names": self.class_names,
-            "target_mean": self.target_mean,
-            "target_scale": self.target_scale,
-        }
+        return asdict(self)
 
     @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> "Preprocessor":
-        """The inverse of `to_dict`."""
-        return cls(**{**state, "columns": [Column(**column) for column in state["columns"]]})
+    def from_dict(cls, state: Any) -> "Preprocessor":
+        """The inverse of `to_dict`; ModelFileError for what no `to_dict` made."""
+        entries = state.get("columns") if isinstance(state, dict) else None
+        if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+            raise ModelFileError("the file does not say how to read a table")
+        result = _checked(cls, {**state, "columns": [_checked(Column, entry) for entry in entries]})
+        assert isinstance(result, cls)
+        return result
 
 
-def _class_names(cells: list[str]) -> list[str] | None:
+_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str, "target": str, "columns": list, "mean": float, "scale": float, "target_mean": float, "target_scale": float,
+}  # fmt: skip
+
+
+def _checked(kind: type, state: dict[str, Any]) -> Any:
+    """The dataclass `kind` with exactly these fields, each of its type."""
+    if set(state) != {field.name for field in fields(kind)}:
+        raise ModelFileError(f"the file describes a {kind.__name__} by {', '.join(sorted(map(str, state)))}")
+    for name, value in state.items():
+        if name in _FIELD_TYPES:
+            fits = isinstance(value, _FIELD_TYPES[name]) and not (isinstance(value, float) and not math.isfinite(value))
+        else:  # categories, class_names
+            fits = value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+        if not fits or (name.endswith("scale") and not value > 0):
+            raise ModelFileError(f"the file describes a {kind.__name__} with {name} = {value!r}")
+    return kind(**state)
+
+
+def _class_name(cell: str) -> str:
+    """A whole number in one way only: 1, 1.0 and 01 are one class."""
+    number = _number(cell)
+    if number is None or not abs(number) < 2**53 or number != round(number):
+        return cell
+    return str(int(number))
+
+
+def _class_names(cells: list[str], numbers: NDArray[np.float64] | None) -> list[str] | None:
     """The classes of a target column, or None for a quantity."""
-    distinct = {cell for cell in cells if cell not in _MISSING}
-    numbers = numbers_of(sorted(distinct))
+    names = {_class_name(cell) for cell in cells if cell not in _MISSING}
     if numbers is None:
-        return sorted(distinct)
-    if len(distinct) > _MAX_CLASSES or not np.all(numbers == np.round(numbers)):
+        return sorted(names)
+    present = numbers[~np.isnan(numbers)]
+    if len(names) > _MOST_CLASSES or not np.all(present == np.round(present)):
         return None
-    return sorted(distinct, key=float)
+    return sorted(names, key=float)

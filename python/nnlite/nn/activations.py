@@ -1,10 +1,15 @@
 """Activation modules: one class a function, with PyTorch's names and defaults."""
 
-from numpy.typing import ArrayLike
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .. import _core
 from .._core import Tensor
 from .module import Module
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class _Elementwise(Module):

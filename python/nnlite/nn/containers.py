@@ -1,5 +1,7 @@
 """Modules made of modules."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
@@ -41,7 +43,7 @@ class Sequential(Module):
     @overload
     def __getitem__(self, index: int) -> Module: ...
     @overload
-    def __getitem__(self, index: slice) -> "Sequential": ...
+    def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Module:
         names = list(self._modules)
         if isinstance(index, slice):
@@ -51,12 +53,12 @@ class Sequential(Module):
     def __setitem__(self, index: int, module: Module) -> None:
         self.add_module(list(self._modules)[index], module)
 
-    def append(self, module: Module) -> "Sequential":
+    def append(self, module: Module) -> Sequential:
         """Adds a module at the end."""
         self.add_module(str(len(self)), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> "Sequential":
+    def extend(self, modules: Iterable[Module]) -> Sequential:
         """Adds modules at the end."""
         for module in modules:
             self.append(module)
@@ -71,7 +73,7 @@ class ModuleList(Module):
         for module in modules:
             self.append(module)
 
-    def append(self, module: Module) -> "ModuleList":
+    def append(self, module: Module) -> ModuleList:
         """Adds a module at the end."""
         self.add_module(str(len(self)), module)
         return self
@@ -83,7 +85,7 @@ class ModuleList(Module):
         return iter(self._modules.values())
 
     def __getitem__(self, index: int) -> Module:
-        return list(self._modules.values())[index]
+        return list(self)[index]
 
 
 class ModuleDict(Module):

@@ -1,15 +1,19 @@
 """The layers and losses as functions, under PyTorch's names. Tensors and arrays alike go in; a Tensor comes out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import _core
 from .._core import Tensor
 
-Operand = Tensor | ArrayLike
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    Operand = Tensor | ArrayLike
 
 
 def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -82,7 +86,11 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 def layer_norm(
-    x: Operand, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    x: Operand,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Layer normalisation over the last dimensions, which must be `normalized_shape`."""
     return _core.layer_norm(x, len(normalized_shape), weight, bias, eps)
@@ -147,9 +155,7 @@ def smooth_l1_loss(x: Operand, target: Operand, reduction: str = "mean", beta: f
     return _elementwise("SmoothL1Loss", "smooth_l1", x, target, reduction, beta)
 
 
-def binary_cross_entropy(
-    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
-) -> Tensor:
+def binary_cross_entropy(x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean") -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], each logarithm not below -100."""
     _same_shape("BCELoss", x, target)
     if not _core.is_tracing():

@@ -1,5 +1,7 @@
 """Initialisers: fill a tensor in place from the default generator, and return it. PyTorch's names and formulas."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -79,7 +81,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ValueError(f"eye_ needs a tensor of 2 dimensions, got shape {tensor.shape}")
     with no_grad():
-        return tensor.copy_(np.eye(*tensor.shape))
+        return tensor.copy_(np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
@@ -107,16 +109,12 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
-def kaiming_uniform_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Uniform in ± gain sqrt(3 / fan) (He et al. 2015)."""
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
 
 
-def kaiming_normal_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Tensor:
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Normal with standard deviation gain / sqrt(fan) (He et al. 2015)."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))

@@ -1,15 +1,19 @@
 """Affine maps and what only passes values on."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _core
 from .._core import Tensor
 from . import init
 from .module import Module, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 
 class Linear(Module):

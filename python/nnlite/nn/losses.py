@@ -4,13 +4,18 @@
 names both shapes: the silent broadcast of (N, 1) against (N,) to N x N is the one deviation from PyTorch.
 """
 
-from numpy.typing import ArrayLike
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .._core import Tensor
 from . import functional
 from .module import Module
 
-Operand = Tensor | ArrayLike
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    Operand = Tensor | ArrayLike
 
 
 class _Loss(Module):
@@ -132,9 +137,7 @@ class CrossEntropyLoss(_WeightedLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.cross_entropy(
-            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
-        )
+        return functional.cross_entropy(x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
 
 
 class NLLLoss(_WeightedLoss):

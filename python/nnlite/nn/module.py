@@ -1,13 +1,16 @@
 """Modules: parameters, buffers and sub-modules under names."""
 
-import hashlib
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._core import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 M = TypeVar("M", bound="Module")
 Array = np.ndarray[Any, Any]
@@ -19,7 +22,7 @@ class Parameter(Tensor):
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
         Tensor.__init__(self, data, None, requires_grad)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copy = Parameter(self.detach(), self.requires_grad)
         memo[id(self)] = copy
         return copy
@@ -53,6 +56,9 @@ class Module:
     """
 
     training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Any]  # a Module or None
 
     def __init__(self) -> None:
         # Registered tensors and modules are ordinary attributes too, so that reading one costs no more than any other.
@@ -70,8 +76,8 @@ class Module:
 
     def _registry_for(self, value: Any) -> dict[str, Any] | None:
         if isinstance(value, Parameter):
-            return self._parameters  # type: ignore[no-any-return]
-        return self._modules if isinstance(value, Module) else None  # type: ignore[no-any-return]
+            return self._parameters
+        return self._modules if isinstance(value, Module) else None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_parameters" not in self.__dict__:
@@ -113,7 +119,7 @@ class Module:
         self._buffers[name] = tensor
         object.__setattr__(self, name, tensor)
 
-    def add_module(self, name: str, module: "Module | None") -> None:
+    def add_module(self, name: str, module: Module | None) -> None:
         """Adds a sub-module under `name`."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"module {name!r} must be a Module, got {type(module).__name__}")
@@ -126,7 +132,7 @@ class Module:
 
     # Walks
 
-    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, "Module"]]:
+    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted names."""
         seen = set() if _seen is None else _seen
         if id(self) in seen:
@@ -137,18 +143,18 @@ class Module:
             if module is not None:
                 yield from module.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
-    def modules(self) -> Iterator["Module"]:
+    def modules(self) -> Iterator[Module]:
         """This module and all below it."""
         for _, module in self.named_modules():
             yield module
 
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """The direct sub-modules with their names."""
         for name, module in self._modules.items():
             if module is not None:
                 yield name, module
 
-    def children(self) -> Iterator["Module"]:
+    def children(self) -> Iterator[Module]:
         """The direct sub-modules."""
         for _, module in self.named_children():
             yield module
@@ -164,7 +170,7 @@ class Module:
                 seen.add(id(tensor))
                 yield (f"{prefix}.{name}" if prefix else name), tensor
 
-    def _all_named_modules(self, prefix: str) -> Iterator[tuple[str, "Module"]]:
+    def _all_named_modules(self, prefix: str) -> Iterator[tuple[str, Module]]:
         yield prefix, self
         for name, module in self.named_children():
             yield from module._all_named_modules(f"{prefix}.{name}" if prefix else name)
@@ -233,6 +239,8 @@ class Module:
 
         Two models with one fingerprint hold the same bits.
         """
+        import hashlib
+
         digest = hashlib.sha256()
         for name, tensor in self._state_tensors().items():
             array = tensor.detach().numpy()
@@ -263,7 +271,7 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def apply(self: M, fn: Callable[["Module"], Any]) -> M:
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Calls `fn` with every sub-module, then with this one (for initialisation)."""
         for module in self.children():
             module.apply(fn)

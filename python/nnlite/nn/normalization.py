@@ -1,13 +1,18 @@
 """Normalisation layers."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import _core
 from .._core import Tensor
 from .module import Module, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class LayerNorm(Module):
@@ -16,8 +21,15 @@ class LayerNorm(Module):
     Shapes: x (..., *normalized_shape), weight and bias of normalized_shape. The variance is the biased one.
     """
 
+    weight: Parameter | None
+    bias: Parameter | None
+
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -44,6 +56,8 @@ class BatchNorm1d(Module):
     `momentum` (None: plain average) towards the batch's mean and unbiased variance; in evaluation by the running ones.
     """
 
+    weight: Parameter | None
+    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None

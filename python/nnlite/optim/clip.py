@@ -1,5 +1,7 @@
 """Bounding gradients, for one's own loop between `backward()` and `step()`."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable
 
@@ -35,6 +37,6 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         np.clip(gradient, -clip_value, clip_value, out=gradient)
 
 
-def _gradients_of(parameters: Tensor | Iterable[Tensor]) -> list[np.ndarray]:  # type: ignore[type-arg]
+def _gradients_of(parameters: Tensor | Iterable[Tensor]) -> list[np.ndarray]:
     tensors = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p.grad.numpy() for p in tensors if p.grad is not None]

@@ -1,5 +1,7 @@
 """What all optimizers share: parameter groups and state."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,7 +23,9 @@ class Optimizer:
         self.param_groups = []
         self._native: list[_core.SGDGroup] = []
         if isinstance(params, Tensor):
-            raise TypeError("params must be an iterable of parameters (model.parameters()) or of groups, not one tensor")
+            raise TypeError(
+                "params must be an iterable of parameters (model.parameters()) or of groups, not one tensor"
+            )
         entries: list[Any] = list(params)
         if not entries:
             raise ValueError("the optimizer got an empty list of parameters")

@@ -1,62 +1,95 @@
 """Saying what went wrong when a loss is no longer finite."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from .._core import Tensor, default_generator, first_nonfinite
 from ..errors import DivergenceError
 from ..grad_mode import enable_grad
 from ..nn import Module
-from ..optim import Optimizer
-from .capture import input_dtypes, step_loss
+from .capture import Step, eager_batch
 from .inputs import Rows
 
 
-def eager_batch(model: Module, criterion: Any, rows: Rows, order: Any) -> tuple[Any, Any]:
-    """(output, loss) of the rows in `order`, operation by operation."""
-    from .._core import Tensor
+class Memento:
+    """What a forward pass in training mode changes: running statistics and the position in the random numbers."""
 
-    batch = rows.select(order)
-    dtypes = input_dtypes(model, criterion, batch)
-    tensors = [Tensor(a, d) for a, d in zip(batch.arrays(), dtypes, strict=True)]
-    count = len(batch.inputs)
-    output = model(*tensors[:count])
-    weight = tensors[count + 1] if batch.weight is not None else None
-    return output, step_loss(criterion, output, tensors[count], weight)
+    def __init__(self, model: Module) -> None:
+        self._buffers = [(buffer, buffer.detach().numpy().copy()) for buffer in model.buffers()]
+        self._generator = default_generator()
+        self._position = self._generator.state()
+
+    def restore(self) -> None:
+        """Puts everything back."""
+        for buffer, values in self._buffers:
+            buffer.copy_(values)
+        self._generator.set_state(self._position)
 
 
-def divergence(
-    model: Module, criterion: Any, optimizer: Optimizer, rows: Rows, order: Any, epoch: int, batch: int
-) -> DivergenceError:
-    """The error for a batch whose loss was not finite, its gradients computed once more to name the layer."""
-    buffers = [(b, b.detach().numpy().copy()) for b in model.buffers()]
-    gradients = {p: p.grad for p in model.parameters()}
-    model.zero_grad()
-    with enable_grad(), np.errstate(all="ignore"):
-        _, loss = eager_batch(model, criterion, rows, order)
+def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> DivergenceError:
+    """The error for a batch whose loss was not finite; the batch is computed once more to name the layer."""
+    before, gradients = Memento(step.model), [(p, p.grad) for p in step.model.parameters()]
+    step.model.zero_grad()
+    with _watched(step.model) as overflowing, enable_grad(), np.errstate(all="ignore"):
+        _, loss = eager_batch(step.model, step.criterion, rows, chosen)
         if loss.requires_grad:
             loss.backward()
-    norms = {name: _norm(p.grad) for name, p in model.named_parameters() if p.grad is not None}
-    for buffer, values in buffers:
-        buffer.copy_(values)
-    for parameter, gradient in gradients.items():
+        norms = {name: _norm(p.grad) for name, p in step.model.named_parameters() if p.grad is not None}
+    before.restore()
+    for parameter, gradient in gradients:
         parameter.grad = gradient
-    layer = max(norms, key=lambda name: norms[name]) if norms else "(none)"
-    lr = float(optimizer.param_groups[0]["lr"])
-    value = loss.item()
+    layer, where = _culprit(norms, overflowing)
+    lr = float(step.optimizer.param_groups[0]["lr"])
     return DivergenceError(
-        f"the loss became {value} in epoch {epoch}, batch {batch} (both counted from 0); the largest gradient is that of "
-        f"{layer} (norm {norms.get(layer, math.nan):.3g}), the learning rate is {lr:g}. The weights are those before this "
-        f"batch. Try a smaller learning rate (lr={lr / 10:g}), standardised inputs, or gradient clipping in your own loop.",
+        f"the loss became {loss.item()} in epoch {epoch}, batch {batch} (both counted from 0); {where}; the learning "
+        f"rate is {lr:g}. The weights are those before this batch. Try a smaller learning rate (lr={lr / 10:g}), "
+        "standardised inputs and targets, or gradient clipping in a loop of your own.",
         epoch=epoch,
         batch=batch,
-        loss=value,
+        loss=loss.item(),
         layer=layer,
         lr=lr,
     )
 
 
-def _norm(gradient: Any) -> float:
+def _culprit(norms: dict[str, float], overflowing: list[str]) -> tuple[str, str]:
+    """The layer, and the words that say why it: gradients behind an overflow are all alike not finite."""
+    if overflowing and not all(map(math.isfinite, norms.values())):
+        return overflowing[0], f"the first values that are not finite come out of layer {overflowing[0]!r}"
+    if not norms:
+        return "(none)", "no parameter has a gradient"
+    layer = max(norms, key=lambda name: norms[name])
+    return layer, f"the largest gradient is that of {layer} (norm {norms[layer]:.3g})"
+
+
+def _norm(gradient: Tensor) -> float:
     norm = float(np.linalg.norm(gradient.numpy().astype(np.float64)))
     return norm if math.isfinite(norm) else math.inf
+
+
+@contextmanager
+def _watched(model: Module) -> Iterator[list[str]]:
+    """Collects the names of innermost layers whose output is not finite, in the order in which they run."""
+    names: list[str] = []
+    layers = [(name, layer) for name, layer in model.named_modules() if not any(layer.children())]
+    for name, layer in layers:
+        layer.__dict__["forward"] = _reporting(layer.forward, name or type(layer).__name__, names)
+    try:
+        yield names
+    finally:
+        for _, layer in layers:
+            del layer.__dict__["forward"]
+
+
+def _reporting(forward: Any, name: str, names: list[str]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        if isinstance(output, Tensor) and output.dtype.kind == "f" and first_nonfinite(output.detach().numpy()) >= 0:
+            names.append(name)
+        return output
+
+    return wrapped

@@ -1,18 +1,17 @@
 """Checking and shaping what `fit`, `evaluate` and `predict` are given."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .. import _core
 from .._core import Tensor
-from ..data.dataset import TensorDataset, arrays_of
-from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss
+from ..data.dataset import arrays_of
+from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss, Sequential
 from ..nn.losses import _Loss
-
-Array = np.ndarray[Any, Any]
+from .arrays import Array, as_array, first_where, require_finite
 
 
 @dataclass(frozen=True)
@@ -36,92 +35,23 @@ class Rows:
         return Rows(tuple(a[rows] for a in self.inputs), pick[0], pick[1])
 
 
-def as_array(name: str, value: Any) -> Array:
-    """`value` as a numeric array with contiguous rows; TypeError or ValueError that names what is wrong."""
-    array = value.detach().numpy() if isinstance(value, Tensor) else _asarray(name, value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}, which is not numeric; convert it first, for example {name}.astype('float32')"
-        )
-    if array.ndim == 0:
-        raise ValueError(f"{name} is a single value; it must have a first dimension of rows")
-    if len(array) == 0 or array.size == 0:
-        raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    if not array.dtype.isnative or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
-        array = array.astype(np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="))
-        array = array.astype(np.float32) if array.dtype == np.float16 else array
-    return array if _rows_contiguous(array) else np.ascontiguousarray(array)
+def model_dtype(model: Module) -> np.dtype[Any]:
+    """The floating type of the model's parameters (float32 where it has none)."""
+    for parameter in model.parameters():
+        return parameter.dtype
+    return np.dtype(np.float32)
 
 
-def _asarray(name: str, value: Any) -> Array:
-    try:
-        return np.asanyarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} cannot become one array ({error}); are its rows of different lengths?") from None
-
-
-def _rows_contiguous(array: Array) -> bool:
-    return array.flags.aligned and (array.ndim == 1 or bool(array[0].flags.c_contiguous))
-
-
-def require_finite(name: str, array: Array) -> None:
-    """ValueError naming the first NaN or infinity."""
-    contiguous = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-    at = _core.first_nonfinite(contiguous)
-    if at >= 0:
-        index = tuple(int(i) for i in np.unravel_index(at, array.shape))
-        raise ValueError(
-            f"{name} holds {array[index]} at index {index}; training needs finite numbers: drop or fill such values first"
-        )
-
-
-def unpack(x: Any, y: Any) -> tuple[Any, Any]:
-    """Splits a dataset given as `x` into inputs and target."""
-    if y is None and hasattr(x, "__getitem__") and hasattr(x, "__len__") and not _is_array_like(x):
-        arrays = x.tensors if isinstance(x, TensorDataset) else arrays_of(x)
-        if len(arrays) > 1:
-            return (arrays[0] if len(arrays) == 2 else tuple(arrays[:-1])), arrays[-1]
-        return arrays[0], None
-    return x, y
-
-
-def _is_array_like(x: Any) -> bool:
-    return isinstance(x, np.ndarray | Tensor | list | tuple) or hasattr(x, "__array__")
-
-
-def prepare(
-    model: Module, criterion: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
-) -> Rows:
-    """All checks that do not need the model's output."""
-    x, y = unpack(x, y)
-    inputs = tuple(_input(model, f"x[{i}]", part) for i, part in enumerate(x)) if isinstance(x, tuple) else (
-        _input(model, "x", x),
-    )
-    if y is None:
-        raise ValueError("y is missing: pass the targets, or a dataset of (x, y)")
-    target = _target(criterion, as_array("y", y))
-    for i, part in enumerate(inputs[1:], 1):
-        _same_length("x[0]", inputs[0], f"x[{i}]", part)
-    _same_length("x", inputs[0], "y", target)
-    return Rows(inputs, target, _weights(target, sample_weight, class_weight))
-
-
-def prepare_inputs(model: Module, x: Any) -> Rows:
-    """Inputs alone, for prediction."""
-    x, _ = unpack(x, None)
-    parts = x if isinstance(x, tuple) else (x,)
-    return Rows(tuple(_input(model, "x", part) for part in parts))
-
-
-def _same_length(name: str, array: Array, other_name: str, other: Array) -> None:
-    if len(array) != len(other):
-        raise ValueError(f"{name} has {len(array)} rows and {other_name} has {len(other)}; they must have one length")
-
-
-def _input(model: Module, name: str, value: Any) -> Array:
-    array = as_array(name, value)
-    require_finite(name, array)
-    return array
+def input_dtypes(model: Module, criterion: Any, rows: Rows) -> list[np.dtype[Any]]:
+    """The tensor type that each array of `rows` takes on."""
+    floating = model_dtype(model)
+    indices = takes_indices(model)
+    dtypes = [np.dtype(np.int64) if indices and a.dtype.kind in "iu" else floating for a in rows.inputs]
+    if rows.target is not None:
+        # Classes stay integers, for a criterion of the user's own too; the elementwise losses compute with them.
+        whole = "iub" if is_class_loss(criterion) else "" if isinstance(criterion, _Loss) else "iu"
+        dtypes.append(np.dtype(np.int64) if rows.target.dtype.kind in whole else floating)
+    return dtypes + ([floating] if rows.weight is not None else [])
 
 
 def takes_indices(model: Module) -> bool:
@@ -134,53 +64,133 @@ def is_class_loss(criterion: Any) -> bool:
     return isinstance(criterion, CrossEntropyLoss | NLLLoss)
 
 
-def _target(criterion: Any, target: Array) -> Array:
-    require_finite("y", target)
+def unpack(x: Any, y: Any) -> tuple[Any, Any]:
+    """Splits a dataset given as `x` into inputs and target."""
+    if y is not None or _is_array_like(x) or not (hasattr(x, "__getitem__") and hasattr(x, "__len__")):
+        return x, y
+    if len(x) == 0:
+        raise ValueError(f"the {type(x).__name__} is empty")
+    arrays = arrays_of(x)
+    if len(arrays) == 1:
+        return arrays[0], None
+    return (arrays[0] if len(arrays) == 2 else tuple(arrays[:-1])), arrays[-1]
+
+
+def _is_array_like(x: Any) -> bool:
+    return isinstance(x, np.ndarray | Tensor | list | tuple) or hasattr(x, "__array__")
+
+
+def prepare(model: Module, criterion: Any, x: Any, y: Any, sample_weight: Any = None, part: str = "") -> Rows:
+    """Inputs, target and weights, after all checks that do not need the model's output; messages begin with `part`."""
+    x, y = unpack(x, y)
+    inputs = _inputs(model, x, part)
+    if y is None:
+        raise ValueError(f"{part}y is missing: pass the targets, or a dataset of (x, y)")
+    target = as_array(f"{part}y", y)
+    _check_target(criterion, target, part, model_dtype(model))
+    _same_length(f"{part}x", inputs[0], f"{part}y", target)
+    return Rows(inputs, target, None if sample_weight is None else _weights(target, sample_weight))
+
+
+def prepare_inputs(model: Module, x: Any) -> Rows:
+    """Inputs alone, for prediction."""
+    return Rows(_inputs(model, unpack(x, None)[0], ""))
+
+
+def prepare_pair(model: Module, criterion: Any, data: Any) -> Rows:
+    """`validation_data`: (x, y), or a dataset of such."""
+    pair = data if isinstance(data, tuple | list) else unpack(data, None)
+    if len(pair) != 2 or pair[1] is None:
+        raise ValueError(f"validation_data must be (x, y), got {_kind(data)}")
+    return prepare(model, criterion, pair[0], pair[1], part="validation ")
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else type(value).__name__
+
+
+def _inputs(model: Module, x: Any, part: str) -> tuple[Array, ...]:
+    values = x if isinstance(x, tuple) else (x,)
+    if not values:
+        raise ValueError(f"{part}x is an empty tuple; pass one array for each input of the model")
+    names = [f"{part}x[{i}]" for i in range(len(values))] if len(values) > 1 else [f"{part}x"]
+    arrays = tuple(as_array(name, value) for name, value in zip(names, values, strict=True))
+    for name, array in zip(names, arrays, strict=True):
+        require_finite(name, array, model_dtype(model))
+        _same_length(names[0], arrays[0], name, array)
+    _check_indices(model, arrays[0], names[0])
+    return arrays
+
+
+def _check_indices(model: Module, array: Array, name: str) -> None:
+    """Indices of a leading embedding; those of any other are checked batch by batch."""
+    first = next(iter(model), None) if isinstance(model, Sequential) else model
+    if not isinstance(first, Embedding) or array.dtype.kind not in "iu":
+        return
+    found = first_where((array < 0) | (array >= first.num_embeddings))
+    if found is not None:
+        raise ValueError(
+            f"{name} holds the index {array[found[0]]} at index {found[1]}, but the embedding has "
+            f"{first.num_embeddings} rows"
+        )
+
+
+def _same_length(name: str, array: Array, other_name: str, other: Array) -> None:
+    if len(array) != len(other):
+        raise ValueError(f"{name} has {len(array)} rows and {other_name} has {len(other)}; they must have one length")
+
+
+def _check_target(criterion: Any, target: Array, part: str, dtype: np.dtype[Any]) -> None:
+    require_finite(f"{part}y", target, dtype)
+    name = type(criterion).__name__
     if isinstance(criterion, BCELoss | BCEWithLogitsLoss):
-        outside = ((target < 0) | (target > 1)).reshape(-1)
-        if outside.any():
-            at = int(outside.argmax())
+        found = first_where((target < 0) | (target > 1))
+        if found is not None:
             raise ValueError(
-                f"y holds {target.reshape(-1)[at]} at index {at}; {type(criterion).__name__} needs targets between 0 and 1"
+                f"{part}y holds {target[found[0]]} at index {found[1]}; {name} needs targets between 0 and 1"
             )
     if is_class_loss(criterion) and target.ndim == 1 and target.dtype.kind == "f":
         raise ValueError(
-            f"y holds {target.dtype} values of shape {target.shape}; {type(criterion).__name__} needs class indices as "
-            "integers: use y.astype('int64')"
+            f"{part}y holds {target.dtype} values of shape {target.shape}; {name} needs class indices as integers: use "
+            "y.astype('int64')"
         )
-    return target
 
 
-def check_labels(criterion: Any, target: Array, classes: int) -> None:
-    """ValueError naming the first class index out of range."""
-    if not is_class_loss(criterion) or target.dtype.kind == "f":
+def check_labels(criterion: Any, target: Array | None, row_shape: tuple[int, ...], part: str = "") -> None:
+    """ValueError naming the first class index out of the range that outputs (N, *row_shape) have."""
+    if target is None or target.dtype.kind == "f" or not is_class_loss(criterion) or not row_shape:
         return
-    wrong = ((target < 0) | (target >= classes)) & (target != criterion.ignore_index)
-    if wrong.any():
-        index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        shown = index[0] if len(index) == 1 else index
+    classes = row_shape[0]
+    found = first_where(((target < 0) | (target >= classes)) & (target != criterion.ignore_index))
+    if found is not None:
         raise ValueError(
-            f"y holds the class {target[index]} at index {shown}, but the model has {classes} outputs, so classes run "
-            f"from 0 to {classes - 1}"
+            f"{part}y holds the class {target[found[0]]} at index {found[1]}, but the model has {classes} outputs, so "
+            f"classes run from 0 to {classes - 1}"
         )
 
 
-def _weights(target: Array, sample_weight: Any, class_weight: Mapping[int, float] | None) -> Array | None:
-    if sample_weight is None and class_weight is None:
-        return None
-    weight = np.ones(len(target), np.float32)
-    if sample_weight is not None:
-        given = as_array("sample_weight", sample_weight)
-        if given.shape != (len(target),):
-            raise ValueError(f"sample_weight has shape {given.shape}; it must be ({len(target)},), one weight a row")
-        require_finite("sample_weight", given)
-        weight = given.astype(np.float32)
-    if class_weight is not None:
-        if target.ndim != 1 or target.dtype.kind not in "iub":
-            raise ValueError(f"class_weight needs class indices as targets, got {target.dtype} of shape {target.shape}")
-        for label, factor in class_weight.items():
-            weight[target == label] *= np.float32(factor)
+def _weights(target: Array, sample_weight: Any) -> Array:
+    weight = as_array("sample_weight", sample_weight)
+    if weight.shape != (len(target),):
+        raise ValueError(f"sample_weight has shape {weight.shape}; it must be ({len(target)},), one weight a row")
+    require_finite("sample_weight", weight, np.dtype(np.float32))
     return weight
+
+
+def with_class_weight(rows: Rows, class_weight: Mapping[int, float]) -> Rows:
+    """The rows' weights times those of their classes; a class without a weight keeps 1."""
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dictionary {{class: weight}}, got {type(class_weight).__name__}")
+    target = rows.target
+    if target is None or target.size != len(rows):
+        shape = None if target is None else target.shape
+        raise ValueError(f"class_weight needs one class a row as target, got targets of shape {shape}")
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight.astype(np.float64)
+    for label, factor in class_weight.items():
+        if not math.isfinite(factor):
+            raise ValueError(f"class_weight of class {label} is {factor}; it must be finite")
+        weight[target.reshape(-1) == label] *= factor
+    return replace(rows, weight=weight)
 
 
 def require_weightable(criterion: Any) -> None:

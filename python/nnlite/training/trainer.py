@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,17 @@ from ..history import History
 from ..metrics import resolve
 from ..nn import BCELoss, Module
 from ..optim import SGD, Optimizer
-from .capture import Capture
-from .divergence import divergence, eager_batch
+from .arrays import Array
+from .capture import Capture, eager_batch, eager_output
+from .divergence import Memento, divergence
 from .guard import fitting, predicting
-from .inputs import Array, Rows, check_labels, prepare, prepare_inputs, require_weightable, unpack
+from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
 from .progress import Progress
 
 Metric = str | Callable[[Array, Array], float]
+
+_SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
+_FEW_ROWS = 256  # a single pass over so few costs less than recording one
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,14 @@ class _Plan:
 class Trainer:
     """Trains a model on arrays: shuffled mini-batches, whole epochs run natively.
 
-    An epoch is one pass over the rows, a batch the rows of one update (a step); the last batch of an epoch may be shorter and
-    then weighs less in the epoch's loss. `metrics` are names (accuracy, misclassified, top_5, precision, recall, f1, mse, mae,
-    r2) or functions of (outputs, targets). `seed` alone decides the shuffling and dropout: epoch e shuffles by (seed, e), and
-    calling `fit` again goes on with the next epoch, so `fit(epochs=1)` twice is `fit(epochs=2)`.
+    An epoch is one pass over the rows, a batch the rows of one update (a step); the last batch of an epoch may be
+    shorter and then weighs less in the epoch's loss. `metrics` are names (accuracy, misclassified, top_5, precision,
+    recall, f1, mse, mae, r2) or functions of (outputs, targets). `seed` alone decides the shuffling and dropout: epoch
+    e shuffles by (seed, e), and calling `fit` again goes on with the next epoch, so `fit(epochs=1)` twice is
+    `fit(epochs=2)`.
+
+    Attributes: `epoch`, the number of epochs so far; `history` of the last or running fit; `figures`, the names of its
+    figures; `stop_training`, which a callback sets to end the fit after the epoch.
 
     >>> import nnlite as nl
     >>> from nnlite import nn, optim
@@ -68,6 +77,8 @@ class Trainer:
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
+        if not callable(criterion):
+            raise TypeError(f"criterion must be callable (a loss of nnlite.nn or a function), got {criterion!r}")
         if not isinstance(optimizer, SGD):
             raise TypeError(f"optimizer must be one of nnlite.optim, got {type(optimizer).__name__}")
         if isinstance(metrics, str):
@@ -77,12 +88,15 @@ class Trainer:
         self.optimizer = optimizer
         threshold = 0.5 if isinstance(criterion, BCELoss) else 0.0
         self.metrics = [resolve(metric, threshold) for metric in metrics]
-        self.seed = seed
+        self.seed = _positive("seed", seed, 0)
+        if self.seed >= 2**64:
+            raise ValueError(f"seed must be below 2**64, got {seed}")
         self.history = History()
         self.stop_training = False
         self.epoch = 0
+        self.figures: list[str] = []
         self._generator = _core.Generator(seed)
-        self._capture = Capture(model, criterion, optimizer)
+        self._capture = Capture(self)
 
     def fit(
         self,
@@ -102,62 +116,94 @@ class Trainer:
     ) -> History:
         """Trains for `epochs` passes over x (N, ...) and y (N, ...), and returns the history of this call.
 
-        x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several inputs,
-        or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split` takes the last
-        share of the rows instead. `sample_weight` (N,) and `class_weight` {class: weight} multiply single losses before the
-        mean over the batch, as in Keras. `progress` None shows a bar on a terminal. `compile=False` runs every operation from
-        Python, for models that read values in `forward`; the bits are the same.
+        x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
+        inputs, or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split`
+        takes the last share of the rows instead. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
+        loss before the mean over the batch, as in Keras; class weights leave the validation alone. `progress` None
+        shows a bar on a terminal. `compile=False` runs every operation from Python, for models that read values in
+        `forward`; the bits are the same.
 
-        Raises ValueError or TypeError for bad input before anything changes, DivergenceError when the loss is not finite,
-        CaptureError for a model that must run with compile=False. Ctrl-C leaves the weights at a batch boundary.
+        Raises ValueError or TypeError for bad input before anything changes, DivergenceError when the loss is not
+        finite, CaptureError for a model that must run with compile=False. Ctrl-C leaves the weights at a batch
+        boundary.
         """
-        rows = prepare(self.model, self.criterion, x, y, sample_weight, class_weight)
+        rows = prepare(self.model, self.criterion, x, y, sample_weight)
         rows, validation = self._split(rows, validation_data, validation_split)
-        plan = _Plan(rows, validation, _positive("epochs", epochs, 0), _positive("batch_size", batch_size), shuffle, compile)
+        if class_weight is not None:
+            rows = with_class_weight(rows, class_weight)
         if rows.weight is not None:
             require_weightable(self.criterion)
+        epochs, batch_size = _positive("epochs", epochs, 0), _positive("batch_size", batch_size)
+        plan = _Plan(rows, validation, epochs, batch_size, shuffle, compile)
         listeners = CallbackList(callbacks, self)
+        self._require_trainable()
         with fitting(self.model), _generator(self._generator), _mode(self.model, True):
             return self._run(plan, listeners, progress)
 
     def _run(self, plan: _Plan, listeners: CallbackList, wanted: bool | None) -> History:
+        eager = not plan.compile or listeners.watches_batches
+        self._check_plan(plan, eager)
         self.history = History()
         self.stop_training = False
-        last = self.epoch + plan.epochs
-        eager = not plan.compile or listeners.watches_batches
-        run = self._run_eagerly if eager else self._run_natively
-        if not eager:
-            _, shape, _ = self._capture.programs(plan.rows, plan.batch_size, True, True)
-            self._check_target(plan.rows, shape)
-        bar = Progress(wanted, plan.epochs, plan.batches, self.epoch)
-        # With nothing to do between epochs all of them are one native call.
-        at_once = not (eager or self.metrics or plan.validation is not None or listeners or bar.shown)
+        names = ["loss", *(name for name, _ in self.metrics)]
+        self.figures = names + [f"val_{name}" for name in names if plan.validation is not None]
         listeners.on_train_begin()
+        bar = Progress(wanted, plan.epochs, plan.batches, self.epoch)
         try:
-            while self.epoch < last and not self.stop_training:
-                first = self.epoch
-                listeners.on_epoch_begin(first)
-                for logs in run(plan, last - first if at_once else 1, bar, listeners):
-                    if plan.validation is not None:
-                        figures = self._evaluate(plan.validation, plan.batch_size)
-                        logs.update({f"val_{key}": value for key, value in figures.items()})
-                    self.history.append(self.epoch, logs)
-                    bar.epoch_done(self.epoch, logs)
-                    self.epoch += 1
-                listeners.on_epoch_end(self.epoch - 1, logs)
+            self._run_epochs(plan, listeners, bar, eager)
         finally:
             bar.close()
         listeners.on_train_end()
         return self.history
 
+    def _run_epochs(self, plan: _Plan, listeners: CallbackList, bar: Progress, eager: bool) -> None:
+        run = self._run_eagerly if eager else self._run_natively
+        # With nothing to do between epochs, many of them are one native call.
+        alone = not (eager or self.metrics or plan.validation is not None or len(listeners))
+        last, count = self.epoch + plan.epochs, 1
+        while self.epoch < last and not self.stop_training:
+            start = time.perf_counter()
+            listeners.on_epoch_begin(self.epoch)
+            for logs in run(plan, count, bar, listeners):
+                if plan.validation is not None:
+                    figures = self._evaluate(plan.validation, plan.batch_size)
+                    logs.update({f"val_{key}": value for key, value in figures.items()})
+                self.history.append(self.epoch, logs)
+                bar.epoch_done(self.epoch, logs)
+                self.epoch += 1
+                listeners.on_epoch_end(self.epoch - 1, logs)
+            if alone:
+                wanted = int(_SECONDS_AT_ONCE * count / max(time.perf_counter() - start, 1e-9))
+                count = max(1, min(wanted, last - self.epoch))
+
+    def _check_plan(self, plan: _Plan, eager: bool) -> None:
+        """What needs a pass through the model to be checked, before anything changes."""
+        if not eager:
+            row_shape = self._capture.programs(plan.rows, plan.batch_size, True, True).row_shape
+            check_labels(self.criterion, plan.rows.target, row_shape)
+        if plan.validation is not None:
+            outputs, _ = self._outputs(plan.validation.select(slice(0, 1)), 1, True)
+            check_labels(self.criterion, plan.validation.target, outputs.shape[1:], "validation ")
+
+    def _require_trainable(self) -> None:
+        known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+        own = [p for p in self.model.parameters() if p.requires_grad]
+        if not own:
+            raise ValueError("there is nothing to train: no parameter of the model requires a gradient")
+        if not any(id(p) in known for p in own):
+            raise ValueError(
+                "the optimizer holds none of the model's parameters; make it from model.parameters(), after "
+                "model.double() and the like"
+            )
+
     def _order(self, plan: _Plan, epoch: int) -> NDArray[np.int64]:
         return _core.permutation(len(plan.rows), self.seed, epoch) if plan.shuffle else np.arange(len(plan.rows))
 
     def _run_natively(self, plan: _Plan, epochs: int, bar: Progress, _: CallbackList) -> list[dict[str, float]]:
-        programs, shape, dtype = self._capture.programs(plan.rows, plan.batch_size, True, True)
-        outputs = np.empty((len(plan.rows), *shape), dtype) if self.metrics else None
+        programs = self._capture.programs(plan.rows, plan.batch_size, True, True)
+        outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype) if self.metrics else None
         losses, status, batch = _core.train_epochs(
-            programs,
+            programs.by_rows,
             plan.rows.arrays(),
             plan.batch_size,
             None if plan.shuffle else np.arange(len(plan.rows))[None],
@@ -172,7 +218,7 @@ class Trainer:
             for i, loss in enumerate(losses):
                 self.history.append(self.epoch + i, {"loss": float(loss)})
             self.epoch += len(losses)
-            raise self._divergence(plan, self.epoch, batch)
+            raise self._divergence(plan, batch)
         logs = [{"loss": float(loss)} for loss in losses]
         if outputs is not None:
             logs[-1].update(self._figures(outputs, plan.rows))
@@ -189,12 +235,14 @@ class Trainer:
         for batch in range(plan.batches):
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             listeners.on_batch_begin(batch)
+            before = Memento(self.model)
             self.optimizer.zero_grad()
             with enable_grad():
-                output, loss = eager_batch(self.model, self.criterion, plan.rows, chosen)
+                output, loss = eager_batch(self.model, self.criterion, plan.rows, chosen, check_all=batch == 0)
             value = loss.item()
             if not math.isfinite(value):
-                raise self._divergence(plan, self.epoch, batch)
+                before.restore()
+                raise self._divergence(plan, batch)
             if self.metrics:
                 outputs.append(output.detach().numpy())
             loss.backward()
@@ -210,13 +258,11 @@ class Trainer:
             logs.update(self._figures(in_order, plan.rows))
         return [logs]
 
-    def _divergence(self, plan: _Plan, epoch: int, batch: int) -> Exception:
-        order = self._order(plan, epoch)[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-        return divergence(self.model, self.criterion, self.optimizer, plan.rows, order, epoch, batch)
+    def _divergence(self, plan: _Plan, batch: int) -> Exception:
+        chosen = self._order(plan, self.epoch)[batch * plan.batch_size : (batch + 1) * plan.batch_size]
+        return divergence(self, plan.rows, chosen, self.epoch, batch)
 
-    def evaluate(
-        self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None
-    ) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
         """The mean loss and the metrics over x and y, in evaluation mode, without changing anything."""
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
         with predicting(self.model):
@@ -237,52 +283,49 @@ class Trainer:
 
     def _outputs(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
         with _mode(self.model, False):
+            if not with_loss and len(rows) <= min(batch_size, _FEW_ROWS):
+                return self._outputs_eagerly(rows, batch_size, False)
             try:
-                programs, shape, dtype = self._capture.programs(rows, batch_size, False, with_loss)
+                programs = self._capture.programs(rows, batch_size, False, with_loss)
             except _core.CaptureError:
                 return self._outputs_eagerly(rows, batch_size, with_loss)
-            if with_loss:
-                self._check_target(rows, shape)
-            outputs = np.empty((len(rows), *shape), dtype)
-            loss = _core.run_batches(programs, rows.arrays(), batch_size, outputs, None, with_loss)
+            check_labels(self.criterion, rows.target, programs.row_shape)
+            outputs = np.empty((len(rows), *programs.row_shape), programs.dtype)
+            loss = _core.run_batches(programs.by_rows, rows.arrays(), batch_size, outputs, None, with_loss)
         return outputs, loss
 
     def _outputs_eagerly(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
         outputs: list[Array] = []
         total = 0.0
         for begin in range(0, len(rows), batch_size):
-            chosen = np.arange(begin, min(begin + batch_size, len(rows)))
+            batch = rows.select(slice(begin, begin + batch_size))
             with no_grad():
                 if with_loss:
-                    output, loss = eager_batch(self.model, self.criterion, rows, chosen)
-                    total += loss.item() * len(chosen)
+                    output, loss = eager_batch(self.model, self.criterion, batch, slice(None))
+                    total += loss.item() * len(batch)
                 else:
-                    output = self.model(*(a[chosen] for a in rows.inputs))
+                    output = eager_output(self.model, batch)
             outputs.append(output.detach().numpy())
         return np.concatenate(outputs), total / len(rows)
 
     def _figures(self, outputs: Array, rows: Rows) -> dict[str, float]:
+        assert rows.target is not None
         return {name: float(metric(outputs, rows.target)) for name, metric in self.metrics}
-
-    def _check_target(self, rows: Rows, shape: tuple[int, ...]) -> None:
-        if rows.target is not None and shape:
-            check_labels(self.criterion, rows.target, shape[0])
 
     def _split(self, rows: Rows, validation_data: Any, share: float) -> tuple[Rows, Rows | None]:
         if validation_data is not None:
-            pair = validation_data if isinstance(validation_data, tuple) else unpack(validation_data, None)
-            if len(pair) != 2:
-                raise ValueError(f"validation_data must be (x, y), got a tuple of {len(pair)}")
-            return rows, prepare(self.model, self.criterion, *pair)
+            return rows, prepare_pair(self.model, self.criterion, validation_data)
         if not 0 <= share < 1:
             raise ValueError(f"validation_split must be in [0, 1), got {share}")
         held = int(len(rows) * share)
-        if share == 0 or held == 0:
+        if share == 0:
             return rows, None
+        if held == 0:
+            raise ValueError(f"validation_split={share} of {len(rows)} rows leaves no row to validate on")
         return rows.select(slice(0, len(rows) - held)), rows.select(slice(len(rows) - held, len(rows)))
 
 
-class _generator:  # noqa: N801
+class _generator:
     """Makes a generator the default one for a while."""
 
     def __init__(self, generator: _core.Generator) -> None:
@@ -295,7 +338,7 @@ class _generator:  # noqa: N801
         _core.set_default_generator(self._previous)
 
 
-class _mode:  # noqa: N801
+class _mode:
     """Training or evaluation mode for a while; every module gets its own mode back."""
 
     def __init__(self, model: Module, training: bool) -> None:

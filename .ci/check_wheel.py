@@ -1,0 +1,71 @@
+"""Checks a wheel: its size, what it exports, its requirements, and what importing it costs."""
+
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+import zipfile
+from pathlib import Path
+
+SIZE_LIMIT = 1_000_000  # bytes
+IMPORT_LIMIT = 0.020  # seconds more than `import numpy`
+ROUNDS = 15
+
+
+def seconds_of(python: Path, code: str) -> float:
+    """Wall time of a fresh interpreter running `code`."""
+    start = time.perf_counter()
+    subprocess.run([python, "-c", code], check=True)
+    return time.perf_counter() - start
+
+
+def extra_import_time(python: Path) -> float:
+    """How much longer importing nnlite takes than importing NumPy alone: the difference of the quickest of several runs in turn.
+
+    Other work on the machine only ever adds, so the quickest runs are the ones that tell.
+    """
+    runs = [[seconds_of(python, f"import {name}") for name in ("numpy", "nnlite")] for _ in range(ROUNDS)]
+    return min(run[1] for run in runs) - min(run[0] for run in runs)
+
+
+def exported_symbols(library: Path) -> list[str]:
+    """Names that the extension defines for others."""
+    listing = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    return [line.split()[-1] for line in listing.splitlines()]
+
+
+def main() -> None:
+    """Prints each figure; exits with 1 where one is out of bounds."""
+    wheel = Path(sys.argv[1])
+    failures = []
+    size = wheel.stat().st_size
+    print(f"wheel {wheel.name}: {size:,} bytes (limit {SIZE_LIMIT:,})")
+    if size >= SIZE_LIMIT:
+        failures.append("the wheel is too large")
+    with tempfile.TemporaryDirectory() as folder:
+        names = zipfile.ZipFile(wheel).namelist()
+        library = next(name for name in names if name.startswith("nnlite/_core") and name.endswith(".so"))
+        zipfile.ZipFile(wheel).extract(library, folder)
+        symbols = exported_symbols(Path(folder) / library)
+        print(f"exported symbols: {', '.join(symbols)}")
+        if symbols != ["PyInit__core"]:
+            failures.append("the extension exports more than its module")
+        for name in ("nnlite/py.typed", "nnlite/_core.pyi"):
+            if name not in names:
+                failures.append(f"the wheel lacks {name}")
+        environment = Path(folder) / "venv"
+        venv.create(environment, with_pip=True)
+        python = environment / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel], check=True)
+        extra = extra_import_time(python)
+        print(f"import nnlite costs {1000 * extra:.1f} ms more than import numpy (limit {1000 * IMPORT_LIMIT:.0f} ms)")
+        if extra >= IMPORT_LIMIT:
+            failures.append("the import is too slow")
+    for failure in failures:
+        print(f"FAILED: {failure}")
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Argument types: each says in a few words what it wants."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def _number(text: str, kind: Callable[[str], Any], wanted: str, holds: Callable[[Any], bool]) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not holds(value):
+        raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """1, 2, 3, ..."""
+    value: int = _number(text, int, "a whole number of at least 1", lambda v: v >= 1)
+    return value
+
+
+def seed(text: str) -> int:
+    """A seed of the library's generators."""
+    value: int = _number(text, int, "a whole number from 0 to 2**64 - 1", lambda v: 0 <= v < 2**64)
+    return value
+
+
+def share(text: str) -> float:
+    """A part of 1."""
+    value: float = _number(text, float, "a share from 0 to below 1", lambda v: 0 <= v < 1)
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A learning rate and the like."""
+    value: float = _number(text, float, "a number of at least 0", lambda v: 0 <= v < float("inf"))
+    return value
+
+
+def sizes(text: str) -> list[int]:
+    """Numbers between commas; nothing for no hidden layer."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be sizes like 128,64, got {text!r}")
+    return [int(part) for part in parts]
+
+
+def require_writable(*paths: str | None) -> None:
+    """OSError for an output file that has no folder, before the work and not after it."""
+    for path in paths:
+        if path is None:
+            continue
+        if Path(path).is_dir():
+            raise OSError(f"cannot write {path}: it is a folder")
+        if not Path(path).absolute().parent.is_dir():
+            raise OSError(f"cannot write {path}: there is no such folder")

@@ -1,0 +1,87 @@
+"""Batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_dataset import Doubled, Squares
+
+from nnlite import _core
+from nnlite.data import DataLoader, Subset, TensorDataset
+
+
+@given(st.integers(0, 40), st.integers(1, 45), st.booleans(), st.booleans())
+def test_batches_cover_the_rows_once(n: int, size: int, shuffle: bool, drop_last: bool) -> None:
+    loader = DataLoader(TensorDataset(np.arange(n), -np.arange(n)), size, shuffle, drop_last, seed=3)
+    batches = list(loader)
+    assert len(batches) == len(loader)
+    assert all(len(x) == size for x, _ in batches[:-1])
+    rows = [int(row) for x, _ in batches for row in x]
+    assert [-int(row) for _, y in batches for row in y] == rows
+    kept = n - n % size if drop_last else n
+    assert len(rows) == len(set(rows)) == kept
+    if not shuffle:
+        assert rows == list(range(kept))
+
+
+def test_each_pass_has_the_order_of_its_epoch() -> None:
+    loader = DataLoader(TensorDataset(np.arange(50)), batch_size=7, shuffle=True, seed=11)
+    for epoch in range(3):
+        assert loader.epoch == epoch
+        order = np.concatenate([x for (x,) in loader])
+        np.testing.assert_array_equal(order, _core.permutation(50, 11, epoch))
+    loader.epoch = 1
+    np.testing.assert_array_equal(next(iter(loader))[0], _core.permutation(50, 11, 1)[:7])
+
+
+def test_items_are_stacked() -> None:
+    batches = list(DataLoader(Squares(5), batch_size=2))
+    assert [x.shape for x, _ in batches] == [(2, 3), (2, 3), (1, 3)]
+    assert batches[1][1].tolist() == [4, 9]
+
+
+@pytest.mark.parametrize("dataset", [Subset(TensorDataset(np.arange(9)), [8, 1, 4]), Subset(Squares(9), [8, 1, 4])])
+def test_subsets(dataset) -> None:
+    first = next(iter(DataLoader(dataset, batch_size=2)))
+    assert first[-1].tolist() in ([8, 1], [64, 1])
+
+
+def test_a_subclass_keeps_its_own_items() -> None:
+    assert next(iter(DataLoader(Doubled(np.arange(4)), batch_size=4)))[0].tolist() == [0, 2, 4, 6]
+
+
+def test_batches_are_copies() -> None:
+    rows = np.zeros((4, 2))
+    for (batch,) in DataLoader(TensorDataset(rows), batch_size=2):
+        batch += 1
+    assert not rows.any()
+
+
+def test_memory_maps(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", np.arange(30.0).reshape(10, 3))
+    dataset = TensorDataset(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert isinstance(dataset.tensors[0], np.memmap)
+    assert [x.sum() for (x,) in DataLoader(dataset, batch_size=5)] == [105, 330]
+
+
+def test_arrays_are_taken_whole_and_not_row_by_row(monkeypatch) -> None:
+    monkeypatch.setattr(TensorDataset, "__getitem__", lambda *_: pytest.fail("read row by row"))
+    assert len(list(DataLoader(Subset(TensorDataset(np.arange(9)), range(6)), batch_size=2, shuffle=True))) == 3
+
+
+@pytest.mark.parametrize(
+    ("dataset", "size", "error", "match"),
+    [
+        (Squares(3), 0, ValueError, "at least 1"),
+        (Squares(3), -2, ValueError, "at least 1"),
+        (Squares(3), 2.5, TypeError, "whole number"),
+        ((np.zeros(3), np.zeros(3)), 1, TypeError, r"TensorDataset\(x, y\)"),
+        (3, 1, TypeError, "__len__"),
+        (iter([1]), 1, TypeError, "__len__"),
+    ],
+)
+def test_refuses(dataset, size, error, match) -> None:
+    with pytest.raises(error, match=match):
+        DataLoader(dataset, batch_size=size)

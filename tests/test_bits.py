@@ -1,0 +1,67 @@
+"""One seed, one model: whatever the threads, the instruction set, the path of execution, and the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nnlite as nl
+from workloads import WORKLOADS, by_own_loop, by_trainer
+
+# Recorded by `python tests/workloads.py > tests/golden.json`. A change is a change of arithmetic: every user's models change
+# with it.
+GOLDEN: dict[str, str] = json.loads(Path(__file__).with_name("golden.json").read_text())
+
+ISAS = nl.show_config()["available_isas"]
+
+
+def fingerprints(**environment: str) -> dict[str, str]:
+    """Of all workloads, trained in a fresh process."""
+    program = Path(__file__).with_name("workloads.py")
+    output = subprocess.run(
+        [sys.executable, str(program)], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return json.loads(output.stdout)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_golden(name):
+    assert by_trainer(name) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_threads(name, threads):
+    nl.set_num_threads(threads)
+    assert by_trainer(name) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon"])
+def test_instruction_sets(isa):
+    if isa not in ISAS:
+        pytest.skip(f"this machine has no {isa}")
+    assert fingerprints(NNLITE_ISA=isa) == GOLDEN
+
+
+def test_threads_from_the_environment():
+    assert fingerprints(NNLITE_NUM_THREADS="3") == GOLDEN
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_operation_by_operation(name):
+    assert by_trainer(name, compile=False) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_an_own_loop(name):
+    assert by_own_loop(name) == GOLDEN[name]
+
+
+def test_every_workload_has_its_own_bits():
+    assert set(GOLDEN) == set(WORKLOADS)
+    assert len(set(GOLDEN.values())) == len(GOLDEN)
