@@ -24,7 +24,8 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=dict(os.environ),
+        # The bits do not depend on it, and a second thread that waits for a busy core costs much time.
+        env={**os.environ, "NNLITE_NUM_THREADS": "1"},
     )
 
 

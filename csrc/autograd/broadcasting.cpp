@@ -25,7 +25,8 @@ Broadcast::Broadcast(const Shape& out, const Shape& a, const Shape& b) : size_(o
     const Loop loop{out[i], a_dim == 1 ? 0 : a_size, b_dim == 1 ? 0 : b_size};
     a_size *= a_dim, b_size *= b_dim;
     Loop* last = loops.empty() ? nullptr : &loops.back();
-    if (last != nullptr && loop.a_stride == last->a_stride * last->count && loop.b_stride == last->b_stride * last->count)
+    if (last != nullptr && loop.a_stride == last->a_stride * last->count &&
+        loop.b_stride == last->b_stride * last->count)
       last->count *= loop.count;
     else
       loops.push_back(loop);

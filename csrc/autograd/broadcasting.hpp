@@ -7,7 +7,8 @@
 
 namespace nnlite {
 
-// `count` outputs from `out` on, whose operands stand at a, a + a_stride, ... and b, b + b_stride, ... (strides 0 or 1).
+// `count` outputs from `out` on, whose operands stand at a, a + a_stride, ... and b, b + b_stride, ... (strides 0 or
+// 1).
 struct BroadcastRun {
   int64_t out, a, b, count, a_stride, b_stride;
 };

@@ -18,7 +18,9 @@ Target target_of(DType dtype) {
 class Pass {
  public:
   explicit Pass(const EpochRequest& request)
-      : request_(request), rows_(request.sources.at(0).rows), interrupt_([this] { return request_.poll == nullptr || request_.poll(at_); }) {}
+      : request_(request),
+        rows_(request.sources.at(0).rows),
+        interrupt_([this] { return request_.poll == nullptr || request_.poll(at_); }) {}
 
   EpochResult train() {
     EpochResult result;
@@ -54,8 +56,9 @@ class Pass {
       return;
     }
     permutation_.resize(static_cast<size_t>(rows_));
-    kernel_table().permutation(permutation_.data(), rows_,
-                               {request_.seed, static_cast<uint32_t>(Purpose::shuffle), static_cast<uint32_t>(at_.epoch)});
+    kernel_table().permutation(
+        permutation_.data(), rows_,
+        {request_.seed, static_cast<uint32_t>(Purpose::shuffle), static_cast<uint32_t>(at_.epoch)});
     order_ = permutation_.data();
   }
 
@@ -68,7 +71,8 @@ class Pass {
       Program& program = *request_.programs.at(count);
       for (size_t i = 0; i < request_.sources.size(); ++i) {
         const Array& input = program.inputs()[i]->array();
-        gather_rows(request_.sources[i], order_ == nullptr ? nullptr : order_ + begin, begin, count, target_of(input.dtype), input.data);
+        gather_rows(request_.sources[i], order_ == nullptr ? nullptr : order_ + begin, begin, count,
+                    target_of(input.dtype), input.data);
       }
       if (interrupt_.stopped() || !f(program, begin, count)) return false;
     }
@@ -99,7 +103,8 @@ class Pass {
     const char* from = program.output()->array().as<const char>();
     for (int64_t i = 0; i < count; ++i) {
       const int64_t row = order_ == nullptr ? begin + i : order_[begin + i];
-      std::memcpy(rows.data + static_cast<size_t>(row) * rows.row_bytes, from + static_cast<size_t>(i) * rows.row_bytes, rows.row_bytes);
+      std::memcpy(rows.data + static_cast<size_t>(row) * rows.row_bytes, from + static_cast<size_t>(i) * rows.row_bytes,
+                  rows.row_bytes);
     }
   }
 
@@ -113,8 +118,12 @@ class Pass {
 
 }  // namespace
 
-EpochResult train_epochs(const EpochRequest& request) { return Pass(request).train(); }
+EpochResult train_epochs(const EpochRequest& request) {
+  return Pass(request).train();
+}
 
-PassResult run_batches(const EpochRequest& request, bool with_loss) { return Pass(request).predict(with_loss); }
+PassResult run_batches(const EpochRequest& request, bool with_loss) {
+  return Pass(request).predict(with_loss);
+}
 
 }  // namespace nnlite

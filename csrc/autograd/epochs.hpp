@@ -27,12 +27,13 @@ struct EpochRequest {
   Programs programs;
   std::vector<RowSource> sources;  // one for each of the programs' inputs
   int64_t batch_size = 1;
-  const int64_t* orders = nullptr;  // (order_count, rows), the last one serving all later epochs; null: shuffle by the seed
+  const int64_t* orders =
+      nullptr;  // (order_count, rows), the last one serving all later epochs; null: shuffle by the seed
   int64_t order_count = 0;
   uint64_t seed = 0;
   int64_t first_epoch = 0, epochs = 1;
-  std::vector<SgdOptions> options;  // for each group
-  OutputRows outputs;               // of the last epoch
+  std::vector<SgdOptions> options;            // for each group
+  OutputRows outputs;                         // of the last epoch
   std::function<bool(const Progress&)> poll;  // false: stop
 };
 

@@ -1,5 +1,5 @@
-// The operations of the tape. Each checks its inputs (std::invalid_argument, std::out_of_range, TypeError, naming the operation
-// and the shapes) and returns a tensor. Mixed float32 and float64 operands meet in float64.
+// The operations of the tape. Each checks its inputs (std::invalid_argument, std::out_of_range, TypeError, naming the
+// operation and the shapes) and returns a tensor. Mixed float32 and float64 operands meet in float64.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ TensorPtr unary(int index, const TensorPtr& x, double alpha = 0, double beta = 0
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b);
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b);  // condition int64, 0 is false
 TensorPtr cast(const TensorPtr& x, DType dtype);
-int unary_index(const std::string& name);   // throws std::invalid_argument
+int unary_index(const std::string& name);  // throws std::invalid_argument
 int binary_index(const std::string& name);
 
 // matmul.cpp
@@ -36,8 +36,9 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims);
 struct Slice {
   int64_t start, step, count;
 };
-TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices);            // one for each dimension
-TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index = -1, const char* name = "index");
+TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices);  // one for each dimension
+TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index = -1,
+               const char* name = "index");
 TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim);
 
 // softmax.cpp
@@ -48,18 +49,21 @@ TensorPtr log_softmax(const TensorPtr& x, int64_t dim);
 enum class Reduction { none, mean, sum };
 Reduction reduction_of(const std::string& name);
 int loss_index(const std::string& name);
-TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction, double parameter);
+TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction,
+                           double parameter);
 struct ClassLossSettings {
   int64_t ignore_index = -100;
   Reduction reduction = Reduction::mean;
   double label_smoothing = 0;
 };
-TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const TensorPtr& weight, const ClassLossSettings& settings);
+TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const TensorPtr& weight,
+                        const ClassLossSettings& settings);
 TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, const TensorPtr& weight,
                    const ClassLossSettings& settings);
 
 // normalization.cpp
-TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& weight, const TensorPtr& bias, double eps);
+TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& weight, const TensorPtr& bias,
+                     double eps);
 struct BatchNormSettings {
   bool training;
   double momentum, eps;  // momentum < 0: plain average

@@ -10,8 +10,8 @@
 namespace nnlite {
 namespace {
 
-// A step whose updates are fused cannot be stopped half-way. Above this many flops (some 20 ms of a core) the gradients are kept
-// apart instead, so that Ctrl-C is answered between kernels.
+// A step whose updates are fused cannot be stopped half-way. Above this many flops (some 20 ms of a core) the gradients
+// are kept apart instead, so that Ctrl-C is answered between kernels.
 constexpr double kFuseLimit = 2e9;
 
 // Between kernels, whose own work their threads account for.
@@ -75,10 +75,12 @@ Array Program::buffer(const Shape& shape, DType dtype) {
 
 void Program::plan_backward() {
   if (loss_ == nullptr || !loss_->requires_grad())
-    throw std::runtime_error("the loss does not depend on any parameter that requires a gradient; there is nothing to train");
+    throw std::runtime_error(
+        "the loss does not depend on any parameter that requires a gradient; there is nothing to train");
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g]->parameters().size(); ++i)
-      parameters_.push_back(std::make_unique<ParameterSlot>(ParameterSlot{groups_[g]->parameters()[i], groups_[g], g, i, {}, {}}));
+      parameters_.push_back(
+          std::make_unique<ParameterSlot>(ParameterSlot{groups_[g]->parameters()[i], groups_[g], g, i, {}, {}}));
   const Array seed = buffer(loss_->shape(), loss_->dtype());
   dispatch(seed.dtype, [&](auto zero) { *seed.as<decltype(zero)>() = 1; });
   gradients_.emplace_back(loss_.get(), seed);
@@ -87,8 +89,9 @@ void Program::plan_backward() {
   for (auto& slot : parameters_)
     for (const auto& [tensor, gradient] : gradients_)
       if (tensor == slot->parameter.get()) slot->gradient = gradient;
-  parameters_.erase(std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; }),
-                    parameters_.end());
+  parameters_.erase(
+      std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; }),
+      parameters_.end());
   if (3 * work_ <= kFuseLimit) fuse_updates();
 }
 
@@ -164,14 +167,16 @@ void Program::prepare_updates(const std::vector<SgdOptions>& options) {
 
 bool Program::backward_and_update(const std::vector<SgdOptions>& options) {
   prepare_updates(options);
-  const bool fused = std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; });
+  const bool fused =
+      std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; });
   const Hold hold_all(fused);
   for (const BackwardStep& step : backward_) {
     step.node->operation->vjp(step.node->arrays, step.node->output, step.doutput, step.gradients);
     for (const Addition& addition : step.additions)
       dispatch(addition.target.dtype, [&](auto zero) {
         using T = decltype(zero);
-        kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(), addition.target.size());
+        kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(),
+                         addition.target.size());
       });
     if (is_stopped()) {
       undo();

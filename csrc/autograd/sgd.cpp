@@ -19,9 +19,11 @@ void update_parameter(const Array& parameter, const void* gradient, const Parame
   });
 }
 
-SgdGroup::SgdGroup(std::vector<TensorPtr> parameters) : parameters_(std::move(parameters)), updates_(parameters_.size()) {
+SgdGroup::SgdGroup(std::vector<TensorPtr> parameters)
+    : parameters_(std::move(parameters)), updates_(parameters_.size()) {
   for (const TensorPtr& parameter : parameters_)
-    if (!is_floating(parameter->dtype())) throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
+    if (!is_floating(parameter->dtype()))
+      throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
 }
 
 ParameterUpdate& SgdGroup::prepare(size_t i, const SgdOptions& options) {
@@ -37,7 +39,9 @@ ParameterUpdate& SgdGroup::prepare(size_t i, const SgdOptions& options) {
   return update;
 }
 
-void SgdGroup::finish(size_t i) { updates_[i].first_step = false; }
+void SgdGroup::finish(size_t i) {
+  updates_[i].first_step = false;
+}
 
 void SgdGroup::step(const SgdOptions& options) {
   // All memory first: a failure must not leave some parameters updated and others not.
@@ -71,7 +75,8 @@ void SgdGroup::set_velocity(size_t i, const TensorPtr& velocity) {
   if (velocity == nullptr) return;
   const Array& values = velocity->array();
   if (values.shape != parameters_[i]->shape() || values.dtype != parameters_[i]->dtype())
-    throw std::invalid_argument(text("momentum buffer ", i, " has shape ", values.shape, ", its parameter ", parameters_[i]->shape()));
+    throw std::invalid_argument(
+        text("momentum buffer ", i, " has shape ", values.shape, ", its parameter ", parameters_[i]->shape()));
   update.velocity = std::make_shared<Storage>(values.bytes());
   std::memcpy(update.velocity->data(), values.data, values.bytes());
 }

@@ -15,16 +15,21 @@ struct SgdOptions {
 
   template <class T>
   SgdCoefficients<T> coefficients(bool first_step) const {
-    return {static_cast<T>(lr), static_cast<T>(momentum), static_cast<T>(1.0 - dampening), static_cast<T>(weight_decay),
-            nesterov,           maximize,                 first_step};
+    return {static_cast<T>(lr),
+            static_cast<T>(momentum),
+            static_cast<T>(1.0 - dampening),
+            static_cast<T>(weight_decay),
+            nesterov,
+            maximize,
+            first_step};
   }
 };
 
 // How one parameter is updated: what a gradient needs to become a step.
 struct ParameterUpdate {
   SgdOptions options;
-  StoragePtr velocity;      // null without momentum
-  bool first_step = true;   // the velocity is not set yet
+  StoragePtr velocity;     // null without momentum
+  bool first_step = true;  // the velocity is not set yet
 
   template <class T>
   T* velocity_as() const {

@@ -16,7 +16,9 @@ const char* name_of(DType dtype) {
   }
 }
 
-void Shape::push_back(int64_t dim) { insert(rank_, dim); }
+void Shape::push_back(int64_t dim) {
+  insert(rank_, dim);
+}
 
 void Shape::insert(int at, int64_t dim) {
   if (rank_ == kMaxRank) throw std::invalid_argument(text("tensors have at most ", kMaxRank, " dimensions"));
@@ -30,7 +32,9 @@ void Shape::erase(int at) {
   --rank_;
 }
 
-bool Shape::operator==(const Shape& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';

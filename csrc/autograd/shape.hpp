@@ -14,8 +14,12 @@ namespace nnlite {
 // int64 tensors hold indices and labels; arithmetic is for the floating types.
 enum class DType : uint8_t { float32, float64, int64 };
 
-inline bool is_floating(DType dtype) { return dtype != DType::int64; }
-inline size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
+inline bool is_floating(DType dtype) {
+  return dtype != DType::int64;
+}
+inline size_t size_of(DType dtype) {
+  return dtype == DType::float32 ? 4 : 8;
+}
 const char* name_of(DType dtype);
 
 template <class T>

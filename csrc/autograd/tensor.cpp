@@ -22,7 +22,9 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   return static_cast<size_t>(bytes);
 }
 
-bool wants_gradient(const TensorPtr& tensor) { return tensor != nullptr && tensor->requires_grad(); }
+bool wants_gradient(const TensorPtr& tensor) {
+  return tensor != nullptr && tensor->requires_grad();
+}
 
 }  // namespace
 
@@ -43,7 +45,8 @@ void Tensor::set_requires_grad(bool requires_grad) {
 const Array& Tensor::values() const {
   if (Tape::current() != nullptr && (traced || requires_grad_))
     throw CaptureError(
-        "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the step "
+        "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the "
+        "step "
         "cannot be captured; pass compile=False to run it operation by operation");
   return array_;
 }
@@ -54,7 +57,9 @@ TensorPtr full(const Shape& shape, DType dtype, double value) {
   if (dtype == DType::int64)
     std::fill_n(tensor->array().as<int64_t>(), n, static_cast<int64_t>(value));
   else
-    dispatch(dtype, [&](auto zero) { std::fill_n(tensor->array().as<decltype(zero)>(), n, static_cast<decltype(zero)>(value)); });
+    dispatch(dtype, [&](auto zero) {
+      std::fill_n(tensor->array().as<decltype(zero)>(), n, static_cast<decltype(zero)>(value));
+    });
   return tensor;
 }
 
@@ -67,15 +72,20 @@ Node::~Node() {
   while (!pending.empty()) {
     const TensorPtr tensor = std::move(pending.back());
     pending.pop_back();
-    if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1) continue;
+    if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1)
+      continue;
     for (TensorPtr& input : tensor->node->inputs) pending.push_back(std::move(input));
     tensor->node->inputs.clear();
   }
 }
 
-bool grad_enabled() { return grad_is_enabled; }
+bool grad_enabled() {
+  return grad_is_enabled;
+}
 
-bool set_grad_enabled(bool enabled) { return std::exchange(grad_is_enabled, enabled); }
+bool set_grad_enabled(bool enabled) {
+  return std::exchange(grad_is_enabled, enabled);
+}
 
 TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
   Tape* tape = Tape::current();
@@ -113,7 +123,8 @@ std::vector<Node*> nodes_behind(const TensorPtr& root) {
     if (std::exchange(node->last_walk, walk) == walk) continue;
     if (node->released)
       throw std::runtime_error(
-          "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True to the first call");
+          "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True "
+          "to the first call");
     found.push_back(node);
     for (const TensorPtr& input : node->inputs)
       if (wants_gradient(input) && input->node != nullptr) pending.push_back(input->node.get());
@@ -132,7 +143,9 @@ void add_into(const Array& target, const Array& term) {
 }
 
 // The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
-TensorPtr& gradient_slot(const TensorPtr& tensor) { return tensor->node == nullptr ? tensor->grad : tensor->node->doutput; }
+TensorPtr& gradient_slot(const TensorPtr& tensor) {
+  return tensor->node == nullptr ? tensor->grad : tensor->node->doutput;
+}
 
 void propagate(Node& node) {
   const TensorPtr doutput = std::exchange(node.doutput, nullptr);
@@ -171,14 +184,15 @@ TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient
 }  // namespace
 
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
-  if (Tape::current() != nullptr) throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
+  if (Tape::current() != nullptr)
+    throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
   if (!root->requires_grad())
-    throw std::runtime_error("backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");
+    throw std::runtime_error(
+        "backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");
   const TensorPtr seed = checked_root_gradient(root, gradient);
   if (root->node == nullptr) {
     const Tensor copy = *seed;
-    if (root->grad == nullptr)
-      root->grad = full(root->shape(), root->dtype(), 0.0);
+    if (root->grad == nullptr) root->grad = full(root->shape(), root->dtype(), 0.0);
     return add_into(root->grad->array(), copy.array());
   }
   const std::vector<Node*> nodes = nodes_behind(root);

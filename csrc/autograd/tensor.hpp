@@ -60,8 +60,8 @@ class Tensor {
 
 TensorPtr full(const Shape& shape, DType dtype, double value);
 
-// Where an operation puts the gradient of one input. It writes all of `data`, or skips the input where data is null; with
-// an update, `data` is the parameter itself and the gradient goes into its update instead.
+// Where an operation puts the gradient of one input. It writes all of `data`, or skips the input where data is null;
+// with an update, `data` is the parameter itself and the gradient goes into its update instead.
 struct ParameterUpdate;
 struct Gradient {
   void* data = nullptr;
@@ -77,8 +77,8 @@ struct Gradient {
 using Arrays = std::vector<Array>;
 using Gradients = std::vector<Gradient>;
 
-// One application of a function of tensors: forward and its vector-Jacobian product side by side. An object serves one node and
-// keeps there what the backward pass needs; a captured program calls the same object again and again.
+// One application of a function of tensors: forward and its vector-Jacobian product side by side. An object serves one
+// node and keeps there what the backward pass needs; a captured program calls the same object again and again.
 class Operation {
  public:
   virtual ~Operation() = default;
@@ -94,8 +94,8 @@ class Operation {
   virtual bool aliases_input() const { return false; }
   // True: input i's gradient can be an update in place (see Gradient).
   virtual bool can_update(size_t) const { return false; }
-  // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what it was, so
-  // that a step which is given up half-way leaves none.
+  // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what
+  // it was, so that a step which is given up half-way leaves none.
   virtual bool is_stateful() const { return false; }
   virtual void save_state(const Arrays&) {}
   virtual void restore_state(const Arrays&) {}
@@ -115,10 +115,10 @@ class Node {
   Arrays arrays;                  // of the inputs
   Array output;
   StoragePtr output_storage;
-  uint64_t number;                // creation order: a tape runs backward from the highest
-  uint64_t last_walk = 0;         // the backward pass that met it last
+  uint64_t number;         // creation order: a tape runs backward from the highest
+  uint64_t last_walk = 0;  // the backward pass that met it last
   bool needs_gradient;
-  bool released = false;          // the backward pass has let go of the inputs
+  bool released = false;  // the backward pass has let go of the inputs
 
   // The gradient of the output, while a backward pass is under way.
   TensorPtr doutput;

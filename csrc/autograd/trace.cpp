@@ -35,9 +35,13 @@ void Tape::close() {
   if (current_tape == this) current_tape = nullptr;
 }
 
-Tape::~Tape() { close(); }
+Tape::~Tape() {
+  close();
+}
 
-Tape* Tape::current() { return current_tape; }
+Tape* Tape::current() {
+  return current_tape;
+}
 
 std::string Tape::signature() const {
   std::unordered_map<const Node*, size_t> position;

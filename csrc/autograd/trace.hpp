@@ -17,7 +17,7 @@ struct CaptureError : std::runtime_error {
 // While a tape is open on a thread, apply_operation() records there and runs nothing.
 class Tape {
  public:
-  void open();   // throws std::runtime_error when another one is open
+  void open();  // throws std::runtime_error when another one is open
   void close();
   ~Tape();
 
@@ -26,8 +26,8 @@ class Tape {
   void record(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
-  // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that want a gradient count
-  // by identity, other leaves by their values, so that a value made anew at each call (noise) shows.
+  // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that want a
+  // gradient count by identity, other leaves by their values, so that a value made anew at each call (noise) shows.
   std::string signature() const;
 
  private:

@@ -25,7 +25,8 @@ void define_runtime(py::module_& module);
 // numbers take the type `like` where it is given; integers become floats there.
 TensorPtr operand(py::handle value, std::optional<DType> like = std::nullopt);
 
-// A fresh tensor with PyTorch's defaults: float lists are float32, integers and booleans int64, arrays keep their float type.
+// A fresh tensor with PyTorch's defaults: float lists are float32, integers and booleans int64, arrays keep their float
+// type.
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype);
 
 // Class labels or probabilities: integers (and booleans) become int64, floats stay floats of type `like`.
@@ -41,7 +42,7 @@ std::optional<DType> common_dtype(std::initializer_list<py::handle> values);
 
 DType dtype_from(py::handle dtype);
 py::dtype numpy_dtype(DType dtype);
-Shape shape_from(py::handle sizes);        // an int or a sequence of ints
+Shape shape_from(py::handle sizes);  // an int or a sequence of ints
 Shape shape_from_args(const py::args& sizes);
 py::tuple tuple_of(const Shape& shape);
 

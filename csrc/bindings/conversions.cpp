@@ -26,8 +26,9 @@ py::array as_numpy(py::handle value) {
 }
 
 [[noreturn]] void refuse_dtype(const py::array& array) {
-  throw TypeError(text("cannot make a tensor of an array of dtype ", py::str(array.dtype()).cast<std::string>(), " and shape ",
-                       py::str(array.attr("shape")).cast<std::string>(), "; convert it to float32, float64 or an integer type first"));
+  throw TypeError(text("cannot make a tensor of an array of dtype ", py::str(array.dtype()).cast<std::string>(),
+                       " and shape ", py::str(array.attr("shape")).cast<std::string>(),
+                       "; convert it to float32, float64 or an integer type first"));
 }
 
 Shape shape_of(const py::array& array) {
@@ -38,7 +39,8 @@ Shape shape_of(const py::array& array) {
 
 // The array with the element type `dtype`, contiguous, aligned and native; itself where it already is all that.
 py::array conform(const py::array& array, DType dtype) {
-  constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
+  constexpr int kWanted =
+      py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
   const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & kWanted) == kWanted;
   if (ready) return array;
   py::object converted = py::module_::import("numpy").attr("ascontiguousarray")(array, numpy_dtype(dtype));
@@ -55,7 +57,9 @@ DType floating_dtype(const py::array& array, std::optional<DType> like) {
   return array.dtype().kind() == 'f' && array.dtype().itemsize() >= 8 ? DType::float64 : DType::float32;
 }
 
-bool is_integer_kind(char kind) { return kind == 'i' || kind == 'u' || kind == 'b'; }
+bool is_integer_kind(char kind) {
+  return kind == 'i' || kind == 'u' || kind == 'b';
+}
 
 // float("nan") of a huge unsigned is nobody's wish: what does not fit an int64 is refused.
 void require_fits(const py::array& array) {
@@ -66,7 +70,9 @@ void require_fits(const py::array& array) {
 
 }  // namespace
 
-bool is_tensor(py::handle value) { return py::isinstance<Tensor>(value); }
+bool is_tensor(py::handle value) {
+  return py::isinstance<Tensor>(value);
+}
 
 py::dtype numpy_dtype(DType dtype) {
   switch (dtype) {
@@ -83,7 +89,8 @@ DType dtype_from(py::handle dtype) {
   const py::dtype wanted = py::dtype::from_args(py::reinterpret_borrow<py::object>(dtype));
   for (DType known : {DType::float32, DType::float64, DType::int64})
     if (wanted.is(numpy_dtype(known)) || wanted.equal(numpy_dtype(known))) return known;
-  throw TypeError(text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64 or int64"));
+  throw TypeError(
+      text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64 or int64"));
 }
 
 Shape shape_from(py::handle sizes) {
@@ -95,7 +102,9 @@ Shape shape_from(py::handle sizes) {
   return shape;
 }
 
-Shape shape_from_args(const py::args& sizes) { return sizes.size() == 1 ? shape_from(sizes[0]) : shape_from(sizes); }
+Shape shape_from_args(const py::args& sizes) {
+  return sizes.size() == 1 ? shape_from(sizes[0]) : shape_from(sizes);
+}
 
 py::tuple tuple_of(const Shape& shape) {
   py::tuple sizes(static_cast<size_t>(shape.rank()));
@@ -105,7 +114,8 @@ py::tuple tuple_of(const Shape& shape) {
 
 py::array numpy_view(const TensorPtr& tensor) {
   const Array& array = tensor->values();
-  return py::array(numpy_dtype(array.dtype), std::vector<py::ssize_t>(array.shape.begin(), array.shape.end()), array.data, py::cast(tensor));
+  return py::array(numpy_dtype(array.dtype), std::vector<py::ssize_t>(array.shape.begin(), array.shape.end()),
+                   array.data, py::cast(tensor));
 }
 
 TensorPtr operand(py::handle value, std::optional<DType> like) {
@@ -120,14 +130,17 @@ TensorPtr operand(py::handle value, std::optional<DType> like) {
   return share(array, floating_dtype(array, like));
 }
 
-TensorPtr optional_operand(py::handle value, std::optional<DType> like) { return value.is_none() ? nullptr : operand(value, like); }
+TensorPtr optional_operand(py::handle value, std::optional<DType> like) {
+  return value.is_none() ? nullptr : operand(value, like);
+}
 
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
   const bool listed = !py::hasattr(value, "dtype");
   const py::array array = is_tensor(value) ? numpy_view(value.cast<TensorPtr>()) : as_numpy(value);
   const char kind = array.dtype().kind();
   if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
-  if (!dtype) dtype = is_integer_kind(kind) ? DType::int64 : listed ? DType::float32 : floating_dtype(array, std::nullopt);
+  if (!dtype)
+    dtype = is_integer_kind(kind) ? DType::int64 : listed ? DType::float32 : floating_dtype(array, std::nullopt);
   if (*dtype == DType::int64) require_fits(array);
   auto tensor = std::make_shared<Tensor>(shape_of(array), *dtype);
   const py::array ready = conform(array, *dtype);

@@ -20,7 +20,8 @@ TensorPtr linear_of(py::handle x, const TensorPtr& weight, const TensorPtr& bias
 TensorPtr matmul_of(py::handle a, py::handle b) {
   const auto like = common_dtype({a, b});
   const TensorPtr left = operand(a, like), right = operand(b, like);
-  return without_gil(product_work(left, right->shape().rank() > 0 ? right->shape().back() : 1), [&] { return matmul(left, right); });
+  return without_gil(product_work(left, right->shape().rank() > 0 ? right->shape().back() : 1),
+                     [&] { return matmul(left, right); });
 }
 
 std::vector<TensorPtr> operands(const py::sequence& values) {
@@ -39,7 +40,8 @@ TensorPtr stack_of(const py::sequence& values, int64_t dim) {
   const int at = normalized_dim("stack", dim, first.rank() + 1);
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i]->shape() != first)
-      throw std::invalid_argument(text("[stack] tensor ", i, " has shape ", rows[i]->shape(), ", tensor 0 ", first, ": all must be equal"));
+      throw std::invalid_argument(
+          text("[stack] tensor ", i, " has shape ", rows[i]->shape(), ", tensor 0 ", first, ": all must be equal"));
     Shape shape = first;
     shape.insert(at, 1);
     rows[i] = reshape(rows[i], shape);
@@ -58,13 +60,14 @@ TensorPtr binary_of(const char* name, py::handle a, py::handle b) {
   return binary(binary_index(name), operand(a, like), operand(b, like));
 }
 
-TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction, double parameter) {
+TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction,
+                  double parameter) {
   const TensorPtr input = operand(x, common_dtype({x, target}));
   return elementwise_loss(loss_index(name), input, operand(target, input->dtype()), reduction_of(reduction), parameter);
 }
 
-TensorPtr cross_entropy_of(py::handle logits, py::handle target, py::handle weight, int64_t ignore_index, const std::string& reduction,
-                           double label_smoothing) {
+TensorPtr cross_entropy_of(py::handle logits, py::handle target, py::handle weight, int64_t ignore_index,
+                           const std::string& reduction, double label_smoothing) {
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
     throw std::invalid_argument(text("label_smoothing must be in [0, 1], got ", label_smoothing));
   const TensorPtr x = operand(logits);
@@ -72,21 +75,23 @@ TensorPtr cross_entropy_of(py::handle logits, py::handle target, py::handle weig
                        {ignore_index, reduction_of(reduction), label_smoothing});
 }
 
-TensorPtr nll_loss_of(py::handle x, py::handle target, py::handle weight, int64_t ignore_index, const std::string& reduction) {
+TensorPtr nll_loss_of(py::handle x, py::handle target, py::handle weight, int64_t ignore_index,
+                      const std::string& reduction) {
   const TensorPtr input = operand(x);
   return nll_loss(input, target_operand(target, input->dtype()), optional_operand(weight, input->dtype()),
                   {ignore_index, reduction_of(reduction), 0});
 }
 
-TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& batches, const TensorPtr& weight,
-                        const TensorPtr& bias, bool training, double momentum, double eps) {
+TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& batches,
+                        const TensorPtr& weight, const TensorPtr& bias, bool training, double momentum, double eps) {
   const TensorPtr like = weight != nullptr ? weight : mean;
-  return batch_norm(operand(x, like == nullptr ? std::nullopt : std::optional<DType>(like->dtype())), {mean, var, batches}, weight, bias,
-                    {training, momentum, eps});
+  return batch_norm(operand(x, like == nullptr ? std::nullopt : std::optional<DType>(like->dtype())),
+                    {mean, var, batches}, weight, bias, {training, momentum, eps});
 }
 
 TensorPtr layer_norm_of(py::handle x, int rank, const TensorPtr& weight, const TensorPtr& bias, double eps) {
-  return layer_norm(operand(x, weight == nullptr ? std::nullopt : std::optional<DType>(weight->dtype())), rank, weight, bias, eps);
+  return layer_norm(operand(x, weight == nullptr ? std::nullopt : std::optional<DType>(weight->dtype())), rank, weight,
+                    bias, eps);
 }
 
 template <class Row>
@@ -97,9 +102,11 @@ std::vector<std::string> names_of(const Row* rows, int count) {
 }
 
 template <class T>
-py::array unary_values(const std::string& name, const py::array_t<T, py::array::c_style | py::array::forcecast>& x, double alpha, double beta) {
+py::array unary_values(const std::string& name, const py::array_t<T, py::array::c_style | py::array::forcecast>& x,
+                       double alpha, double beta) {
   py::array_t<T> y(std::vector<py::ssize_t>(x.shape(), x.shape() + x.ndim()));
-  kernels<T>().unary[unary_index(name)].forward(x.data(), y.mutable_data(), x.size(), static_cast<T>(alpha), static_cast<T>(beta));
+  kernels<T>().unary[unary_index(name)].forward(x.data(), y.mutable_data(), x.size(), static_cast<T>(alpha),
+                                                static_cast<T>(beta));
   return y;
 }
 
@@ -115,19 +122,25 @@ void define_functions(py::module_& module) {
   const py::object none = py::none();
   module.def("unary_names", [] { return names_of(kernels<float>().unary, kernels<float>().unary_count); });
   module.def("loss_names", [] { return names_of(kernels<float>().losses, kernels<float>().loss_count); });
-  module.def("unary", [](const std::string& name, py::handle x, double alpha, double beta) { return unary(name, operand(x), alpha, beta); },
-             arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
+  module.def(
+      "unary",
+      [](const std::string& name, py::handle x, double alpha, double beta) {
+        return unary(name, operand(x), alpha, beta);
+      },
+      arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
   module.def("unary_kernel", &unary_kernel, arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
   module.def("maximum", [](py::handle a, py::handle b) { return binary_of("maximum", a, b); }, arg("a"), arg("b"));
   module.def("minimum", [](py::handle a, py::handle b) { return binary_of("minimum", a, b); }, arg("a"), arg("b"));
   module.def("where", &where_of, arg("condition"), arg("a"), arg("b"));
   module.def("matmul", &matmul_of, arg("a"), arg("b"));
   module.def("linear", &linear_of, arg("x"), arg("weight"), arg("bias") = none);
-  module.def("concatenate", [](const py::sequence& tensors, int64_t dim) { return concatenate(operands(tensors), dim); }, arg("tensors"),
-             arg("dim") = 0);
+  module.def(
+      "concatenate", [](const py::sequence& tensors, int64_t dim) { return concatenate(operands(tensors), dim); },
+      arg("tensors"), arg("dim") = 0);
   module.def("stack", &stack_of, arg("tensors"), arg("dim") = 0);
   module.def("softmax", [](py::handle x, int64_t dim) { return softmax(operand(x), dim); }, arg("x"), arg("dim"));
-  module.def("log_softmax", [](py::handle x, int64_t dim) { return log_softmax(operand(x), dim); }, arg("x"), arg("dim"));
+  module.def(
+      "log_softmax", [](py::handle x, int64_t dim) { return log_softmax(operand(x), dim); }, arg("x"), arg("dim"));
   module.def("dropout", [](py::handle x, double p) { return dropout(operand(x), p); }, arg("x"), arg("p"));
   module.def(
       "embedding",
@@ -136,13 +149,13 @@ void define_functions(py::module_& module) {
       },
       arg("indices"), arg("weight"), arg("padding_idx") = -1);
   module.def("layer_norm", &layer_norm_of, arg("x"), arg("normalized_ndim"), arg("weight"), arg("bias"), arg("eps"));
-  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean"), arg("running_var"), arg("num_batches_tracked"), arg("weight"), arg("bias"), arg("training"),
-             arg("momentum"), arg("eps"));
+  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean"), arg("running_var"),
+             arg("num_batches_tracked"), arg("weight"), arg("bias"), arg("training"), arg("momentum"), arg("eps"));
   module.def("loss", &loss_of, arg("name"), arg("x"), arg("target"), arg("reduction"), arg("parameter") = 0.0);
-  module.def("cross_entropy", &cross_entropy_of, arg("logits"), arg("target"), arg("weight") = none, arg("ignore_index") = -100,
-             arg("reduction") = "mean", arg("label_smoothing") = 0.0);
-  module.def("nll_loss", &nll_loss_of, arg("log_probabilities"), arg("target"), arg("weight") = none, arg("ignore_index") = -100,
-             arg("reduction") = "mean");
+  module.def("cross_entropy", &cross_entropy_of, arg("logits"), arg("target"), arg("weight") = none,
+             arg("ignore_index") = -100, arg("reduction") = "mean", arg("label_smoothing") = 0.0);
+  module.def("nll_loss", &nll_loss_of, arg("log_probabilities"), arg("target"), arg("weight") = none,
+             arg("ignore_index") = -100, arg("reduction") = "mean");
   module.def("is_grad_enabled", &grad_enabled);
   module.def("set_grad_enabled", &set_grad_enabled, arg("enabled"));
   module.def("is_tracing", [] { return Tape::current() != nullptr; });

@@ -19,7 +19,8 @@ py::list expanded(const py::tuple& items) {
       out.append(item);
       continue;
     }
-    const py::array array = is_tensor(item) ? numpy_view(item.cast<TensorPtr>()) : py::array(numpy.attr("asarray")(item));
+    const py::array array =
+        is_tensor(item) ? numpy_view(item.cast<TensorPtr>()) : py::array(numpy.attr("asarray")(item));
     if (array.dtype().kind() == 'b')
       for (py::handle positions : numpy.attr("nonzero")(array)) out.append(positions);
     else
@@ -31,7 +32,7 @@ py::list expanded(const py::tuple& items) {
 // The basic part of an index: slices of every dimension and the shape that is left.
 struct BasicIndex {
   std::vector<Slice> slices;
-  Shape shape;                                      // after dropping integers and adding None
+  Shape shape;                                     // after dropping integers and adding None
   std::vector<std::pair<int, py::object>> arrays;  // dimension of `shape`, positions
 
   BasicIndex(const Shape& x, const py::list& items) {
@@ -68,7 +69,8 @@ struct BasicIndex {
     const int64_t size = x[dim];
     if (PySlice_Check(item.ptr())) {
       py::ssize_t start = 0, stop = 0, step = 0, count = 0;
-      if (!py::reinterpret_borrow<py::slice>(item).compute(size, &start, &stop, &step, &count)) throw py::error_already_set();
+      if (!py::reinterpret_borrow<py::slice>(item).compute(size, &start, &stop, &step, &count))
+        throw py::error_already_set();
       slices.push_back({start, step, count});
       shape.push_back(count);
     } else if (is_array_index(item)) {
@@ -77,7 +79,8 @@ struct BasicIndex {
     } else if (PyIndex_Check(item.ptr())) {
       const auto index = py::int_(py::reinterpret_borrow<py::object>(item)).cast<int64_t>();
       if (index < -size || index >= size)
-        throw py::index_error(text("index ", index, " is out of range for dimension ", dim, " of a tensor of shape ", x));
+        throw py::index_error(
+            text("index ", index, " is out of range for dimension ", dim, " of a tensor of shape ", x));
       slices.push_back({index < 0 ? index + size : index, 1, 1});
     } else {
       throw TypeError(text("a tensor is indexed by integers, slices, None, ... or integer arrays, not by ",
@@ -86,7 +89,8 @@ struct BasicIndex {
   }
 };
 
-// Several integer arrays address their dimensions together: those become one dimension and the arrays one of flat positions.
+// Several integer arrays address their dimensions together: those become one dimension and the arrays one of flat
+// positions.
 TensorPtr take_arrays(TensorPtr x, const std::vector<std::pair<int, py::object>>& arrays) {
   if (arrays.size() == 1) return take(x, index_operand(arrays[0].second), arrays[0].first);
   const py::module_ numpy = py::module_::import("numpy");
@@ -112,7 +116,8 @@ TensorPtr take_arrays(TensorPtr x, const std::vector<std::pair<int, py::object>>
   for (size_t i = 0; i < arrays.size(); ++i) {
     const int64_t size = x->shape()[first + static_cast<int>(i)];
     const py::array array(numpy.attr("asarray")(arrays[i].second));
-    if (array.size() > 0 && (array.attr("min")().cast<int64_t>() < -size || array.attr("max")().cast<int64_t>() >= size))
+    if (array.size() > 0 &&
+        (array.attr("min")().cast<int64_t>() < -size || array.attr("max")().cast<int64_t>() >= size))
       throw py::index_error(text("an index is out of range for dimension ", arrays[i].first, " of size ", size));
     positions[i] = numpy.attr("where")(array.attr("__lt__")(0), array.attr("__add__")(size), array);
     sizes[i] = size;

@@ -16,12 +16,14 @@ py::array drawn(py::handle sizes, py::handle dtype, const Draw& draw) {
   if (!is_floating(tensor->dtype())) throw TypeError("random numbers are float32 or float64");
   dispatch(tensor->dtype(), [&](auto zero) {
     using T = decltype(zero);
-    parallel_spans(tensor->array().size(), 4096, 16, [&](int64_t begin, int64_t end) { draw(tensor->array().as<T>() + begin, begin, end - begin); });
+    parallel_spans(tensor->array().size(), 4096, 16,
+                   [&](int64_t begin, int64_t end) { draw(tensor->array().as<T>() + begin, begin, end - begin); });
   });
   return numpy_view(tensor);
 }
 
-py::array uniform_of(Generator& generator, py::handle shape, double low, double high, py::handle dtype, const std::string& purpose) {
+py::array uniform_of(Generator& generator, py::handle shape, double low, double high, py::handle dtype,
+                     const std::string& purpose) {
   const RandomStream stream = generator.next(purpose_of(purpose));
   return drawn(shape, dtype, [&](auto* to, int64_t begin, int64_t n) {
     using T = std::remove_pointer_t<decltype(to)>;
@@ -29,7 +31,8 @@ py::array uniform_of(Generator& generator, py::handle shape, double low, double 
   });
 }
 
-py::array normal_of(Generator& generator, py::handle shape, double mean, double std, py::handle dtype, const std::string& purpose) {
+py::array normal_of(Generator& generator, py::handle shape, double mean, double std, py::handle dtype,
+                    const std::string& purpose) {
   const RandomStream stream = generator.next(purpose_of(purpose));
   return drawn(shape, dtype, [&](auto* to, int64_t begin, int64_t n) {
     using T = std::remove_pointer_t<decltype(to)>;
@@ -64,17 +67,23 @@ void define_random(py::module_& module) {
   py::class_<Generator, GeneratorPtr>(module, "Generator")
       .def(py::init<uint64_t>(), arg("seed") = 0)
       .def_property_readonly("seed", &Generator::seed)
-      .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32", arg("purpose") = "data")
-      .def("normal", &normal_of, arg("shape"), arg("mean") = 0.0, arg("std") = 1.0, arg("dtype") = "float32", arg("purpose") = "data")
+      .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32",
+           arg("purpose") = "data")
+      .def("normal", &normal_of, arg("shape"), arg("mean") = 0.0, arg("std") = 1.0, arg("dtype") = "float32",
+           arg("purpose") = "data")
       .def(
           "permutation",
-          [](Generator& generator, int64_t n, const std::string& purpose) { return permutation_of(n, generator.next(purpose_of(purpose))); },
+          [](Generator& generator, int64_t n, const std::string& purpose) {
+            return permutation_of(n, generator.next(purpose_of(purpose)));
+          },
           arg("n"), arg("purpose") = "data")
       .def("state", &state_of)
       .def("set_state", &restore, arg("state"));
   module.def(
       "permutation",
-      [](int64_t n, uint64_t seed, uint32_t draw) { return permutation_of(n, {seed, static_cast<uint32_t>(Purpose::shuffle), draw}); },
+      [](int64_t n, uint64_t seed, uint32_t draw) {
+        return permutation_of(n, {seed, static_cast<uint32_t>(Purpose::shuffle), draw});
+      },
       arg("n"), arg("seed"), arg("draw"));
   module.def("default_generator", &default_generator);
   module.def("set_default_generator", &set_default_generator, arg("generator"));

@@ -17,7 +17,9 @@ using Class = py::class_<Tensor, TensorPtr>;
 
 constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
 
-int64_t dim_or_all(const std::optional<int64_t>& dim) { return dim.value_or(kAllDims); }
+int64_t dim_or_all(const std::optional<int64_t>& dim) {
+  return dim.value_or(kAllDims);
+}
 
 TensorPtr detached(const TensorPtr& x) {
   auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
@@ -28,13 +30,16 @@ TensorPtr detached(const TensorPtr& x) {
 // An in-place change is for values that no tape reads: leaves under no_grad, and tensors without gradients.
 void require_in_place(const TensorPtr& x, const char* name) {
   if (grad_enabled() && x->requires_grad())
-    throw std::runtime_error(text(name, " would change a tensor that requires a gradient behind the tape's back; use it under nl.no_grad()"));
-  if (Tape::current() != nullptr) throw CaptureError(text(name, " changes a tensor in a traced forward pass; pass compile=False"));
+    throw std::runtime_error(text(
+        name, " would change a tensor that requires a gradient behind the tape's back; use it under nl.no_grad()"));
+  if (Tape::current() != nullptr)
+    throw CaptureError(text(name, " changes a tensor in a traced forward pass; pass compile=False"));
 }
 
 TensorPtr copy_into(const TensorPtr& x, py::handle source) {
   require_in_place(x, "copy_");
-  const TensorPtr from = x->dtype() == DType::int64 ? target_operand(source, DType::float32) : operand(source, x->dtype());
+  const TensorPtr from =
+      x->dtype() == DType::int64 ? target_operand(source, DType::float32) : operand(source, x->dtype());
   if (from->shape() != x->shape())
     throw std::invalid_argument(text("copy_ got shape ", from->shape(), " for a tensor of shape ", x->shape()));
   std::memcpy(x->array().data, cast(detached(from), x->dtype())->array().data, x->array().bytes());
@@ -54,7 +59,8 @@ TensorPtr draw_into(const TensorPtr& x, const char* name, const Draw& draw) {
   const RandomStream stream = default_generator()->next(Purpose::initialization);
   dispatch(x->dtype(), [&](auto zero) {
     using T = decltype(zero);
-    parallel_spans(x->array().size(), 4096, 16, [&](int64_t begin, int64_t end) { draw(x->array().as<T>() + begin, begin, end - begin, stream); });
+    parallel_spans(x->array().size(), 4096, 16,
+                   [&](int64_t begin, int64_t end) { draw(x->array().as<T>() + begin, begin, end - begin, stream); });
   });
   return x;
 }
@@ -83,7 +89,8 @@ py::object item_of(const TensorPtr& x) {
 
 py::array numpy_of(const TensorPtr& x) {
   if (x->requires_grad() && Tape::current() == nullptr)
-    throw std::runtime_error("a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
+    throw std::runtime_error(
+        "a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
   return numpy_view(x);
 }
 
@@ -94,13 +101,16 @@ py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py:
   return array.attr("astype")(dtype, py::arg("copy") = wanted);
 }
 
-py::object plain_array(const TensorPtr& x) { return numpy_view(detached(x)); }
+py::object plain_array(const TensorPtr& x) {
+  return numpy_view(detached(x));
+}
 
 std::string repr_of(const TensorPtr& x) {
   std::string values = x->traced && Tape::current() != nullptr
                            ? text("shape ", x->shape(), ", traced")
                            : py::module_::import("numpy")
-                                 .attr("array2string")(plain_array(x), py::arg("separator") = ", ", py::arg("precision") = 4, py::arg("prefix") = "tensor(")
+                                 .attr("array2string")(plain_array(x), py::arg("separator") = ", ",
+                                                       py::arg("precision") = 4, py::arg("prefix") = "tensor(")
                                  .cast<std::string>();
   if (x->dtype() == DType::float64) values += ", dtype=float64";
   if (x->node != nullptr) values += text(", grad_fn=<", x->node->operation->name(), '>');
@@ -108,13 +118,16 @@ std::string repr_of(const TensorPtr& x) {
   return "tensor(" + values + ")";
 }
 
-// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is asked.
+// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is
+// asked.
 bool is_arithmetic(py::handle value) {
-  return is_tensor(value) || PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) || py::isinstance<py::array>(value) ||
-         py::hasattr(value, "__array__") || py::isinstance<py::list>(value) || py::isinstance<py::tuple>(value);
+  return is_tensor(value) || PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) ||
+         py::isinstance<py::array>(value) || py::hasattr(value, "__array__") || py::isinstance<py::list>(value) ||
+         py::isinstance<py::tuple>(value);
 }
 
-void define_arithmetic(Class& tensor, const char* name, const char* reflected, const char* in_place, const char* kernel) {
+void define_arithmetic(Class& tensor, const char* name, const char* reflected, const char* in_place,
+                       const char* kernel) {
   const int index = binary_index(kernel);
   const auto forward = [index](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
@@ -133,7 +146,8 @@ void define_arithmetic(Class& tensor, const char* name, const char* reflected, c
     const bool taped = grad_enabled() && (x->requires_grad() || y->requires_grad());
     if (taped && x->is_leaf()) require_in_place(x, symbol.c_str());
     const TensorPtr result = binary(index, x, y);
-    if (taped || result->shape() != x->shape() || result->dtype() != x->dtype() || Tape::current() != nullptr) return result;
+    if (taped || result->shape() != x->shape() || result->dtype() != x->dtype() || Tape::current() != nullptr)
+      return result;
     std::memcpy(x->array().data, result->array().data, x->array().bytes());
     return x;
   });
@@ -143,7 +157,8 @@ void define_comparisons(Class& tensor) {
   for (const char* name : {"__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"}) {
     const std::string method = name;
     tensor.def(name, [method](const TensorPtr& x, py::handle other) -> py::object {
-      const py::object right = is_tensor(other) ? plain_array(other.cast<TensorPtr>()) : py::reinterpret_borrow<py::object>(other);
+      const py::object right =
+          is_tensor(other) ? plain_array(other.cast<TensorPtr>()) : py::reinterpret_borrow<py::object>(other);
       x->values();
       return plain_array(x).attr(method.c_str())(right);
     });
@@ -161,7 +176,8 @@ void define_properties(Class& tensor) {
       "grad", [](const TensorPtr& x) { return x->grad; },
       [](const TensorPtr& x, const TensorPtr& grad) {
         if (grad != nullptr && (grad->shape() != x->shape() || grad->dtype() != x->dtype()))
-          throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(), ": they must be equal, and of one type"));
+          throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
+                                           ": they must be equal, and of one type"));
         x->grad = grad;
       });
   tensor.def("numel", [](const TensorPtr& x) { return x->array().size(); });
@@ -183,10 +199,14 @@ void define_values(Class& tensor) {
   tensor.def("numpy", &numpy_of);
   tensor.def("__array__", &array_protocol, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   tensor.attr("__array_priority__") = 1000;  // array + tensor asks the tensor
-  tensor.def("__dlpack__", [](const TensorPtr& x, const py::kwargs& options) { return numpy_of(x).attr("__dlpack__")(**options); });
+  tensor.def("__dlpack__",
+             [](const TensorPtr& x, const py::kwargs& options) { return numpy_of(x).attr("__dlpack__")(**options); });
   tensor.def("__dlpack_device__", [](const TensorPtr&) { return py::make_tuple(1, 0); });
   tensor.def("item", &item_of);
-  tensor.def("tolist", [](const TensorPtr& x) { x->values(); return plain_array(x).attr("tolist")(); });
+  tensor.def("tolist", [](const TensorPtr& x) {
+    x->values();
+    return plain_array(x).attr("tolist")();
+  });
   tensor.def("__float__", [](const TensorPtr& x) { return py::float_(item_of(x)); });
   tensor.def("__int__", [](const TensorPtr& x) { return py::int_(item_of(x)); });
   tensor.def("__index__", [](const TensorPtr& x) {
@@ -203,7 +223,8 @@ void define_values(Class& tensor) {
     const auto x = self.cast<TensorPtr>();
     if (!x->is_leaf()) throw std::runtime_error("only leaves can be copied deeply or pickled; use detach() first");
     x->values();
-    return py::make_tuple(py::type::of(self), py::make_tuple(plain_array(x).attr("copy")(), py::none(), x->requires_grad()));
+    return py::make_tuple(py::type::of(self),
+                          py::make_tuple(plain_array(x).attr("copy")(), py::none(), x->requires_grad()));
   });
   tensor.def("detach", &detached);
   tensor.def("clone", [](const TensorPtr& x) { return unary("scale", x, 1.0); });
@@ -218,7 +239,13 @@ void define_values(Class& tensor) {
 }
 
 void define_gradients(Class& tensor) {
-  tensor.def("requires_grad_", [](const TensorPtr& x, bool wanted) { x->set_requires_grad(wanted); return x; }, py::arg("requires_grad") = true);
+  tensor.def(
+      "requires_grad_",
+      [](const TensorPtr& x, bool wanted) {
+        x->set_requires_grad(wanted);
+        return x;
+      },
+      py::arg("requires_grad") = true);
   tensor.def(
       "backward",
       [](const TensorPtr& x, py::handle gradient, bool retain_graph) {
@@ -238,7 +265,8 @@ py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepd
   const TensorPtr values = largest ? max(x, dim_or_all(dim), keepdim) : min(x, dim_or_all(dim), keepdim);
   if (!dim) return py::cast(values);
   x->values();
-  static const py::handle kPair = py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
+  static const py::handle kPair =
+      py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
   const py::object array = plain_array(x);
   const py::module_ numpy = py::module_::import("numpy");
   py::object indices = numpy.attr(largest ? "argmax" : "argmin")(array, py::arg("axis") = *dim);
@@ -256,7 +284,13 @@ void define_reductions(Class& tensor) {
   tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
   tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return max(x, dim_or_all(d), keep); }, dim, keepdim);
   tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return min(x, dim_or_all(d), keep); }, dim, keepdim);
-  tensor.def("argmax", [](const TensorPtr& x, const py::object& d) { x->values(); return plain_array(x).attr("argmax")(d); }, dim);
+  tensor.def(
+      "argmax",
+      [](const TensorPtr& x, const py::object& d) {
+        x->values();
+        return plain_array(x).attr("argmax")(d);
+      },
+      dim);
   tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
   tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
 }
@@ -265,7 +299,8 @@ TensorPtr flattened(const TensorPtr& x, int64_t start, int64_t end) {
   const Shape& shape = x->shape();
   if (shape.rank() == 0) return reshape(x, {1});
   const int first = normalized_dim("flatten", start, shape.rank()), last = normalized_dim("flatten", end, shape.rank());
-  if (first > last) throw std::invalid_argument(text("[flatten] start_dim ", start, " comes after end_dim ", end, " in shape ", shape));
+  if (first > last)
+    throw std::invalid_argument(text("[flatten] start_dim ", start, " comes after end_dim ", end, " in shape ", shape));
   Shape flat;
   for (int i = 0; i < first; ++i) flat.push_back(shape[i]);
   flat.push_back(shape.count(first, last + 1));
@@ -291,7 +326,9 @@ TensorPtr transposed(const TensorPtr& x, int64_t dim0, int64_t dim1) {
   const int rank = x->shape().rank();
   std::vector<int> order;
   for (int i = 0; i < rank; ++i) order.push_back(i);
-  if (rank > 0) std::swap(order[static_cast<size_t>(normalized_dim("transpose", dim0, rank))], order[static_cast<size_t>(normalized_dim("transpose", dim1, rank))]);
+  if (rank > 0)
+    std::swap(order[static_cast<size_t>(normalized_dim("transpose", dim0, rank))],
+              order[static_cast<size_t>(normalized_dim("transpose", dim1, rank))]);
   return permute(x, order);
 }
 
@@ -335,7 +372,10 @@ void define_elementwise(Class& tensor) {
   const int negate = unary_index("neg"), absolute = unary_index("abs"), power = binary_index("pow");
   tensor.def("__neg__", [negate](const TensorPtr& x) { return unary(negate, x); });
   tensor.def("__abs__", [absolute](const TensorPtr& x) { return unary(absolute, x); });
-  tensor.def("pow", [power](const TensorPtr& x, py::handle exponent) { return binary(power, x, operand(exponent, x->dtype())); }, py::arg("exponent"));
+  tensor.def(
+      "pow",
+      [power](const TensorPtr& x, py::handle exponent) { return binary(power, x, operand(exponent, x->dtype())); },
+      py::arg("exponent"));
   tensor.def("clip", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
   tensor.def("clamp", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
   const auto product = [](const TensorPtr& x, py::handle other) { return matmul(x, operand(other, x->dtype())); };
@@ -347,9 +387,12 @@ void define_elementwise(Class& tensor) {
 }  // namespace
 
 void define_tensor(py::module_& module) {
-  Class tensor(module, "Tensor", "A contiguous array of float32, float64 or int64 (indices only) that records the operations made on it.");
+  Class tensor(
+      module, "Tensor",
+      "A contiguous array of float32, float64 or int64 (indices only) that records the operations made on it.");
   tensor.def(py::init([](py::handle data, const py::object& dtype, bool requires_grad) {
-               const TensorPtr made = new_tensor(data, dtype.is_none() ? std::nullopt : std::optional<DType>(dtype_from(dtype)));
+               const TensorPtr made =
+                   new_tensor(data, dtype.is_none() ? std::nullopt : std::optional<DType>(dtype_from(dtype)));
                made->set_requires_grad(requires_grad);
                return made;
              }),

@@ -22,12 +22,14 @@ py::list velocities_of(const SgdGroup& group) {
 
 void set_velocities(SgdGroup& group, const py::sequence& buffers) {
   if (buffers.size() != group.parameters().size())
-    throw std::invalid_argument(text("got ", buffers.size(), " momentum buffers for ", group.parameters().size(), " parameters"));
+    throw std::invalid_argument(
+        text("got ", buffers.size(), " momentum buffers for ", group.parameters().size(), " parameters"));
   std::vector<TensorPtr> velocities;
   for (size_t i = 0; i < buffers.size(); ++i) {
     const TensorPtr velocity = optional_operand(buffers[i], group.parameters()[i]->dtype());
     if (velocity != nullptr && velocity->shape() != group.parameters()[i]->shape())
-      throw std::invalid_argument(text("momentum buffer ", i, " has shape ", velocity->shape(), ", its parameter ", group.parameters()[i]->shape()));
+      throw std::invalid_argument(text("momentum buffer ", i, " has shape ", velocity->shape(), ", its parameter ",
+                                       group.parameters()[i]->shape()));
     velocities.push_back(velocity);
   }
   for (size_t i = 0; i < velocities.size(); ++i) group.set_velocity(i, velocities[i]);
@@ -35,8 +37,9 @@ void set_velocities(SgdGroup& group, const py::sequence& buffers) {
 
 RowSource source_from(const py::array& array, const Tensor& input) {
   static const std::pair<const char*, Source> kTypes[] = {
-      {"b1", Source::boolean}, {"i1", Source::int8},   {"u1", Source::uint8}, {"i2", Source::int16},   {"u2", Source::uint16}, {"i4", Source::int32},
-      {"u4", Source::uint32},  {"i8", Source::int64},  {"u8", Source::uint64}, {"f4", Source::float32}, {"f8", Source::float64},
+      {"b1", Source::boolean}, {"i1", Source::int8},    {"u1", Source::uint8},   {"i2", Source::int16},
+      {"u2", Source::uint16},  {"i4", Source::int32},   {"u4", Source::uint32},  {"i8", Source::int64},
+      {"u8", Source::uint64},  {"f4", Source::float32}, {"f8", Source::float64},
   };
   const py::dtype dtype = array.dtype();
   const std::string type = std::string(1, dtype.kind()) + std::to_string(dtype.itemsize());
@@ -48,11 +51,13 @@ RowSource source_from(const py::array& array, const Tensor& input) {
     throw std::invalid_argument(text("rows of shape ", row, " do not fit a program whose rows have shape ", wanted));
   py::ssize_t expected = dtype.itemsize();
   for (py::ssize_t i = array.ndim() - 1; i > 0; expected *= array.shape(i--))
-    if (array.shape(i) > 1 && array.strides(i) != expected) throw std::invalid_argument("the rows of an array must be contiguous");
+    if (array.shape(i) > 1 && array.strides(i) != expected)
+      throw std::invalid_argument("the rows of an array must be contiguous");
   for (const auto& [name, source] : kTypes)
     if (type == name && dtype.byteorder() != '>')
       return {array.data(), source, array.shape(0), row.size(), array.strides(0)};
-  throw TypeError(text("arrays of dtype ", py::str(dtype).cast<std::string>(), " cannot be read in batches; convert them first"));
+  throw TypeError(
+      text("arrays of dtype ", py::str(dtype).cast<std::string>(), " cannot be read in batches; convert them first"));
 }
 
 // Keeps what a request points to alive.
@@ -66,30 +71,38 @@ void set_outputs(EpochRequest& request, const py::object& outputs) {
   auto array = py::array(outputs);
   const Tensor& output = *request.programs.begin()->second->output();
   const int64_t rows = request.sources[0].rows;
-  if (!(array.flags() & py::array::c_style) || !array.writeable() || !array.dtype().is(numpy_dtype(output.dtype())) || array.ndim() == 0 ||
-      array.shape(0) != rows || array.size() * output.shape()[0] != rows * output.shape().size())
-    throw std::invalid_argument(text("outputs must be a writable C-contiguous array of ", rows, " rows like ", output.shape()));
-  request.outputs = {static_cast<char*>(array.mutable_data()), static_cast<size_t>(array.nbytes()) / static_cast<size_t>(std::max<int64_t>(rows, 1))};
+  if (!(array.flags() & py::array::c_style) || !array.writeable() || !array.dtype().is(numpy_dtype(output.dtype())) ||
+      array.ndim() == 0 || array.shape(0) != rows || array.size() * output.shape()[0] != rows * output.shape().size())
+    throw std::invalid_argument(
+        text("outputs must be a writable C-contiguous array of ", rows, " rows like ", output.shape()));
+  request.outputs = {static_cast<char*>(array.mutable_data()),
+                     static_cast<size_t>(array.nbytes()) / static_cast<size_t>(std::max<int64_t>(rows, 1))};
 }
 
 void require_programs(const EpochRequest& request) {
   const int64_t rows = request.sources[0].rows;
   for (const RowSource& source : request.sources)
-    if (source.rows != rows) throw std::invalid_argument(text("the arrays have ", rows, " and ", source.rows, " rows; they must be of one length"));
-  if (request.batch_size < 1) throw std::invalid_argument(text("batch_size must be at least 1, got ", request.batch_size));
+    if (source.rows != rows)
+      throw std::invalid_argument(
+          text("the arrays have ", rows, " and ", source.rows, " rows; they must be of one length"));
+  if (request.batch_size < 1)
+    throw std::invalid_argument(text("batch_size must be at least 1, got ", request.batch_size));
   const int64_t rest = rows % request.batch_size;
-  if ((rows >= request.batch_size && request.programs.count(request.batch_size) == 0) || (rest > 0 && request.programs.count(rest) == 0))
+  if ((rows >= request.batch_size && request.programs.count(request.batch_size) == 0) ||
+      (rest > 0 && request.programs.count(rest) == 0))
     throw std::invalid_argument(text("no program for batches of ", request.batch_size, " or ", rest, " rows"));
 }
 
-Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs, const py::object& poll) {
+Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
+                 const py::object& poll) {
   Prepared prepared;
   EpochRequest& request = prepared.request;
   for (const auto& [rows, program] : programs) request.programs[rows.cast<int64_t>()] = program.cast<Program*>();
   if (request.programs.empty()) throw std::invalid_argument("there is no program to run");
   const Program& first = *request.programs.begin()->second;
   if (arrays.size() != first.inputs().size())
-    throw std::invalid_argument(text("got ", arrays.size(), " arrays for a program of ", first.inputs().size(), " inputs"));
+    throw std::invalid_argument(
+        text("got ", arrays.size(), " arrays for a program of ", first.inputs().size(), " inputs"));
   for (size_t i = 0; i < arrays.size(); ++i) {
     prepared.arrays.emplace_back(py::reinterpret_borrow<py::object>(arrays[i]));
     request.sources.push_back(source_from(prepared.arrays.back(), *first.inputs()[i]));
@@ -101,7 +114,8 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) return false;
     if (poll.is_none()) return true;
-    PyObject* answer = PyObject_CallFunction(poll.ptr(), "LL", static_cast<long long>(at.epoch), static_cast<long long>(at.batch));
+    PyObject* answer =
+        PyObject_CallFunction(poll.ptr(), "LL", static_cast<long long>(at.epoch), static_cast<long long>(at.batch));
     Py_XDECREF(answer);
     return answer != nullptr;
   };
@@ -113,8 +127,9 @@ void raise_pending() {
   if (PyErr_Occurred() != nullptr) throw py::error_already_set();
 }
 
-py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders, uint64_t seed,
-                int64_t first_epoch, int64_t epochs, const std::vector<Options>& options, const py::object& outputs, const py::object& poll) {
+py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
+                uint64_t seed, int64_t first_epoch, int64_t epochs, const std::vector<Options>& options,
+                const py::object& outputs, const py::object& poll) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -124,7 +139,8 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
     if (!order_array || order_array.ndim() != 2 || order_array.shape(1) != rows || order_array.shape(0) < 1)
       throw std::invalid_argument(text("orders must be int64 of shape (epochs, ", rows, ")"));
     for (py::ssize_t i = 0; i < order_array.size(); ++i)
-      if (order_array.data()[i] < 0 || order_array.data()[i] >= rows) throw std::out_of_range(text("orders hold the row ", order_array.data()[i], " of ", rows));
+      if (order_array.data()[i] < 0 || order_array.data()[i] >= rows)
+        throw std::out_of_range(text("orders hold the row ", order_array.data()[i], " of ", rows));
     request.orders = order_array.data();
     request.order_count = order_array.shape(0);
   }
@@ -136,10 +152,12 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
     result = train_epochs(request);
   }
   raise_pending();
-  return py::make_tuple(py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data()), static_cast<int>(result.status), result.batch);
+  return py::make_tuple(py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data()),
+                        static_cast<int>(result.status), result.batch);
 }
 
-double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs, const py::object& poll, bool with_loss) {
+double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
+           const py::object& poll, bool with_loss) {
   const Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
   PassResult result;
   {
@@ -153,17 +171,25 @@ double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_s
 using GroupPtr = std::shared_ptr<SgdGroup>;
 
 void define_tape(py::module_& module) {
-  py::class_<Tape, std::shared_ptr<Tape>>(module, "Tape", "Records the operations of a step by shape, without running them.")
+  py::class_<Tape, std::shared_ptr<Tape>>(module, "Tape",
+                                          "Records the operations of a step by shape, without running them.")
       .def(py::init<>())
-      .def("__enter__", [](const std::shared_ptr<Tape>& tape) { tape->open(); return tape; })
+      .def("__enter__",
+           [](const std::shared_ptr<Tape>& tape) {
+             tape->open();
+             return tape;
+           })
       .def("__exit__", [](Tape& tape, const py::args&) { tape.close(); })
       .def("signature", &Tape::signature);
   module.def(
-      "placeholder", [](py::handle shape, py::handle dtype) { return placeholder(shape_from(shape), dtype_from(dtype)); }, py::arg("shape"),
-      py::arg("dtype"));
-  py::class_<Program, std::shared_ptr<Program>>(module, "Program", "The recorded tape of one step over buffers planned once.")
-      .def(py::init<const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>>(), py::arg("tape"), py::arg("inputs"),
-           py::arg("output"), py::arg("loss") = py::none(), py::arg("groups") = std::vector<GroupPtr>())
+      "placeholder",
+      [](py::handle shape, py::handle dtype) { return placeholder(shape_from(shape), dtype_from(dtype)); },
+      py::arg("shape"), py::arg("dtype"));
+  py::class_<Program, std::shared_ptr<Program>>(module, "Program",
+                                                "The recorded tape of one step over buffers planned once.")
+      .def(py::init<const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>>(),
+           py::arg("tape"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
+           py::arg("groups") = std::vector<GroupPtr>())
       .def("describe", &Program::describe);
 }
 
@@ -175,16 +201,16 @@ void define_training(py::module_& module) {
       .def(py::init<std::vector<TensorPtr>>(), arg("parameters"))
       .def(
           "step",
-          [](SgdGroup& group, double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize) {
-            group.step({lr, momentum, dampening, weight_decay, nesterov, maximize});
-          },
+          [](SgdGroup& group, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+             bool maximize) { group.step({lr, momentum, dampening, weight_decay, nesterov, maximize}); },
           arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"), arg("nesterov"), arg("maximize"))
       .def("zero_grad", &SgdGroup::zero_grad)
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   define_tape(module);
-  module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"), arg("first_epoch"), arg("epochs"),
-             arg("options"), arg("outputs"), arg("poll"));
-  module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"), arg("with_loss") = false);
+  module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
+             arg("first_epoch"), arg("epochs"), arg("options"), arg("outputs"), arg("poll"));
+  module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
+             arg("with_loss") = false);
 }
 
 }  // namespace nnlite

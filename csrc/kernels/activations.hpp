@@ -2,41 +2,63 @@
 // backward returns dy f'(x); PyTorch's choices at kinks. A NaN input gives a NaN output and gradient.
 
 template <class V>
-V positive_part(V x) { return select(x > V(0.0f), x, select(x == x, V(0.0f), x)); }
+V positive_part(V x) {
+  return select(x > V(0.0f), x, select(x == x, V(0.0f), x));
+}
 
 struct Relu {  // max(x, 0)
   template <class V>
-  static V forward(V x, V, V) { return positive_part(x); }
+  static V forward(V x, V, V) {
+    return positive_part(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return select(x > V(0.0f), dy, V(0.0f)); }
+  static V backward(V x, V, V dy, V, V) {
+    return select(x > V(0.0f), dy, V(0.0f));
+  }
 };
 
 struct LeakyRelu {  // x where positive, else alpha x
   template <class V>
-  static V forward(V x, V alpha, V) { return select(x > V(0.0f), x, alpha * x); }
+  static V forward(V x, V alpha, V) {
+    return select(x > V(0.0f), x, alpha * x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V alpha, V) { return select(x > V(0.0f), dy, alpha * dy); }
+  static V backward(V x, V, V dy, V alpha, V) {
+    return select(x > V(0.0f), dy, alpha * dy);
+  }
 };
 
 struct Elu {  // x where positive, else alpha (e^x - 1)
   template <class V>
-  static V forward(V x, V alpha, V) { return select(x > V(0.0f), x, alpha * expm1(x)); }
+  static V forward(V x, V alpha, V) {
+    return select(x > V(0.0f), x, alpha * expm1(x));
+  }
   template <class V>
-  static V backward(V x, V y, V dy, V alpha, V) { return select(x > V(0.0f), dy, dy * (y + alpha)); }
+  static V backward(V x, V y, V dy, V alpha, V) {
+    return select(x > V(0.0f), dy, dy * (y + alpha));
+  }
 };
 
 struct Gelu {  // x Phi(x)
   template <class V>
-  static V forward(V x, V, V) { return x * normal_cdf(x); }
+  static V forward(V x, V, V) {
+    return x * normal_cdf(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return dy * fma(x, normal_pdf(x), normal_cdf(x)); }
+  static V backward(V x, V, V dy, V, V) {
+    return dy * fma(x, normal_pdf(x), normal_cdf(x));
+  }
 };
 
 struct GeluTanh {  // x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh u) / 2
   template <class V>
-  static V twice_u(V x) { return V(1.5957691216057308) * fma(V(0.044715) * x * x, x, x); }
+  static V twice_u(V x) {
+    return V(1.5957691216057308) * fma(V(0.044715) * x * x, x, x);
+  }
   template <class V>
-  static V forward(V x, V, V) { return x * sigmoid(twice_u(x)); }
+  static V forward(V x, V, V) {
+    return x * sigmoid(twice_u(x));
+  }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
     const V s = sigmoid(twice_u(x)), one(1.0f);
@@ -47,7 +69,9 @@ struct GeluTanh {  // x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3); the sam
 
 struct Silu {  // x sigmoid(x)
   template <class V>
-  static V forward(V x, V, V) { return x * sigmoid(x); }
+  static V forward(V x, V, V) {
+    return x * sigmoid(x);
+  }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
     const V s = sigmoid(x), rest = sigmoid(-x);
@@ -57,16 +81,24 @@ struct Silu {  // x sigmoid(x)
 
 struct Sigmoid {
   template <class V>
-  static V forward(V x, V, V) { return sigmoid(x); }
+  static V forward(V x, V, V) {
+    return sigmoid(x);
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return dy * ((V(1.0f) - y) * y); }
+  static V backward(V, V y, V dy, V, V) {
+    return dy * ((V(1.0f) - y) * y);
+  }
 };
 
 struct Tanh {
   template <class V>
-  static V forward(V x, V, V) { return tanh(x); }
+  static V forward(V x, V, V) {
+    return tanh(x);
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return dy * fnma(y, y, V(1.0f)); }
+  static V backward(V, V y, V dy, V, V) {
+    return dy * fnma(y, y, V(1.0f));
+  }
 };
 
 struct Softplus {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > beta
@@ -84,93 +116,145 @@ struct Softplus {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > bet
 
 struct Exp {
   template <class V>
-  static V forward(V x, V, V) { return exp(x); }
+  static V forward(V x, V, V) {
+    return exp(x);
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return dy * y; }
+  static V backward(V, V y, V dy, V, V) {
+    return dy * y;
+  }
 };
 
 struct Expm1 {
   template <class V>
-  static V forward(V x, V, V) { return expm1(x); }
+  static V forward(V x, V, V) {
+    return expm1(x);
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return dy * (y + V(1.0f)); }
+  static V backward(V, V y, V dy, V, V) {
+    return dy * (y + V(1.0f));
+  }
 };
 
 struct Log {
   template <class V>
-  static V forward(V x, V, V) { return log(x); }
+  static V forward(V x, V, V) {
+    return log(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return dy / x; }
+  static V backward(V x, V, V dy, V, V) {
+    return dy / x;
+  }
 };
 
 struct Log1p {
   template <class V>
-  static V forward(V x, V, V) { return log1p(x); }
+  static V forward(V x, V, V) {
+    return log1p(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return dy / (x + V(1.0f)); }
+  static V backward(V x, V, V dy, V, V) {
+    return dy / (x + V(1.0f));
+  }
 };
 
 struct Sqrt {
   template <class V>
-  static V forward(V x, V, V) { return sqrt(x); }
+  static V forward(V x, V, V) {
+    return sqrt(x);
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return dy / (y + y); }
+  static V backward(V, V y, V dy, V, V) {
+    return dy / (y + y);
+  }
 };
 
 struct Abs {
   template <class V>
-  static V forward(V x, V, V) { return abs(x); }
+  static V forward(V x, V, V) {
+    return abs(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return select(x > V(0.0f), dy, select(x < V(0.0f), -dy, V(0.0f))); }
+  static V backward(V x, V, V dy, V, V) {
+    return select(x > V(0.0f), dy, select(x < V(0.0f), -dy, V(0.0f)));
+  }
 };
 
 struct Negate {
   template <class V>
-  static V forward(V x, V, V) { return -x; }
+  static V forward(V x, V, V) {
+    return -x;
+  }
   template <class V>
-  static V backward(V, V, V dy, V, V) { return -dy; }
+  static V backward(V, V, V dy, V, V) {
+    return -dy;
+  }
 };
 
 struct Square {
   template <class V>
-  static V forward(V x, V, V) { return x * x; }
+  static V forward(V x, V, V) {
+    return x * x;
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return dy * (x + x); }
+  static V backward(V x, V, V dy, V, V) {
+    return dy * (x + x);
+  }
 };
 
 struct Reciprocal {
   template <class V>
-  static V forward(V x, V, V) { return V(1.0f) / x; }
+  static V forward(V x, V, V) {
+    return V(1.0f) / x;
+  }
   template <class V>
-  static V backward(V, V y, V dy, V, V) { return -dy * (y * y); }
+  static V backward(V, V y, V dy, V, V) {
+    return -dy * (y * y);
+  }
 };
 
 struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
   template <class V>
-  static V forward(V x, V alpha, V beta) { return min(beta, max(alpha, x)); }
+  static V forward(V x, V alpha, V beta) {
+    return min(beta, max(alpha, x));
+  }
   template <class V>
-  static V backward(V x, V, V dy, V alpha, V beta) { return select((x >= alpha) & (x <= beta), dy, V(0.0f)); }
+  static V backward(V x, V, V dy, V alpha, V beta) {
+    return select((x >= alpha) & (x <= beta), dy, V(0.0f));
+  }
 };
 
 struct Erf {
   template <class V>
-  static V forward(V x, V, V) { return erf(x); }
+  static V forward(V x, V, V) {
+    return erf(x);
+  }
   template <class V>
-  static V backward(V x, V, V dy, V, V) { return dy * (V(1.1283791670955126) * exp(-(x * x))); }
+  static V backward(V x, V, V dy, V, V) {
+    return dy * (V(1.1283791670955126) * exp(-(x * x)));
+  }
 };
 
 struct Scale {  // alpha x
   template <class V>
-  static V forward(V x, V alpha, V) { return alpha * x; }
+  static V forward(V x, V alpha, V) {
+    return alpha * x;
+  }
   template <class V>
-  static V backward(V, V, V dy, V alpha, V) { return alpha * dy; }
+  static V backward(V, V, V dy, V alpha, V) {
+    return alpha * dy;
+  }
 };
 
 struct Shift {  // x + alpha
   template <class V>
-  static V forward(V x, V alpha, V) { return x + alpha; }
+  static V forward(V x, V alpha, V) {
+    return x + alpha;
+  }
   template <class V>
-  static V backward(V, V, V dy, V, V) { return dy; }
+  static V backward(V, V, V dy, V, V) {
+    return dy;
+  }
 };
 
 template <class F, class T>
@@ -183,7 +267,8 @@ void map(const T* x, T* y, int64_t n, T alpha, T beta) {
 template <class F, class T>
 void map_gradient(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha, T beta) {
   for_vectors<T>(n, [&](int64_t i, int count) {
-    store_lanes(F::backward(load_lanes(x + i, count), load_lanes(y + i, count), load_lanes(dy + i, count), Vec<T>(alpha), Vec<T>(beta)),
+    store_lanes(F::backward(load_lanes(x + i, count), load_lanes(y + i, count), load_lanes(dy + i, count),
+                            Vec<T>(alpha), Vec<T>(beta)),
                 dx + i, count);
   });
 }
@@ -195,12 +280,26 @@ constexpr UnaryKernel<T> unary_row(const char* name) {
 
 template <class T>
 constexpr UnaryKernel<T> kUnaryKernels[] = {
-    unary_row<Relu, T>("relu"),         unary_row<LeakyRelu, T>("leaky_relu"), unary_row<Elu, T>("elu"),
-    unary_row<Gelu, T>("gelu"),         unary_row<GeluTanh, T>("gelu_tanh"),   unary_row<Silu, T>("silu"),
-    unary_row<Sigmoid, T>("sigmoid"),   unary_row<Tanh, T>("tanh"),            unary_row<Softplus, T>("softplus"),
-    unary_row<Exp, T>("exp"),           unary_row<Expm1, T>("expm1"),          unary_row<Log, T>("log"),
-    unary_row<Log1p, T>("log1p"),       unary_row<Sqrt, T>("sqrt"),            unary_row<Abs, T>("abs"),
-    unary_row<Negate, T>("neg"),        unary_row<Square, T>("square"),        unary_row<Reciprocal, T>("reciprocal"),
-    unary_row<Clip, T>("clip"),         unary_row<Erf, T>("erf"),              unary_row<Scale, T>("scale"),
+    unary_row<Relu, T>("relu"),
+    unary_row<LeakyRelu, T>("leaky_relu"),
+    unary_row<Elu, T>("elu"),
+    unary_row<Gelu, T>("gelu"),
+    unary_row<GeluTanh, T>("gelu_tanh"),
+    unary_row<Silu, T>("silu"),
+    unary_row<Sigmoid, T>("sigmoid"),
+    unary_row<Tanh, T>("tanh"),
+    unary_row<Softplus, T>("softplus"),
+    unary_row<Exp, T>("exp"),
+    unary_row<Expm1, T>("expm1"),
+    unary_row<Log, T>("log"),
+    unary_row<Log1p, T>("log1p"),
+    unary_row<Sqrt, T>("sqrt"),
+    unary_row<Abs, T>("abs"),
+    unary_row<Negate, T>("neg"),
+    unary_row<Square, T>("square"),
+    unary_row<Reciprocal, T>("reciprocal"),
+    unary_row<Clip, T>("clip"),
+    unary_row<Erf, T>("erf"),
+    unary_row<Scale, T>("scale"),
     unary_row<Shift, T>("shift"),
 };

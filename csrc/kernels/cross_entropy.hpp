@@ -3,8 +3,9 @@
 // Class indices, s = label_smoothing, w = class weights, q = softmax(x), C classes:
 //   loss = (1 - s) w_y (-log q_y) + s/C sum_c w_c (-log q_c)
 //   dloss/dx_c = ((1 - s) w_y + s/C sum w) q_c - (1 - s) w_y [c = y] - s/C w_c
-// Class probabilities t, t' = (1 - s) t + s/C:  loss = sum_c w_c t'_c (-log q_c),  dloss/dx_c = (sum_k w_k t'_k) q_c - w_c t'_c.
-// -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1 or 0.
+// Class probabilities t, t' = (1 - s) t + s/C:  loss = sum_c w_c t'_c (-log q_c),  dloss/dx_c = (sum_k w_k t'_k) q_c -
+// w_c t'_c. -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1
+// or 0.
 
 template <class T>
 struct LogitsRow {
@@ -37,7 +38,8 @@ T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, i
   for_vectors<T>(row.classes, [&](int64_t i, int n) {
     V g = load_lanes(row.gradient + i, n) * factor;
     if (smoothing != T(0)) {
-      const V w = targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
+      const V w =
+          targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
       smooth = fma(w, v_log_sum - (load_lanes(row.logits + i, n) - maximum), smooth);
       g = fnma(v_share, w, g);
     }

@@ -1,16 +1,21 @@
 // C = A B for row-major C, the operands in any orientation: NN, NT and TN differ only in their strides.
 //
-// Cost 2 m n k flops. Loops: blocks of k, panels of columns (packed, or read in place where they are few), tiles of rows.
-// Every sum is the chain fma(a[i][k], b[k][j], sum) over k = 0, 1, 2, ..., whatever the tile: a chain cut at a block of k is
-// parked in memory and taken up again, which is exact. Where k counts batch rows the sums of kLeafRows rows are combined
-// by the tree of leaf_tree.hpp instead.
+// Cost 2 m n k flops. Loops: blocks of k, panels of columns (packed, or read in place where they are few), tiles of
+// rows. Every sum is the chain fma(a[i][k], b[k][j], sum) over k = 0, 1, 2, ..., whatever the tile: a chain cut at a
+// block of k is parked in memory and taken up again, which is exact. Where k counts batch rows the sums of kLeafRows
+// rows are combined by the tree of leaf_tree.hpp instead.
 
 constexpr int64_t kBlockLeaves = 8;
-constexpr int64_t kBlockDepth = kBlockLeaves * kLeafRows;  // a packed panel of 512 x 64 floats takes 128 KB of a level-2 cache
-constexpr int kBlockLevels = 3;                            // tree levels inside a block; the higher ones live in the workspace
+constexpr int64_t kBlockDepth =
+    kBlockLeaves * kLeafRows;    // a packed panel of 512 x 64 floats takes 128 KB of a level-2 cache
+constexpr int kBlockLevels = 3;  // tree levels inside a block; the higher ones live in the workspace
 
-constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t round_up(int64_t n, int64_t step) {
+  return (n + step - 1) / step * step;
+}
+constexpr int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
 
 // The block structure of one call and where its parts stand in the workspace, all in elements.
 template <class T>
@@ -19,8 +24,8 @@ struct GemmPlan {
 
   int64_t rows, columns;
   bool leaves, pack_a, pack_b;
-  int64_t block;          // k per block
-  int64_t levels;         // of the tree above a block
+  int64_t block;   // k per block
+  int64_t levels;  // of the tree above a block
   int64_t packed_b, packed_a, parked, size;
 
   GemmPlan(const GemmTask<T>& task, const TileRange& range)
@@ -69,7 +74,8 @@ class GemmCall {
 
   static int64_t tile_rows(int64_t vectors) { return TileShape::rows[vectors - 1]; }
 
-  // Groups of the tallest tile; narrower panels with taller tiles read the same groups whole, since they are cut the same way.
+  // Groups of the tallest tile; narrower panels with taller tiles read the same groups whole, since they are cut the
+  // same way.
   int64_t packed_group() const { return TileShape::rows[kTileVectors<T> - 1]; }
 
   void pack_rows() {
@@ -180,7 +186,8 @@ class GemmCall {
       T* sum = sums.data + i * sums.stride;
       if (epilogue.bias != nullptr) add_spans(sum, epilogue.bias + column, sum, count);
       if (epilogue.update != nullptr)
-        sgd_span(c, sum, epilogue.velocity == nullptr ? nullptr : epilogue.velocity + (c - task_.c), count, *epilogue.update);
+        sgd_span(c, sum, epilogue.velocity == nullptr ? nullptr : epilogue.velocity + (c - task_.c), count,
+                 *epilogue.update);
       else if (epilogue.accumulate)
         add_spans(c, sum, c, count);
       else

@@ -1,7 +1,8 @@
-// Packing: the operand rearranged so that a tile reads it front to back. Costs one pass over the operand, which pays once it
-// is read by many tiles or would be read with a long stride.
+// Packing: the operand rearranged so that a tile reads it front to back. Costs one pass over the operand, which pays
+// once it is read by many tiles or would be read with a long stride.
 
-// B's rows k_begin..k_end, columns column..column+count (at most a panel), as rows of whole vectors, missing lanes zero.
+// B's rows k_begin..k_end, columns column..column+count (at most a panel), as rows of whole vectors, missing lanes
+// zero.
 template <class T>
 void pack_panel_rows(const MatrixView<T>& b, int64_t k_begin, int64_t k_end, int64_t column, int64_t count, T* out) {
   using V = Vec<T>;
@@ -28,9 +29,7 @@ void pack_panel_columns(const MatrixView<T>& b, int64_t k_begin, int64_t k_end, 
       V block[V::lanes];
       for (int64_t i = 0; i < V::lanes; ++i) {
         const T* from = b.data + (column + j + i) * b.column_stride + k;
-        block[i] = i >= columns         ? V(T(0))
-                   : depth == V::lanes ? V::load(from)
-                                        : V::load(from, static_cast<int>(depth));
+        block[i] = i >= columns ? V(T(0)) : depth == V::lanes ? V::load(from) : V::load(from, static_cast<int>(depth));
       }
       transpose(block);
       for (int64_t i = 0; i < depth; ++i) block[i].store(out + (k - k_begin + i) * width + j);

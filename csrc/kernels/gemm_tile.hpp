@@ -1,7 +1,8 @@
 // The register tile of the matrix product: Rows x (Vectors * lanes) sums, each a chain of fma over k = 0, 1, 2, ...
 //
-// Per step of k a tile loads `Vectors` vectors of B, broadcasts `Rows` values of A and issues Rows * Vectors fma. Enough sums
-// are in flight to hide the latency of fma (4 cycles, two a cycle) while sums, B and one A still fit the register file.
+// Per step of k a tile loads `Vectors` vectors of B, broadcasts `Rows` values of A and issues Rows * Vectors fma.
+// Enough sums are in flight to hide the latency of fma (4 cycles, two a cycle) while sums, B and one A still fit the
+// register file.
 
 // Rows of the largest tile for 1, 2, 3, ... vectors; its length is the widest panel. Set by each instruction set.
 template <class T>
@@ -21,9 +22,9 @@ struct Tile {
   int64_t b_stride;  // rows of B, packed or in place
   T* out;
   int64_t out_stride;
-  int columns;       // of the last vector that count: 1 ... lanes
-  const T* bias;     // added to the finished sums, or null
-  bool resume;       // go on from the sums that stand in `out`
+  int columns;    // of the last vector that count: 1 ... lanes
+  const T* bias;  // added to the finished sums, or null
+  bool resume;    // go on from the sums that stand in `out`
 };
 
 template <class T, int Rows, int Vectors, bool Masked>

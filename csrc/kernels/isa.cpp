@@ -1,5 +1,5 @@
-// Every kernel, compiled once per instruction set. All of it has internal linkage, so that code built for AVX-512 can never be
-// linked into the baseline; the table at the end is the one symbol that leaves this file.
+// Every kernel, compiled once per instruction set. All of it has internal linkage, so that code built for AVX-512 can
+// never be linked into the baseline; the table at the end is the one symbol that leaves this file.
 #include <cstddef>
 #include <cstdint>
 

@@ -3,20 +3,32 @@
 
 struct MeanSquaredError {  // (x - t)^2
   template <class V>
-  static V value(V x, V t, V) { return (x - t) * (x - t); }
+  static V value(V x, V t, V) {
+    return (x - t) * (x - t);
+  }
   template <class V>
-  static V gradient(V x, V t, V) { return V(2.0f) * (x - t); }
+  static V gradient(V x, V t, V) {
+    return V(2.0f) * (x - t);
+  }
   template <class V>
-  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+  static V target_gradient(V x, V t, V p) {
+    return -gradient(x, t, p);
+  }
 };
 
 struct AbsoluteError {  // |x - t|
   template <class V>
-  static V value(V x, V t, V) { return abs(x - t); }
+  static V value(V x, V t, V) {
+    return abs(x - t);
+  }
   template <class V>
-  static V gradient(V x, V t, V) { return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t))); }
+  static V gradient(V x, V t, V) {
+    return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t)));
+  }
   template <class V>
-  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+  static V target_gradient(V x, V t, V p) {
+    return -gradient(x, t, p);
+  }
 };
 
 struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
@@ -31,7 +43,9 @@ struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
     return select(abs(d) < p, d, copysign(p, d));
   }
   template <class V>
-  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+  static V target_gradient(V x, V t, V p) {
+    return -gradient(x, t, p);
+  }
 };
 
 struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0 is |d|
@@ -46,12 +60,16 @@ struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0
     return select(abs(d) < p, d / p, AbsoluteError::gradient(x, t, p));
   }
   template <class V>
-  static V target_gradient(V x, V t, V p) { return -gradient(x, t, p); }
+  static V target_gradient(V x, V t, V p) {
+    return -gradient(x, t, p);
+  }
 };
 
 struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not below -100, as PyTorch
   template <class V>
-  static V bounded_log(V x) { return max(V(-100.0f), x); }
+  static V bounded_log(V x) {
+    return max(V(-100.0f), x);
+  }
   template <class V>
   static V value(V x, V t, V) {
     const V yes = bounded_log(log(x)), no = bounded_log(log1p(-x));
@@ -62,34 +80,54 @@ struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not 
     return (x - t) / max(V(1e-12f), (V(1.0f) - x) * x);
   }
   template <class V>
-  static V target_gradient(V x, V, V) { return bounded_log(log1p(-x)) - bounded_log(log(x)); }
+  static V target_gradient(V x, V, V) {
+    return bounded_log(log1p(-x)) - bounded_log(log(x));
+  }
 };
 
 struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
   template <class V>
-  static V value(V x, V t, V) { return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x))); }
+  static V value(V x, V t, V) {
+    return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x)));
+  }
   template <class V>
-  static V gradient(V x, V t, V) { return sigmoid(x) - t; }
+  static V gradient(V x, V t, V) {
+    return sigmoid(x) - t;
+  }
   template <class V>
-  static V target_gradient(V x, V, V) { return -x; }
+  static V target_gradient(V x, V, V) {
+    return -x;
+  }
 };
 
 struct KullbackLeibler {  // t (log t - x), 0 where t is 0
   template <class V>
-  static V value(V x, V t, V) { return select(t == V(0.0f), V(0.0f), t * (log(t) - x)); }
+  static V value(V x, V t, V) {
+    return select(t == V(0.0f), V(0.0f), t * (log(t) - x));
+  }
   template <class V>
-  static V gradient(V, V t, V) { return -t; }
+  static V gradient(V, V t, V) {
+    return -t;
+  }
   template <class V>
-  static V target_gradient(V x, V t, V) { return log(t) + V(1.0f) - x; }
+  static V target_gradient(V x, V t, V) {
+    return log(t) + V(1.0f) - x;
+  }
 };
 
 struct KullbackLeiblerOfLog {  // e^t (t - x)
   template <class V>
-  static V value(V x, V t, V) { return exp(t) * (t - x); }
+  static V value(V x, V t, V) {
+    return exp(t) * (t - x);
+  }
   template <class V>
-  static V gradient(V, V t, V) { return -exp(t); }
+  static V gradient(V, V t, V) {
+    return -exp(t);
+  }
   template <class V>
-  static V target_gradient(V x, V t, V) { return exp(t) * (t - x + V(1.0f)); }
+  static V target_gradient(V x, V t, V) {
+    return exp(t) * (t - x + V(1.0f));
+  }
 };
 
 template <class F, class T>

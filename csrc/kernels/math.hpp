@@ -1,6 +1,6 @@
-// Elementary functions on Vec<T>: fma polynomials with the same operations, hence the same bits, on every instruction set.
-// Special values follow IEEE 754 and C: NaN in, NaN out; overflow to infinity; gradual underflow.
-// Largest errors in float32 over every 197th of all inputs (tests/kernels/test_math.py), in ulp: exp 0.96, log 0.84, expm1 1.23,
+// Elementary functions on Vec<T>: fma polynomials with the same operations, hence the same bits, on every instruction
+// set. Special values follow IEEE 754 and C: NaN in, NaN out; overflow to infinity; gradual underflow. Largest errors
+// in float32 over every 197th of all inputs (tests/kernels/test_math.py), in ulp: exp 0.96, log 0.84, expm1 1.23,
 // log1p 1.44, tanh 1.28, sigmoid 1.81, erf 1.20.
 
 template <class T>
@@ -11,7 +11,7 @@ struct Constants<float> {
   static constexpr float log2_e = 1.44269504f;
   // ln 2 in two parts: n times the first is exact for every exponent n.
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-  static constexpr float exp_min = -104.0f, exp_max = 89.0f;   // beyond: 0 and infinity
+  static constexpr float exp_min = -104.0f, exp_max = 89.0f;  // beyond: 0 and infinity
   static constexpr float expm1_min = -20.0f, expm1_max = 88.9f;
   static constexpr float smallest_normal = 1.17549435e-38f, subnormal_scale = 33554432.0f, subnormal_shift = 25.0f;
   static constexpr float erfc_max = 10.5f;
@@ -23,7 +23,8 @@ struct Constants<double> {
   static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
   static constexpr double exp_min = -746.0, exp_max = 710.0;
   static constexpr double expm1_min = -40.0, expm1_max = 709.9;
-  static constexpr double smallest_normal = 2.2250738585072014e-308, subnormal_scale = 18014398509481984.0, subnormal_shift = 54.0;
+  static constexpr double smallest_normal = 2.2250738585072014e-308, subnormal_scale = 18014398509481984.0,
+                          subnormal_shift = 54.0;
   static constexpr double erfc_max = 27.5;
 };
 
@@ -60,8 +61,9 @@ Vec<T> exp(Vec<T> x) {
   return scale_exponent(Vec<T>(T(1)) + (parts.r + parts.rest), parts.n);
 }
 
-// 2^n (r + rest) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow on the way. The sum of the two
-// large terms is kept with its rounding error: |2^n - 1| >= |2^n r| wherever n is not 0, and at n = 0 the sum is exact.
+// 2^n (r + rest) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow on the way. The sum of the
+// two large terms is kept with its rounding error: |2^n - 1| >= |2^n r| wherever n is not 0, and at n = 0 the sum is
+// exact.
 template <class T>
 Vec<T> expm1(Vec<T> x) {
   using C = Constants<T>;
@@ -114,8 +116,8 @@ Vec<T> tanh(Vec<T> x) {
   return select(x == x, copysign(select(a < Vec<T>(T(0.61)), small, large), x), x);
 }
 
-// 1 / (1 + e^-|x|), or e^-|x| times it for negative x, whose tail so keeps its digits. One step of Newton's makes the inverse that of
-// the sum before its rounding.
+// 1 / (1 + e^-|x|), or e^-|x| times it for negative x, whose tail so keeps its digits. One step of Newton's makes the
+// inverse that of the sum before its rounding.
 template <class T>
 Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> one(T(1)), e = exp(-abs(x)), sum = one + e, lost = e - (sum - one);
@@ -130,19 +132,22 @@ Vec<T> softplus(Vec<T> x) {
   return max(Vec<T>(T(0)), x) + log1p(exp(-abs(x)));
 }
 
-// erfc(x) for x >= 0.95: e^(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3), fitted by Chebyshev interpolation to
-// erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The rounding of x^2 would be felt in the exponent and is put back.
+// erfc(x) for x >= 0.95: e^(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3), fitted by Chebyshev interpolation
+// to erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The rounding of x^2 would be felt in the exponent and is put
+// back.
 template <class T>
 Vec<T> erfc_tail(Vec<T> x) {
   const Vec<T> one(T(1)), three(T(3));
   const Vec<T> bounded = min(Vec<T>(Constants<T>::erfc_max), x);
   const Vec<T> square = bounded * bounded, lost = fma(bounded, bounded, -square);
-  const Vec<T> scale = polynomial((bounded - three) / (bounded + three), kErfcTerms<T>) / fma(Vec<T>(T(2)), bounded, one);
+  const Vec<T> scale =
+      polynomial((bounded - three) / (bounded + three), kErfcTerms<T>) / fma(Vec<T>(T(2)), bounded, one);
   const Vec<T> e = exp(-square);
   return fnma(lost, e, e) * scale;
 }
 
-// Taylor's series, for |x| < 1, its first term 2 / sqrt pi split into 1.125 and the rest so that its own rounding does not count.
+// Taylor's series, for |x| < 1, its first term 2 / sqrt pi split into 1.125 and the rest so that its own rounding does
+// not count.
 template <class T>
 Vec<T> erf_series(Vec<T> x) {
   return fma(x, Vec<T>(T(1.125)), x * polynomial(x * x, kErfTerms<T>));

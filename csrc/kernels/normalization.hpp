@@ -48,10 +48,11 @@ void layer_norm_backward(const T* normalized, const T* inverse_std, const T* wei
   }
 }
 
-// normalized = (x - mean) * inverse_std by column (inverse_std null: 1), y = normalized * weight + bias (y null: not wanted).
+// normalized = (x - mean) * inverse_std by column (inverse_std null: 1), y = normalized * weight + bias (y null: not
+// wanted).
 template <class T>
-void normalize_columns(const T* x, const T* mean, const T* inverse_std, const T* weight, const T* bias, T* y, T* normalized,
-                       int64_t rows, int64_t columns) {
+void normalize_columns(const T* x, const T* mean, const T* inverse_std, const T* weight, const T* bias, T* y,
+                       T* normalized, int64_t rows, int64_t columns) {
   using V = Vec<T>;
   for (int64_t row = 0; row < rows; ++row)
     for_vectors<T>(columns, [&](int64_t i, int n) {
@@ -66,7 +67,8 @@ void normalize_columns(const T* x, const T* mean, const T* inverse_std, const T*
     });
 }
 
-// dx = weight inverse_std (dy - mean_dy - normalized mean_dy_normalized); the means are null where the statistics are constants.
+// dx = weight inverse_std (dy - mean_dy - normalized mean_dy_normalized); the means are null where the statistics are
+// constants.
 template <class T>
 void batch_norm_backward(const T* normalized, const T* inverse_std, const T* weight, const T* dy, const T* mean_dy,
                          const T* mean_dy_normalized, T* dx, int64_t rows, int64_t columns) {

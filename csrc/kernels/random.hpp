@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): a block cipher of a counter. Word j of block b of a stream depends on
-// (seed, purpose, draw, b, j) alone, so that any part of an array can be drawn anywhere, in any order.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): a block cipher of a counter. Word j of block b of a stream
+// depends on (seed, purpose, draw, b, j) alone, so that any part of an array can be drawn anywhere, in any order.
 // Sixteen blocks are made side by side, which compilers vectorise; cost about 40 integer operations a word.
 
 constexpr int kBlocks = 16;
@@ -9,8 +9,8 @@ struct Words {
   alignas(64) uint32_t word[4][kBlocks];
 };
 
-// Blocks first ... first + 15 of the stream. Words are kept in 64-bit lanes, where a 32-bit product has room: compilers then
-// vectorise the rounds (59 ns for the 64 words on a Zen 4 core with AVX-512; in 32-bit lanes 210).
+// Blocks first ... first + 15 of the stream. Words are kept in 64-bit lanes, where a 32-bit product has room: compilers
+// then vectorise the rounds (59 ns for the 64 words on a Zen 4 core with AVX-512; in 32-bit lanes 210).
 inline void philox(const RandomStream& stream, uint64_t first, Words& words) {
   constexpr uint64_t low = 0xffffffffu;
   alignas(64) uint64_t w[4][kBlocks];
@@ -37,7 +37,8 @@ inline void philox(const RandomStream& stream, uint64_t first, Words& words) {
 // A chunk of sixteen blocks as uniform numbers in [0, 1): 24 bits a float, 53 bits a double.
 inline void uniform_chunk(const Words& words, float (&u)[kChunkWords]) {
   for (int j = 0; j < 4; ++j)
-    for (int i = 0; i < kBlocks; ++i) u[j * kBlocks + i] = static_cast<float>(static_cast<int32_t>(words.word[j][i] >> 8)) * 0x1p-24f;
+    for (int i = 0; i < kBlocks; ++i)
+      u[j * kBlocks + i] = static_cast<float>(static_cast<int32_t>(words.word[j][i] >> 8)) * 0x1p-24f;
 }
 inline void uniform_chunk(const Words& words, double (&u)[kChunkWords / 2]) {
   for (int j = 0; j < 2; ++j)
@@ -109,8 +110,8 @@ void dropout_mask(T* out, int64_t begin, int64_t n, RandomStream stream, T keep,
 
 __extension__ using Product = unsigned __int128;
 
-// Fisher and Yates's shuffle; the position below i + 1 is the high half of a 64-bit word times i + 1 (Lemire 2019), whose
-// bias, (i + 1) / 2^64, no experiment can see.
+// Fisher and Yates's shuffle; the position below i + 1 is the high half of a 64-bit word times i + 1 (Lemire 2019),
+// whose bias, (i + 1) / 2^64, no experiment can see.
 inline void permutation(int64_t* out, int64_t n, RandomStream stream) {
   for (int64_t i = 0; i < n; ++i) out[i] = i;
   Words words;

@@ -1,5 +1,6 @@
-// Sums and maxima. Over rows: leaves of kLeafRows rows, combined by the tree. Along a row: one sum per lane, then the lanes' tree.
-// Cost: one read of the input; the additions of one lane wait for one another, so several vectors run side by side.
+// Sums and maxima. Over rows: leaves of kLeafRows rows, combined by the tree. Along a row: one sum per lane, then the
+// lanes' tree. Cost: one read of the input; the additions of one lane wait for one another, so several vectors run side
+// by side.
 
 template <class T, int Count>
 void sum_rows_block(const T* x, int64_t rows, int64_t row_stride, int tail, T* out) {
@@ -31,7 +32,8 @@ void sum_rows(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* 
   for (; column + 4 * lanes <= columns; column += 4 * lanes)
     sum_rows_block<T, 4>(x + column, rows, row_stride, lanes, out + column);
   for (; column < columns; column += lanes)
-    sum_rows_block<T, 1>(x + column, rows, row_stride, static_cast<int>(smaller(lanes, columns - column)), out + column);
+    sum_rows_block<T, 1>(x + column, rows, row_stride, static_cast<int>(smaller(lanes, columns - column)),
+                         out + column);
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 // Softmax along rows, y_j = exp(x_j - max) / sum_k exp(x_k - max), its logarithm, and softmax with cross-entropy.
-// The true row maximum is subtracted, so the largest term is exp(0) = 1 and neither overflow nor an empty sum can occur.
+// The true row maximum is subtracted, so the largest term is exp(0) = 1 and neither overflow nor an empty sum can
+// occur.
 
 template <class T>
 T max_of_row(const T* x, int64_t n) {
@@ -75,7 +76,8 @@ void log_softmax(const T* x, T* y, int64_t rows, int64_t columns) {
   for (int64_t row = 0; row < rows; ++row, x += columns, y += columns) {
     const RowSoftmax<T> softmax(x, y, columns);
     const V maximum(softmax.maximum), log_sum(log_of(softmax.sum));
-    for_vectors<T>(columns, [&](int64_t i, int n) { store_lanes((load_lanes(x + i, n) - maximum) - log_sum, y + i, n); });
+    for_vectors<T>(columns,
+                   [&](int64_t i, int n) { store_lanes((load_lanes(x + i, n) - maximum) - log_sum, y + i, n); });
   }
 }
 

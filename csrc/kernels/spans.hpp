@@ -24,7 +24,8 @@ template <class T>
 
 template <class T>
 void add_spans(const T* a, const T* b, T* y, int64_t n) {
-  for_vectors<T>(n, [&](int64_t i, int count) { store_lanes(load_lanes(a + i, count) + load_lanes(b + i, count), y + i, count); });
+  for_vectors<T>(
+      n, [&](int64_t i, int count) { store_lanes(load_lanes(a + i, count) + load_lanes(b + i, count), y + i, count); });
 }
 
 template <class T>

@@ -8,8 +8,8 @@
 
 namespace nnlite {
 
-// Rows of a batch whose sums form one leaf of the fixed summation tree (the arithmetic contract, rule 3). Any batch-wise
-// sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
+// Rows of a batch whose sums form one leaf of the fixed summation tree (the arithmetic contract, rule 3). Any
+// batch-wise sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
 constexpr int64_t kLeafRows = 64;
 
 template <class T>
@@ -24,8 +24,10 @@ template <class T>
 struct BinaryKernel {
   const char* name;
   void (*forward)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* y, int64_t n);
-  void (*backward_a)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* da, int64_t n);
-  void (*backward_b)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* db, int64_t n);
+  void (*backward_a)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* da,
+                     int64_t n);
+  void (*backward_b)(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* db,
+                     int64_t n);
 };
 
 template <class T>
@@ -56,13 +58,13 @@ struct SgdCoefficients {
 // What happens to a finished sum of a matrix product, in this order. At most one of accumulate and update is set.
 template <class T>
 struct GemmEpilogue {
-  const T* bias = nullptr;                          // (n): C = sum + bias
-  bool accumulate = false;                          // C = C + sum
-  const SgdCoefficients<T>* update = nullptr;       // C is a parameter and the sum its gradient
-  T* velocity = nullptr;                            // momentum buffer, laid out as C; used by update
-  const UnaryKernel<T>* activation = nullptr;       // activated = f(C), laid out as C
+  const T* bias = nullptr;                     // (n): C = sum + bias
+  bool accumulate = false;                     // C = C + sum
+  const SgdCoefficients<T>* update = nullptr;  // C is a parameter and the sum its gradient
+  T* velocity = nullptr;                       // momentum buffer, laid out as C; used by update
+  const UnaryKernel<T>* activation = nullptr;  // activated = f(C), laid out as C
   T* activated = nullptr;
-  T alpha = 0, beta = 0;                            // the activation's settings
+  T alpha = 0, beta = 0;  // the activation's settings
 };
 
 // C (m, n) = A (m, k) B (k, n); C is row-major with rows `c_stride` apart.
@@ -83,9 +85,9 @@ struct TileRange {
 // Class indices with PyTorch's options; weight is null for all ones.
 template <class T>
 struct ClassTargets {
-  const int64_t* labels;         // (rows), or null where probabilities are given
-  const T* probabilities;        // (rows, classes)
-  const T* weight;               // (classes)
+  const int64_t* labels;   // (rows), or null where probabilities are given
+  const T* probabilities;  // (rows, classes)
+  const T* weight;         // (classes)
   int64_t ignore_index;
   T label_smoothing;
 };
@@ -104,9 +106,10 @@ struct Kernels {
   int loss_count;
 
   // Sums. (rows, columns) row-major.
-  void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* out);  // over rows: leaves and tree
-  void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);                   // along each row: lanes
-  T (*sum_all)(const T* x, int64_t rows, int64_t columns);                                  // everything: leaves of rows
+  void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride,
+                   T* out);                                                // over rows: leaves and tree
+  void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);  // along each row: lanes
+  T (*sum_all)(const T* x, int64_t rows, int64_t columns);                 // everything: leaves of rows
   T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
   void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
@@ -118,16 +121,16 @@ struct Kernels {
   void (*log_softmax)(const T* x, T* y, int64_t rows, int64_t columns);
   void (*log_softmax_backward)(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns);
   // loss (rows), unit gradient dlogits (rows, classes) of each row's loss, and row weights (rows) for the mean.
-  void (*cross_entropy)(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
-                        int64_t classes);
+  void (*cross_entropy)(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight,
+                        int64_t rows, int64_t classes);
   // dx = dy[row] * x, dy's stride 0 or 1.
   void (*scale_rows)(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns);
 
   // Normalisation. layer_norm works along rows, batch_norm along columns; both save 1/sqrt(variance + eps).
-  void (*layer_norm)(const T* x, const T* weight, const T* bias, T eps, T* y, T* normalized, T* inverse_std, int64_t rows,
-                     int64_t columns);
-  void (*layer_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, T* dx, int64_t rows,
-                              int64_t columns);
+  void (*layer_norm)(const T* x, const T* weight, const T* bias, T eps, T* y, T* normalized, T* inverse_std,
+                     int64_t rows, int64_t columns);
+  void (*layer_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, T* dx,
+                              int64_t rows, int64_t columns);
   void (*normalize_columns)(const T* x, const T* mean, const T* inverse_std, const T* weight, const T* bias, T* y,
                             T* normalized, int64_t rows, int64_t columns);
   void (*batch_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, const T* mean_dy,

@@ -13,13 +13,17 @@ struct Candidate {
 
 #if defined(__x86_64__)
 // The compiler's builtins ask the operating system too (XGETBV), not only the processor.
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 #endif
-bool always() { return true; }
+bool always() {
+  return true;
+}
 
 // Best first.
 const Candidate kCandidates[] = {
@@ -39,7 +43,8 @@ const KernelTable& choose() {
     if ((any || std::string(wanted) == candidate.table->isa) && candidate.supported()) return *candidate.table;
   std::string names;
   for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
-  throw std::invalid_argument("NNLITE_ISA=" + std::string(wanted) + " cannot be used here; this machine offers: " + names);
+  throw std::invalid_argument("NNLITE_ISA=" + std::string(wanted) +
+                              " cannot be used here; this machine offers: " + names);
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ void gather_rows(const RowSource& source, const int64_t* order, int64_t begin, i
   parallel_spans(count, 1, static_cast<double>(source.row_size), [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = order != nullptr ? order[i] : begin + i;
-      convert(static_cast<const char*>(source.data) + row * source.row_stride, static_cast<char*>(out) + i * width, source.row_size);
+      convert(static_cast<const char*>(source.data) + row * source.row_stride, static_cast<char*>(out) + i * width,
+              source.row_size);
     }
   });
 }

@@ -15,9 +15,13 @@ Interrupt::Interrupt(std::function<bool()> poll)
   current_interrupt = this;
 }
 
-Interrupt::~Interrupt() { current_interrupt = previous_; }
+Interrupt::~Interrupt() {
+  current_interrupt = previous_;
+}
 
-Interrupt* Interrupt::current() { return current_interrupt; }
+Interrupt* Interrupt::current() {
+  return current_interrupt;
+}
 
 bool Interrupt::spend(double work) {
   unasked_work_ += work;

@@ -11,8 +11,8 @@ namespace nnlite {
 
 // Columns are cut first: every part then packs its own columns of B, and none is packed twice.
 struct Grid {
-  int64_t rows, columns;            // parts
-  int64_t row_step, column_step;    // elements of a part
+  int64_t rows, columns;          // parts
+  int64_t row_step, column_step;  // elements of a part
 
   static constexpr int64_t kColumnGrain = 64, kRowGrain = 24;  // whole panels; whole tiles of 1 ... 4 vectors
 
@@ -40,7 +40,8 @@ void matrix_product(const GemmTask<T>& task) {
   const Kernels<T>& table = kernels<T>();
   parallel_for(grid.rows * grid.columns, work, [&](int64_t part) {
     const int64_t row = part / grid.columns * grid.row_step, column = part % grid.columns * grid.column_step;
-    const TileRange range{row, std::min(row + grid.row_step, task.m), column, std::min(column + grid.column_step, task.n)};
+    const TileRange range{row, std::min(row + grid.row_step, task.m), column,
+                          std::min(column + grid.column_step, task.n)};
     const auto bytes = static_cast<size_t>(table.gemm_workspace(task, range)) * sizeof(T);
     table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)));
   });

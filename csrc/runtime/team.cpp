@@ -90,12 +90,17 @@ int usable_cores() {
   return cores;
 }
 
-int num_threads() { return thread_count().load(std::memory_order_relaxed); }
+int num_threads() {
+  return thread_count().load(std::memory_order_relaxed);
+}
 
-void set_num_threads(int count) { thread_count().store(std::max(1, count)); }
+void set_num_threads(int count) {
+  thread_count().store(std::max(1, count));
+}
 
 void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body) {
-  const double worthwhile = std::min({static_cast<double>(num_threads()), static_cast<double>(tasks), work / kWorkPerThread});
+  const double worthwhile =
+      std::min({static_cast<double>(num_threads()), static_cast<double>(tasks), work / kWorkPerThread});
   if (worthwhile < 2) return run_here(tasks, work, function, body);
   const TeamLease lease;
   if (!lease.granted) return run_here(tasks, work, function, body);

@@ -17,12 +17,11 @@ constexpr double kWorkPerThread = 1e6;
 using TaskFunction = void (*)(const void* body, int64_t task);
 void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body);
 
-// Runs body(task) for task = 0 ... tasks - 1. `work` is the flops of all of them. Tasks run in any order on any thread; a caller
-// that finds the team busy runs them itself. Under an Interrupt that stops, the rest of the tasks is left out.
+// Runs body(task) for task = 0 ... tasks - 1. `work` is the flops of all of them. Tasks run in any order on any thread;
+// a caller that finds the team busy runs them itself. Under an Interrupt that stops, the rest of the tasks is left out.
 template <class Body>
 void parallel_for(int64_t tasks, double work, const Body& body) {
-  run_tasks(
-      tasks, work, [](const void* erased, int64_t task) { (*static_cast<const Body*>(erased))(task); }, &body);
+  run_tasks(tasks, work, [](const void* erased, int64_t task) { (*static_cast<const Body*>(erased))(task); }, &body);
 }
 
 // body(begin, end) over [0, n) in spans whose starts are multiples of `grain`.

@@ -40,7 +40,8 @@ struct Vec<float> {
 
   static Vec load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static Vec load(const float* p, int n) {
-    return {_mm256_maskload_ps(p, lanes_below_32(n)), n > 8 ? _mm256_maskload_ps(p + 8, lanes_below_32(n - 8)) : _mm256_setzero_ps()};
+    return {_mm256_maskload_ps(p, lanes_below_32(n)),
+            n > 8 ? _mm256_maskload_ps(p + 8, lanes_below_32(n - 8)) : _mm256_setzero_ps()};
   }
   static Vec broadcast(const float* p) {
     const __m256 value = _mm256_broadcast_ss(p);
@@ -67,7 +68,8 @@ struct Vec<double> {
 
   static Vec load(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
   static Vec load(const double* p, int n) {
-    return {_mm256_maskload_pd(p, lanes_below_64(n)), n > 4 ? _mm256_maskload_pd(p + 4, lanes_below_64(n - 4)) : _mm256_setzero_pd()};
+    return {_mm256_maskload_pd(p, lanes_below_64(n)),
+            n > 4 ? _mm256_maskload_pd(p + 4, lanes_below_64(n - 4)) : _mm256_setzero_pd()};
   }
   static Vec broadcast(const double* p) {
     const __m256d value = _mm256_broadcast_sd(p);
@@ -88,14 +90,30 @@ using VecD = Vec<double>;
 using MaskF = Mask<float>;
 using MaskD = Mask<double>;
 
-inline VecF operator+(VecF a, VecF b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
-inline VecD operator+(VecD a, VecD b) { return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)}; }
-inline VecF operator-(VecF a, VecF b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
-inline VecD operator-(VecD a, VecD b) { return {_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)}; }
-inline VecF operator*(VecF a, VecF b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
-inline VecD operator*(VecD a, VecD b) { return {_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)}; }
-inline VecF operator/(VecF a, VecF b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
-inline VecD operator/(VecD a, VecD b) { return {_mm256_div_pd(a.low, b.low), _mm256_div_pd(a.high, b.high)}; }
+inline VecF operator+(VecF a, VecF b) {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+inline VecD operator+(VecD a, VecD b) {
+  return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
+}
+inline VecF operator-(VecF a, VecF b) {
+  return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+inline VecD operator-(VecD a, VecD b) {
+  return {_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)};
+}
+inline VecF operator*(VecF a, VecF b) {
+  return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+inline VecD operator*(VecD a, VecD b) {
+  return {_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)};
+}
+inline VecF operator/(VecF a, VecF b) {
+  return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
+}
+inline VecD operator/(VecD a, VecD b) {
+  return {_mm256_div_pd(a.low, b.low), _mm256_div_pd(a.high, b.high)};
+}
 inline VecF operator-(VecF a) {
   const __m256 bit = _mm256_set1_ps(-0.0f);
   return {_mm256_xor_ps(a.low, bit), _mm256_xor_ps(a.high, bit)};
@@ -117,10 +135,18 @@ inline VecF fnma(VecF a, VecF b, VecF c) {
 inline VecD fnma(VecD a, VecD b, VecD c) {
   return {_mm256_fnmadd_pd(a.low, b.low, c.low), _mm256_fnmadd_pd(a.high, b.high, c.high)};
 }
-inline VecF min(VecF a, VecF b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
-inline VecD min(VecD a, VecD b) { return {_mm256_min_pd(a.low, b.low), _mm256_min_pd(a.high, b.high)}; }
-inline VecF max(VecF a, VecF b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
-inline VecD max(VecD a, VecD b) { return {_mm256_max_pd(a.low, b.low), _mm256_max_pd(a.high, b.high)}; }
+inline VecF min(VecF a, VecF b) {
+  return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+inline VecD min(VecD a, VecD b) {
+  return {_mm256_min_pd(a.low, b.low), _mm256_min_pd(a.high, b.high)};
+}
+inline VecF max(VecF a, VecF b) {
+  return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+inline VecD max(VecD a, VecD b) {
+  return {_mm256_max_pd(a.low, b.low), _mm256_max_pd(a.high, b.high)};
+}
 inline VecF abs(VecF a) {
   const __m256 bit = _mm256_set1_ps(-0.0f);
   return {_mm256_andnot_ps(bit, a.low), _mm256_andnot_ps(bit, a.high)};
@@ -129,8 +155,12 @@ inline VecD abs(VecD a) {
   const __m256d bit = _mm256_set1_pd(-0.0);
   return {_mm256_andnot_pd(bit, a.low), _mm256_andnot_pd(bit, a.high)};
 }
-inline VecF sqrt(VecF a) { return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)}; }
-inline VecD sqrt(VecD a) { return {_mm256_sqrt_pd(a.low), _mm256_sqrt_pd(a.high)}; }
+inline VecF sqrt(VecF a) {
+  return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)};
+}
+inline VecD sqrt(VecD a) {
+  return {_mm256_sqrt_pd(a.low), _mm256_sqrt_pd(a.high)};
+}
 inline VecF round(VecF a) {
   constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.low, mode), _mm256_round_ps(a.high, mode)};
@@ -151,12 +181,16 @@ inline __m256 copysign_half(__m256 magnitude, __m256 sign) {
   const __m256 bit = _mm256_set1_ps(-0.0f);
   return _mm256_or_ps(_mm256_andnot_ps(bit, magnitude), _mm256_and_ps(bit, sign));
 }
-inline VecF copysign(VecF magnitude, VecF sign) { return {copysign_half(magnitude.low, sign.low), copysign_half(magnitude.high, sign.high)}; }
+inline VecF copysign(VecF magnitude, VecF sign) {
+  return {copysign_half(magnitude.low, sign.low), copysign_half(magnitude.high, sign.high)};
+}
 inline __m256d copysign_half(__m256d magnitude, __m256d sign) {
   const __m256d bit = _mm256_set1_pd(-0.0);
   return _mm256_or_pd(_mm256_andnot_pd(bit, magnitude), _mm256_and_pd(bit, sign));
 }
-inline VecD copysign(VecD magnitude, VecD sign) { return {copysign_half(magnitude.low, sign.low), copysign_half(magnitude.high, sign.high)}; }
+inline VecD copysign(VecD magnitude, VecD sign) {
+  return {copysign_half(magnitude.low, sign.low), copysign_half(magnitude.high, sign.high)};
+}
 
 inline MaskF operator<(VecF a, VecF b) {
   return {_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ), _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ)};
@@ -182,14 +216,30 @@ inline MaskF operator!=(VecF a, VecF b) {
 inline MaskD operator!=(VecD a, VecD b) {
   return {_mm256_cmp_pd(a.low, b.low, _CMP_NEQ_UQ), _mm256_cmp_pd(a.high, b.high, _CMP_NEQ_UQ)};
 }
-inline MaskF operator>(VecF a, VecF b) { return b < a; }
-inline MaskD operator>(VecD a, VecD b) { return b < a; }
-inline MaskF operator>=(VecF a, VecF b) { return b <= a; }
-inline MaskD operator>=(VecD a, VecD b) { return b <= a; }
-inline MaskF operator&(MaskF a, MaskF b) { return {_mm256_and_ps(a.low, b.low), _mm256_and_ps(a.high, b.high)}; }
-inline MaskD operator&(MaskD a, MaskD b) { return {_mm256_and_pd(a.low, b.low), _mm256_and_pd(a.high, b.high)}; }
-inline MaskF operator|(MaskF a, MaskF b) { return {_mm256_or_ps(a.low, b.low), _mm256_or_ps(a.high, b.high)}; }
-inline MaskD operator|(MaskD a, MaskD b) { return {_mm256_or_pd(a.low, b.low), _mm256_or_pd(a.high, b.high)}; }
+inline MaskF operator>(VecF a, VecF b) {
+  return b < a;
+}
+inline MaskD operator>(VecD a, VecD b) {
+  return b < a;
+}
+inline MaskF operator>=(VecF a, VecF b) {
+  return b <= a;
+}
+inline MaskD operator>=(VecD a, VecD b) {
+  return b <= a;
+}
+inline MaskF operator&(MaskF a, MaskF b) {
+  return {_mm256_and_ps(a.low, b.low), _mm256_and_ps(a.high, b.high)};
+}
+inline MaskD operator&(MaskD a, MaskD b) {
+  return {_mm256_and_pd(a.low, b.low), _mm256_and_pd(a.high, b.high)};
+}
+inline MaskF operator|(MaskF a, MaskF b) {
+  return {_mm256_or_ps(a.low, b.low), _mm256_or_ps(a.high, b.high)};
+}
+inline MaskD operator|(MaskD a, MaskD b) {
+  return {_mm256_or_pd(a.low, b.low), _mm256_or_pd(a.high, b.high)};
+}
 inline MaskF operator!(MaskF a) {
   const __m256 ones = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
   return {_mm256_xor_ps(a.low, ones), _mm256_xor_ps(a.high, ones)};
@@ -198,8 +248,12 @@ inline MaskD operator!(MaskD a) {
   const __m256d ones = _mm256_castsi256_pd(_mm256_set1_epi32(-1));
   return {_mm256_xor_pd(a.low, ones), _mm256_xor_pd(a.high, ones)};
 }
-inline bool any(MaskF a) { return (_mm256_movemask_ps(a.low) | _mm256_movemask_ps(a.high)) != 0; }
-inline bool any(MaskD a) { return (_mm256_movemask_pd(a.low) | _mm256_movemask_pd(a.high)) != 0; }
+inline bool any(MaskF a) {
+  return (_mm256_movemask_ps(a.low) | _mm256_movemask_ps(a.high)) != 0;
+}
+inline bool any(MaskD a) {
+  return (_mm256_movemask_pd(a.low) | _mm256_movemask_pd(a.high)) != 0;
+}
 inline VecF select(MaskF m, VecF a, VecF b) {
   return {_mm256_blendv_ps(b.low, a.low, m.low), _mm256_blendv_ps(b.high, a.high, m.high)};
 }
@@ -227,13 +281,18 @@ inline __m256d power_of_two_half(__m256d n) {
   const __m256i bits = _mm256_castpd_si256(_mm256_add_pd(n, _mm256_set1_pd(6755399441055744.0 + 1023.0)));
   return _mm256_castsi256_pd(_mm256_slli_epi64(bits, 52));
 }
-inline VecF power_of_two(VecF n) { return {power_of_two_half(n.low), power_of_two_half(n.high)}; }
-inline VecD power_of_two(VecD n) { return {power_of_two_half(n.low), power_of_two_half(n.high)}; }
+inline VecF power_of_two(VecF n) {
+  return {power_of_two_half(n.low), power_of_two_half(n.high)};
+}
+inline VecD power_of_two(VecD n) {
+  return {power_of_two_half(n.low), power_of_two_half(n.high)};
+}
 
 // x = mantissa * 2^e for positive normal x, mantissa in [1, 2); returns e.
 inline __m256 split_half(__m256 x, __m256* mantissa) {
   const __m256i bits = _mm256_castps_si256(x);
-  *mantissa = _mm256_castsi256_ps(_mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x007fffff)), _mm256_set1_epi32(0x3f800000)));
+  *mantissa = _mm256_castsi256_ps(
+      _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x007fffff)), _mm256_set1_epi32(0x3f800000)));
   return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(127)));
 }
 inline __m256d split_half(__m256d x, __m256d* mantissa) {

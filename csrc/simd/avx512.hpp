@@ -5,7 +5,8 @@ struct Vec;
 template <class T>
 struct Mask;
 
-// Rows of the register tile for 1, 2, 3, 4 vectors of columns: 32 registers hold the sums, a row of B and one value of A.
+// Rows of the register tile for 1, 2, 3, 4 vectors of columns: 32 registers hold the sums, a row of B and one value of
+// A.
 struct TileShape {
   static constexpr int rows[] = {12, 8, 8, 6};
 };
@@ -59,33 +60,85 @@ using VecD = Vec<double>;
 using MaskF = Mask<float>;
 using MaskD = Mask<double>;
 
-inline VecF operator+(VecF a, VecF b) { return _mm512_add_ps(a.v, b.v); }
-inline VecD operator+(VecD a, VecD b) { return _mm512_add_pd(a.v, b.v); }
-inline VecF operator-(VecF a, VecF b) { return _mm512_sub_ps(a.v, b.v); }
-inline VecD operator-(VecD a, VecD b) { return _mm512_sub_pd(a.v, b.v); }
-inline VecF operator*(VecF a, VecF b) { return _mm512_mul_ps(a.v, b.v); }
-inline VecD operator*(VecD a, VecD b) { return _mm512_mul_pd(a.v, b.v); }
-inline VecF operator/(VecF a, VecF b) { return _mm512_div_ps(a.v, b.v); }
-inline VecD operator/(VecD a, VecD b) { return _mm512_div_pd(a.v, b.v); }
-inline VecF operator-(VecF a) { return _mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f)); }
-inline VecD operator-(VecD a) { return _mm512_xor_pd(a.v, _mm512_set1_pd(-0.0)); }
+inline VecF operator+(VecF a, VecF b) {
+  return _mm512_add_ps(a.v, b.v);
+}
+inline VecD operator+(VecD a, VecD b) {
+  return _mm512_add_pd(a.v, b.v);
+}
+inline VecF operator-(VecF a, VecF b) {
+  return _mm512_sub_ps(a.v, b.v);
+}
+inline VecD operator-(VecD a, VecD b) {
+  return _mm512_sub_pd(a.v, b.v);
+}
+inline VecF operator*(VecF a, VecF b) {
+  return _mm512_mul_ps(a.v, b.v);
+}
+inline VecD operator*(VecD a, VecD b) {
+  return _mm512_mul_pd(a.v, b.v);
+}
+inline VecF operator/(VecF a, VecF b) {
+  return _mm512_div_ps(a.v, b.v);
+}
+inline VecD operator/(VecD a, VecD b) {
+  return _mm512_div_pd(a.v, b.v);
+}
+inline VecF operator-(VecF a) {
+  return _mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f));
+}
+inline VecD operator-(VecD a) {
+  return _mm512_xor_pd(a.v, _mm512_set1_pd(-0.0));
+}
 
-inline VecF fma(VecF a, VecF b, VecF c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
-inline VecD fma(VecD a, VecD b, VecD c) { return _mm512_fmadd_pd(a.v, b.v, c.v); }
-inline VecF fnma(VecF a, VecF b, VecF c) { return _mm512_fnmadd_ps(a.v, b.v, c.v); }
-inline VecD fnma(VecD a, VecD b, VecD c) { return _mm512_fnmadd_pd(a.v, b.v, c.v); }
-inline VecF min(VecF a, VecF b) { return _mm512_min_ps(a.v, b.v); }
-inline VecD min(VecD a, VecD b) { return _mm512_min_pd(a.v, b.v); }
-inline VecF max(VecF a, VecF b) { return _mm512_max_ps(a.v, b.v); }
-inline VecD max(VecD a, VecD b) { return _mm512_max_pd(a.v, b.v); }
-inline VecF abs(VecF a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v); }
-inline VecD abs(VecD a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a.v); }
-inline VecF sqrt(VecF a) { return _mm512_sqrt_ps(a.v); }
-inline VecD sqrt(VecD a) { return _mm512_sqrt_pd(a.v); }
-inline VecF round(VecF a) { return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-inline VecD round(VecD a) { return _mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-inline VecF floor(VecF a) { return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
-inline VecD floor(VecD a) { return _mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+inline VecF fma(VecF a, VecF b, VecF c) {
+  return _mm512_fmadd_ps(a.v, b.v, c.v);
+}
+inline VecD fma(VecD a, VecD b, VecD c) {
+  return _mm512_fmadd_pd(a.v, b.v, c.v);
+}
+inline VecF fnma(VecF a, VecF b, VecF c) {
+  return _mm512_fnmadd_ps(a.v, b.v, c.v);
+}
+inline VecD fnma(VecD a, VecD b, VecD c) {
+  return _mm512_fnmadd_pd(a.v, b.v, c.v);
+}
+inline VecF min(VecF a, VecF b) {
+  return _mm512_min_ps(a.v, b.v);
+}
+inline VecD min(VecD a, VecD b) {
+  return _mm512_min_pd(a.v, b.v);
+}
+inline VecF max(VecF a, VecF b) {
+  return _mm512_max_ps(a.v, b.v);
+}
+inline VecD max(VecD a, VecD b) {
+  return _mm512_max_pd(a.v, b.v);
+}
+inline VecF abs(VecF a) {
+  return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v);
+}
+inline VecD abs(VecD a) {
+  return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a.v);
+}
+inline VecF sqrt(VecF a) {
+  return _mm512_sqrt_ps(a.v);
+}
+inline VecD sqrt(VecD a) {
+  return _mm512_sqrt_pd(a.v);
+}
+inline VecF round(VecF a) {
+  return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline VecD round(VecD a) {
+  return _mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline VecF floor(VecF a) {
+  return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+inline VecD floor(VecD a) {
+  return _mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
 inline VecF copysign(VecF magnitude, VecF sign) {
   const __m512 bit = _mm512_set1_ps(-0.0f);
   return _mm512_or_ps(_mm512_andnot_ps(bit, magnitude.v), _mm512_and_ps(bit, sign.v));
@@ -95,28 +148,72 @@ inline VecD copysign(VecD magnitude, VecD sign) {
   return _mm512_or_pd(_mm512_andnot_pd(bit, magnitude.v), _mm512_and_pd(bit, sign.v));
 }
 
-inline MaskF operator<(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
-inline MaskD operator<(VecD a, VecD b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
-inline MaskF operator<=(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
-inline MaskD operator<=(VecD a, VecD b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LE_OQ)}; }
-inline MaskF operator>(VecF a, VecF b) { return b < a; }
-inline MaskD operator>(VecD a, VecD b) { return b < a; }
-inline MaskF operator>=(VecF a, VecF b) { return b <= a; }
-inline MaskD operator>=(VecD a, VecD b) { return b <= a; }
-inline MaskF operator==(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
-inline MaskD operator==(VecD a, VecD b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)}; }
-inline MaskF operator!=(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
-inline MaskD operator!=(VecD a, VecD b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
-inline MaskF operator&(MaskF a, MaskF b) { return {static_cast<__mmask16>(a.bits & b.bits)}; }
-inline MaskD operator&(MaskD a, MaskD b) { return {static_cast<__mmask8>(a.bits & b.bits)}; }
-inline MaskF operator|(MaskF a, MaskF b) { return {static_cast<__mmask16>(a.bits | b.bits)}; }
-inline MaskD operator|(MaskD a, MaskD b) { return {static_cast<__mmask8>(a.bits | b.bits)}; }
-inline MaskF operator!(MaskF a) { return {static_cast<__mmask16>(~a.bits)}; }
-inline MaskD operator!(MaskD a) { return {static_cast<__mmask8>(~a.bits)}; }
-inline bool any(MaskF a) { return a.bits != 0; }
-inline bool any(MaskD a) { return a.bits != 0; }
-inline VecF select(MaskF m, VecF a, VecF b) { return _mm512_mask_blend_ps(m.bits, b.v, a.v); }
-inline VecD select(MaskD m, VecD a, VecD b) { return _mm512_mask_blend_pd(m.bits, b.v, a.v); }
+inline MaskF operator<(VecF a, VecF b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
+}
+inline MaskD operator<(VecD a, VecD b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)};
+}
+inline MaskF operator<=(VecF a, VecF b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)};
+}
+inline MaskD operator<=(VecD a, VecD b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LE_OQ)};
+}
+inline MaskF operator>(VecF a, VecF b) {
+  return b < a;
+}
+inline MaskD operator>(VecD a, VecD b) {
+  return b < a;
+}
+inline MaskF operator>=(VecF a, VecF b) {
+  return b <= a;
+}
+inline MaskD operator>=(VecD a, VecD b) {
+  return b <= a;
+}
+inline MaskF operator==(VecF a, VecF b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
+}
+inline MaskD operator==(VecD a, VecD b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)};
+}
+inline MaskF operator!=(VecF a, VecF b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)};
+}
+inline MaskD operator!=(VecD a, VecD b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_NEQ_UQ)};
+}
+inline MaskF operator&(MaskF a, MaskF b) {
+  return {static_cast<__mmask16>(a.bits & b.bits)};
+}
+inline MaskD operator&(MaskD a, MaskD b) {
+  return {static_cast<__mmask8>(a.bits & b.bits)};
+}
+inline MaskF operator|(MaskF a, MaskF b) {
+  return {static_cast<__mmask16>(a.bits | b.bits)};
+}
+inline MaskD operator|(MaskD a, MaskD b) {
+  return {static_cast<__mmask8>(a.bits | b.bits)};
+}
+inline MaskF operator!(MaskF a) {
+  return {static_cast<__mmask16>(~a.bits)};
+}
+inline MaskD operator!(MaskD a) {
+  return {static_cast<__mmask8>(~a.bits)};
+}
+inline bool any(MaskF a) {
+  return a.bits != 0;
+}
+inline bool any(MaskD a) {
+  return a.bits != 0;
+}
+inline VecF select(MaskF m, VecF a, VecF b) {
+  return _mm512_mask_blend_ps(m.bits, b.v, a.v);
+}
+inline VecD select(MaskD m, VecD a, VecD b) {
+  return _mm512_mask_blend_pd(m.bits, b.v, a.v);
+}
 
 template <class T>
 Mask<T> first_lanes(int n) {
@@ -134,13 +231,14 @@ inline VecD power_of_two(VecD n) {
 // x = mantissa * 2^e for positive normal x, mantissa in [1, 2); returns e.
 inline VecF split_exponent(VecF x, VecF* mantissa) {
   const __m512i bits = _mm512_castps_si512(x.v);
-  *mantissa = _mm512_castsi512_ps(_mm512_or_epi32(_mm512_and_epi32(bits, _mm512_set1_epi32(0x007fffff)), _mm512_set1_epi32(0x3f800000)));
+  *mantissa = _mm512_castsi512_ps(
+      _mm512_or_epi32(_mm512_and_epi32(bits, _mm512_set1_epi32(0x007fffff)), _mm512_set1_epi32(0x3f800000)));
   return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32(127)));
 }
 inline VecD split_exponent(VecD x, VecD* mantissa) {
   const __m512i bits = _mm512_castpd_si512(x.v);
-  *mantissa = _mm512_castsi512_pd(
-      _mm512_or_epi64(_mm512_and_epi64(bits, _mm512_set1_epi64(0x000fffffffffffffll)), _mm512_set1_epi64(0x3ff0000000000000ll)));
+  *mantissa = _mm512_castsi512_pd(_mm512_or_epi64(_mm512_and_epi64(bits, _mm512_set1_epi64(0x000fffffffffffffll)),
+                                                  _mm512_set1_epi64(0x3ff0000000000000ll)));
   return _mm512_cvtepi64_pd(_mm512_sub_epi64(_mm512_srli_epi64(bits, 52), _mm512_set1_epi64(1023)));
 }
 
@@ -175,8 +273,10 @@ inline void transpose(VecF (&rows)[16]) {
       u[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
     }
   for (int j = 0; j < 4; ++j) {
-    const __m512 low01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88), high01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xdd);
-    const __m512 low23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88), high23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xdd);
+    const __m512 low01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88),
+                 high01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xdd);
+    const __m512 low23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88),
+                 high23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xdd);
     rows[j].v = _mm512_shuffle_f32x4(low01, low23, 0x88);
     rows[4 + j].v = _mm512_shuffle_f32x4(high01, high23, 0x88);
     rows[8 + j].v = _mm512_shuffle_f32x4(low01, low23, 0xdd);
@@ -190,8 +290,10 @@ inline void transpose(VecD (&rows)[8]) {
     t[i + 1] = _mm512_unpackhi_pd(rows[i].v, rows[i + 1].v);
   }
   for (int j = 0; j < 2; ++j) {
-    const __m512d low01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0x88), high01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0xdd);
-    const __m512d low23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0x88), high23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0xdd);
+    const __m512d low01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0x88),
+                  high01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0xdd);
+    const __m512d low23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0x88),
+                  high23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0xdd);
     rows[j].v = _mm512_shuffle_f64x2(low01, low23, 0x88);
     rows[2 + j].v = _mm512_shuffle_f64x2(high01, high23, 0x88);
     rows[4 + j].v = _mm512_shuffle_f64x2(low01, low23, 0xdd);

@@ -105,54 +105,135 @@ template <class Out, class F, class... In>
   return out;
 }
 
-inline VecF operator+(VecF a, VecF b) { return each<VecF>([](auto x, auto y) { return vaddq_f32(x, y); }, a, b); }
-inline VecD operator+(VecD a, VecD b) { return each<VecD>([](auto x, auto y) { return vaddq_f64(x, y); }, a, b); }
-inline VecF operator-(VecF a, VecF b) { return each<VecF>([](auto x, auto y) { return vsubq_f32(x, y); }, a, b); }
-inline VecD operator-(VecD a, VecD b) { return each<VecD>([](auto x, auto y) { return vsubq_f64(x, y); }, a, b); }
-inline VecF operator*(VecF a, VecF b) { return each<VecF>([](auto x, auto y) { return vmulq_f32(x, y); }, a, b); }
-inline VecD operator*(VecD a, VecD b) { return each<VecD>([](auto x, auto y) { return vmulq_f64(x, y); }, a, b); }
-inline VecF operator/(VecF a, VecF b) { return each<VecF>([](auto x, auto y) { return vdivq_f32(x, y); }, a, b); }
-inline VecD operator/(VecD a, VecD b) { return each<VecD>([](auto x, auto y) { return vdivq_f64(x, y); }, a, b); }
-inline VecF operator-(VecF a) { return each<VecF>([](auto x) { return vnegq_f32(x); }, a); }
-inline VecD operator-(VecD a) { return each<VecD>([](auto x) { return vnegq_f64(x); }, a); }
+inline VecF operator+(VecF a, VecF b) {
+  return each<VecF>([](auto x, auto y) { return vaddq_f32(x, y); }, a, b);
+}
+inline VecD operator+(VecD a, VecD b) {
+  return each<VecD>([](auto x, auto y) { return vaddq_f64(x, y); }, a, b);
+}
+inline VecF operator-(VecF a, VecF b) {
+  return each<VecF>([](auto x, auto y) { return vsubq_f32(x, y); }, a, b);
+}
+inline VecD operator-(VecD a, VecD b) {
+  return each<VecD>([](auto x, auto y) { return vsubq_f64(x, y); }, a, b);
+}
+inline VecF operator*(VecF a, VecF b) {
+  return each<VecF>([](auto x, auto y) { return vmulq_f32(x, y); }, a, b);
+}
+inline VecD operator*(VecD a, VecD b) {
+  return each<VecD>([](auto x, auto y) { return vmulq_f64(x, y); }, a, b);
+}
+inline VecF operator/(VecF a, VecF b) {
+  return each<VecF>([](auto x, auto y) { return vdivq_f32(x, y); }, a, b);
+}
+inline VecD operator/(VecD a, VecD b) {
+  return each<VecD>([](auto x, auto y) { return vdivq_f64(x, y); }, a, b);
+}
+inline VecF operator-(VecF a) {
+  return each<VecF>([](auto x) { return vnegq_f32(x); }, a);
+}
+inline VecD operator-(VecD a) {
+  return each<VecD>([](auto x) { return vnegq_f64(x); }, a);
+}
 
-inline VecF fma(VecF a, VecF b, VecF c) { return each<VecF>([](auto x, auto y, auto z) { return vfmaq_f32(z, x, y); }, a, b, c); }
-inline VecD fma(VecD a, VecD b, VecD c) { return each<VecD>([](auto x, auto y, auto z) { return vfmaq_f64(z, x, y); }, a, b, c); }
-inline VecF fnma(VecF a, VecF b, VecF c) { return each<VecF>([](auto x, auto y, auto z) { return vfmsq_f32(z, x, y); }, a, b, c); }
-inline VecD fnma(VecD a, VecD b, VecD c) { return each<VecD>([](auto x, auto y, auto z) { return vfmsq_f64(z, x, y); }, a, b, c); }
-inline VecF abs(VecF a) { return each<VecF>([](auto x) { return vabsq_f32(x); }, a); }
-inline VecD abs(VecD a) { return each<VecD>([](auto x) { return vabsq_f64(x); }, a); }
-inline VecF sqrt(VecF a) { return each<VecF>([](auto x) { return vsqrtq_f32(x); }, a); }
-inline VecD sqrt(VecD a) { return each<VecD>([](auto x) { return vsqrtq_f64(x); }, a); }
-inline VecF round(VecF a) { return each<VecF>([](auto x) { return vrndnq_f32(x); }, a); }
-inline VecD round(VecD a) { return each<VecD>([](auto x) { return vrndnq_f64(x); }, a); }
-inline VecF floor(VecF a) { return each<VecF>([](auto x) { return vrndmq_f32(x); }, a); }
-inline VecD floor(VecD a) { return each<VecD>([](auto x) { return vrndmq_f64(x); }, a); }
+inline VecF fma(VecF a, VecF b, VecF c) {
+  return each<VecF>([](auto x, auto y, auto z) { return vfmaq_f32(z, x, y); }, a, b, c);
+}
+inline VecD fma(VecD a, VecD b, VecD c) {
+  return each<VecD>([](auto x, auto y, auto z) { return vfmaq_f64(z, x, y); }, a, b, c);
+}
+inline VecF fnma(VecF a, VecF b, VecF c) {
+  return each<VecF>([](auto x, auto y, auto z) { return vfmsq_f32(z, x, y); }, a, b, c);
+}
+inline VecD fnma(VecD a, VecD b, VecD c) {
+  return each<VecD>([](auto x, auto y, auto z) { return vfmsq_f64(z, x, y); }, a, b, c);
+}
+inline VecF abs(VecF a) {
+  return each<VecF>([](auto x) { return vabsq_f32(x); }, a);
+}
+inline VecD abs(VecD a) {
+  return each<VecD>([](auto x) { return vabsq_f64(x); }, a);
+}
+inline VecF sqrt(VecF a) {
+  return each<VecF>([](auto x) { return vsqrtq_f32(x); }, a);
+}
+inline VecD sqrt(VecD a) {
+  return each<VecD>([](auto x) { return vsqrtq_f64(x); }, a);
+}
+inline VecF round(VecF a) {
+  return each<VecF>([](auto x) { return vrndnq_f32(x); }, a);
+}
+inline VecD round(VecD a) {
+  return each<VecD>([](auto x) { return vrndnq_f64(x); }, a);
+}
+inline VecF floor(VecF a) {
+  return each<VecF>([](auto x) { return vrndmq_f32(x); }, a);
+}
+inline VecD floor(VecD a) {
+  return each<VecD>([](auto x) { return vrndmq_f64(x); }, a);
+}
 inline VecF copysign(VecF magnitude, VecF sign) {
   return each<VecF>([](auto x, auto y) { return vbslq_f32(vdupq_n_u32(0x80000000u), y, x); }, magnitude, sign);
 }
 inline VecD copysign(VecD magnitude, VecD sign) {
-  return each<VecD>([](auto x, auto y) { return vbslq_f64(vdupq_n_u64(0x8000000000000000ull), y, x); }, magnitude, sign);
+  return each<VecD>([](auto x, auto y) { return vbslq_f64(vdupq_n_u64(0x8000000000000000ull), y, x); }, magnitude,
+                    sign);
 }
 
-inline MaskF operator<(VecF a, VecF b) { return each<MaskF>([](auto x, auto y) { return vcltq_f32(x, y); }, a, b); }
-inline MaskD operator<(VecD a, VecD b) { return each<MaskD>([](auto x, auto y) { return vcltq_f64(x, y); }, a, b); }
-inline MaskF operator<=(VecF a, VecF b) { return each<MaskF>([](auto x, auto y) { return vcleq_f32(x, y); }, a, b); }
-inline MaskD operator<=(VecD a, VecD b) { return each<MaskD>([](auto x, auto y) { return vcleq_f64(x, y); }, a, b); }
-inline MaskF operator>(VecF a, VecF b) { return b < a; }
-inline MaskD operator>(VecD a, VecD b) { return b < a; }
-inline MaskF operator>=(VecF a, VecF b) { return b <= a; }
-inline MaskD operator>=(VecD a, VecD b) { return b <= a; }
-inline MaskF operator==(VecF a, VecF b) { return each<MaskF>([](auto x, auto y) { return vceqq_f32(x, y); }, a, b); }
-inline MaskD operator==(VecD a, VecD b) { return each<MaskD>([](auto x, auto y) { return vceqq_f64(x, y); }, a, b); }
-inline MaskF operator!(MaskF a) { return each<MaskF>([](auto x) { return vmvnq_u32(x); }, a); }
-inline MaskD operator!(MaskD a) { return each<MaskD>([](auto x) { return veorq_u64(x, vdupq_n_u64(~0ull)); }, a); }
-inline MaskF operator!=(VecF a, VecF b) { return !(a == b); }
-inline MaskD operator!=(VecD a, VecD b) { return !(a == b); }
-inline MaskF operator&(MaskF a, MaskF b) { return each<MaskF>([](auto x, auto y) { return vandq_u32(x, y); }, a, b); }
-inline MaskD operator&(MaskD a, MaskD b) { return each<MaskD>([](auto x, auto y) { return vandq_u64(x, y); }, a, b); }
-inline MaskF operator|(MaskF a, MaskF b) { return each<MaskF>([](auto x, auto y) { return vorrq_u32(x, y); }, a, b); }
-inline MaskD operator|(MaskD a, MaskD b) { return each<MaskD>([](auto x, auto y) { return vorrq_u64(x, y); }, a, b); }
+inline MaskF operator<(VecF a, VecF b) {
+  return each<MaskF>([](auto x, auto y) { return vcltq_f32(x, y); }, a, b);
+}
+inline MaskD operator<(VecD a, VecD b) {
+  return each<MaskD>([](auto x, auto y) { return vcltq_f64(x, y); }, a, b);
+}
+inline MaskF operator<=(VecF a, VecF b) {
+  return each<MaskF>([](auto x, auto y) { return vcleq_f32(x, y); }, a, b);
+}
+inline MaskD operator<=(VecD a, VecD b) {
+  return each<MaskD>([](auto x, auto y) { return vcleq_f64(x, y); }, a, b);
+}
+inline MaskF operator>(VecF a, VecF b) {
+  return b < a;
+}
+inline MaskD operator>(VecD a, VecD b) {
+  return b < a;
+}
+inline MaskF operator>=(VecF a, VecF b) {
+  return b <= a;
+}
+inline MaskD operator>=(VecD a, VecD b) {
+  return b <= a;
+}
+inline MaskF operator==(VecF a, VecF b) {
+  return each<MaskF>([](auto x, auto y) { return vceqq_f32(x, y); }, a, b);
+}
+inline MaskD operator==(VecD a, VecD b) {
+  return each<MaskD>([](auto x, auto y) { return vceqq_f64(x, y); }, a, b);
+}
+inline MaskF operator!(MaskF a) {
+  return each<MaskF>([](auto x) { return vmvnq_u32(x); }, a);
+}
+inline MaskD operator!(MaskD a) {
+  return each<MaskD>([](auto x) { return veorq_u64(x, vdupq_n_u64(~0ull)); }, a);
+}
+inline MaskF operator!=(VecF a, VecF b) {
+  return !(a == b);
+}
+inline MaskD operator!=(VecD a, VecD b) {
+  return !(a == b);
+}
+inline MaskF operator&(MaskF a, MaskF b) {
+  return each<MaskF>([](auto x, auto y) { return vandq_u32(x, y); }, a, b);
+}
+inline MaskD operator&(MaskD a, MaskD b) {
+  return each<MaskD>([](auto x, auto y) { return vandq_u64(x, y); }, a, b);
+}
+inline MaskF operator|(MaskF a, MaskF b) {
+  return each<MaskF>([](auto x, auto y) { return vorrq_u32(x, y); }, a, b);
+}
+inline MaskD operator|(MaskD a, MaskD b) {
+  return each<MaskD>([](auto x, auto y) { return vorrq_u64(x, y); }, a, b);
+}
 inline bool any(MaskF a) {
   return vmaxvq_u32(vorrq_u32(vorrq_u32(a.part[0], a.part[1]), vorrq_u32(a.part[2], a.part[3]))) != 0;
 }
@@ -160,8 +241,12 @@ inline bool any(MaskD a) {
   const uint64x2_t all = vorrq_u64(vorrq_u64(a.part[0], a.part[1]), vorrq_u64(a.part[2], a.part[3]));
   return (vgetq_lane_u64(all, 0) | vgetq_lane_u64(all, 1)) != 0;
 }
-inline VecF select(MaskF m, VecF a, VecF b) { return each<VecF>([](auto c, auto x, auto y) { return vbslq_f32(c, x, y); }, m, a, b); }
-inline VecD select(MaskD m, VecD a, VecD b) { return each<VecD>([](auto c, auto x, auto y) { return vbslq_f64(c, x, y); }, m, a, b); }
+inline VecF select(MaskF m, VecF a, VecF b) {
+  return each<VecF>([](auto c, auto x, auto y) { return vbslq_f32(c, x, y); }, m, a, b);
+}
+inline VecD select(MaskD m, VecD a, VecD b) {
+  return each<VecD>([](auto c, auto x, auto y) { return vbslq_f64(c, x, y); }, m, a, b);
+}
 
 // The instructions of NEON give NaN where either operand is one; the rule everywhere here is x86's.
 template <class T>

@@ -10,16 +10,36 @@ struct TileShape {
   static constexpr int rows[] = {2};
 };
 
-inline float fma_of(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-inline double fma_of(double a, double b, double c) { return __builtin_fma(a, b, c); }
-inline float sqrt_of(float a) { return __builtin_sqrtf(a); }
-inline double sqrt_of(double a) { return __builtin_sqrt(a); }
-inline float round_of(float a) { return __builtin_rintf(a); }
-inline double round_of(double a) { return __builtin_rint(a); }
-inline float floor_of(float a) { return __builtin_floorf(a); }
-inline double floor_of(double a) { return __builtin_floor(a); }
-inline float copysign_of(float a, float b) { return __builtin_copysignf(a, b); }
-inline double copysign_of(double a, double b) { return __builtin_copysign(a, b); }
+inline float fma_of(float a, float b, float c) {
+  return __builtin_fmaf(a, b, c);
+}
+inline double fma_of(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
+inline float sqrt_of(float a) {
+  return __builtin_sqrtf(a);
+}
+inline double sqrt_of(double a) {
+  return __builtin_sqrt(a);
+}
+inline float round_of(float a) {
+  return __builtin_rintf(a);
+}
+inline double round_of(double a) {
+  return __builtin_rint(a);
+}
+inline float floor_of(float a) {
+  return __builtin_floorf(a);
+}
+inline double floor_of(double a) {
+  return __builtin_floor(a);
+}
+inline float copysign_of(float a, float b) {
+  return __builtin_copysignf(a, b);
+}
+inline double copysign_of(double a, double b) {
+  return __builtin_copysign(a, b);
+}
 
 template <class T>
 struct Vec {
@@ -184,8 +204,8 @@ To bits_of(From from) {
   return to;
 }
 
-// 2^n for whole n in the normal range of exponents. Adding 1.5 * 2^23 (2^52) leaves a small whole number in the low bits, and
-// no conversion that would be undefined for a NaN.
+// 2^n for whole n in the normal range of exponents. Adding 1.5 * 2^23 (2^52) leaves a small whole number in the low
+// bits, and no conversion that would be undefined for a NaN.
 inline VecF power_of_two(VecF n) {
   return each([](float x) { return bits_of<float>(bits_of<uint32_t>(x + (12582912.0f + 127.0f)) << 23); }, n);
 }

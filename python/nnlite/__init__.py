@@ -37,7 +37,7 @@ from .grad_mode import enable_grad, no_grad
 if TYPE_CHECKING:
     from . import callbacks, data, metrics
     from .checkpoint import load, save
-    from .gradcheck import gradcheck
+    from .gradient_check import gradcheck
     from .history import History
     from .training import Trainer
 
@@ -57,7 +57,7 @@ _LAZY = {
     "Trainer": "training",
     "callbacks": "callbacks",
     "data": "data",
-    "gradcheck": "gradcheck",
+    "gradcheck": "gradient_check",
     "load": "checkpoint",
     "metrics": "metrics",
     "save": "checkpoint",

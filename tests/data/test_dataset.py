@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,7 +128,6 @@ def test_split_by_counts() -> None:
 
 
 def test_split_rounds_as_pytorch_does() -> None:
-    torch = pytest.importorskip("torch")
     for n, shares in ((10, [0.75, 0.25]), (11, [0.3, 0.3, 0.4]), (7, [0.5, 0.5])):
         theirs = torch.utils.data.random_split(range(n), shares)
         assert [len(part) for part in random_split(TensorDataset(np.arange(n)), shares)] == [len(p) for p in theirs]

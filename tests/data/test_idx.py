@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from mutations import bit_flips, outcomes, truncations
 
+from mutations import bit_flips, outcomes, truncations
 from nnlite.data import read_idx, write_idx
 from nnlite.data.idx import find_idx
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import datasets
 
 from nnlite import data
 from nnlite.data.toy import _on_circle
@@ -60,7 +61,6 @@ def sorted_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("n", [2, 3, 100, 101])
 def test_moons_and_circles_are_scikit_learns(n) -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
     np.testing.assert_allclose(
         sorted_rows(*data.make_moons(n)), sorted_rows(*datasets.make_moons(n, shuffle=False)), atol=1e-4
     )

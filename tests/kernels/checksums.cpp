@@ -1,5 +1,5 @@
-// Prints a checksum of every kernel's output on fixed inputs: equal lines mean equal bits. Compiled by test_neon.py for several
-// machines together with kernels/isa.cpp.
+// Prints a checksum of every kernel's output on fixed inputs: equal lines mean equal bits. Compiled by test_neon.py for
+// several machines together with kernels/isa.cpp.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -44,7 +44,8 @@ void print(const std::string& name, const std::vector<T>& out) {
 template <class T>
 std::vector<T> with_specials(int64_t n) {
   std::vector<T> x = values<T>(n);
-  const double specials[] = {0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40, 88.0, -104.0, 1e30, -1e30, 1e300, 1e-310, 0.9, 1.1, 700.0, -745.0};
+  const double specials[] = {0.0,  -0.0,  1.0,   -1.0,   1e-40, -1e-40, 88.0,  -104.0,
+                             1e30, -1e30, 1e300, 1e-310, 0.9,   1.1,    700.0, -745.0};
   for (size_t i = 0; i < 16; ++i) x[i * 3] = static_cast<T>(specials[i]);
   x[50] = static_cast<T>(__builtin_huge_val());
   x[51] = -x[50];
@@ -77,7 +78,8 @@ void elementwise(const Kernels<T>& table, const std::string& type) {
     table.losses[k].backward(x.data(), t.data(), dy.data(), 1, dx.data(), n, T(0.8));
     print(type + " gradient of " + table.losses[k].name, dx);
     const std::vector<T> clean = values<T>(390);
-    print(type + " sum of " + table.losses[k].name, std::vector<T>{table.loss_sum(table.losses[k], clean.data(), clean.data() + 195, 65, 3, T(0.8))});
+    print(type + " sum of " + table.losses[k].name,
+          std::vector<T>{table.loss_sum(table.losses[k], clean.data(), clean.data() + 195, 65, 3, T(0.8))});
   }
 }
 
@@ -89,12 +91,22 @@ void products(const Kernels<T>& table, const std::string& type) {
       for (bool leaves : {false, true}) {
         const std::vector<T> a = values<T>(m * k), b = values<T>(k * n), bias = values<T>(n);
         std::vector<T> c(static_cast<size_t>(m * n));
-        GemmTask<T> task{m, n, k, {a.data(), form == 2 ? 1 : k, form == 2 ? m : 1}, {b.data(), form == 1 ? 1 : n, form == 1 ? k : 1}, c.data(), n, leaves, {}};
+        GemmTask<T> task{m,
+                         n,
+                         k,
+                         {a.data(), form == 2 ? 1 : k, form == 2 ? m : 1},
+                         {b.data(), form == 1 ? 1 : n, form == 1 ? k : 1},
+                         c.data(),
+                         n,
+                         leaves,
+                         {}};
         task.epilogue.bias = bias.data();
         const TileRange range{0, m, 0, n};
         std::vector<T> workspace(static_cast<size_t>(table.gemm_workspace(task, range)));
         table.gemm(task, range, workspace.data());
-        print(type + " gemm " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + " form " + std::to_string(form) + (leaves ? " leaves" : ""), c);
+        print(type + " gemm " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + " form " +
+                  std::to_string(form) + (leaves ? " leaves" : ""),
+              c);
       }
 }
 
@@ -110,9 +122,11 @@ void rows(const Kernels<T>& table, const std::string& type) {
   std::vector<int64_t> labels(losses.size());
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int64_t>(i) % classes;
   for (T smoothing : {T(0), T(0.1)}) {
-    table.cross_entropy(x.data(), {labels.data(), nullptr, weight.data(), 3, smoothing}, losses.data(), dx.data(), row_weight.data(), n, classes);
+    table.cross_entropy(x.data(), {labels.data(), nullptr, weight.data(), 3, smoothing}, losses.data(), dx.data(),
+                        row_weight.data(), n, classes);
     print(type + " cross_entropy", losses), print(type + " cross_entropy gradient", dx);
-    table.cross_entropy(x.data(), {nullptr, dy.data(), nullptr, 3, smoothing}, losses.data(), dx.data(), row_weight.data(), n, classes);
+    table.cross_entropy(x.data(), {nullptr, dy.data(), nullptr, 3, smoothing}, losses.data(), dx.data(),
+                        row_weight.data(), n, classes);
     print(type + " cross_entropy of probabilities", losses);
   }
   std::vector<T> sums(static_cast<size_t>(classes)), column(losses.size());
@@ -121,7 +135,8 @@ void rows(const Kernels<T>& table, const std::string& type) {
   print(type + " sum_all", std::vector<T>{table.sum_all(x.data(), n, classes)});
   table.layer_norm(x.data(), weight.data(), weight.data(), T(1e-5), y.data(), dx.data(), column.data(), n, classes);
   print(type + " layer_norm", y);
-  table.layer_norm_backward(dx.data(), column.data(), weight.data(), dy.data(), y.data(), n, classes), print(type + " layer_norm gradient", y);
+  table.layer_norm_backward(dx.data(), column.data(), weight.data(), dy.data(), y.data(), n, classes),
+      print(type + " layer_norm gradient", y);
   std::vector<T> w = values<T>(77), velocity = values<T>(77);
   table.sgd(w.data(), x.data(), velocity.data(), 77, {T(0.1), T(0.9), T(1), T(0.01), true, false, false});
   print(type + " sgd", w), print(type + " sgd velocity", velocity);

@@ -10,8 +10,8 @@
 namespace nnlite {
 namespace {
 
-constexpr int64_t kGrain = 4096;           // elements of the smallest span worth a thread's turn
-constexpr double kWorkOfFunction = 16;     // flops of an exp or the like, per element
+constexpr int64_t kGrain = 4096;        // elements of the smallest span worth a thread's turn
+constexpr double kWorkOfFunction = 16;  // flops of an exp or the like, per element
 
 class Unary final : public Operation {
  public:
@@ -27,7 +27,8 @@ class Unary final : public Operation {
       using T = decltype(zero);
       const UnaryKernel<T>& kernel = kernels<T>().unary[index_];
       parallel_spans(out.size(), kGrain, kWorkOfFunction, [&](int64_t begin, int64_t end) {
-        kernel.forward(in[0].as<T>() + begin, out.as<T>() + begin, end - begin, static_cast<T>(alpha_), static_cast<T>(beta_));
+        kernel.forward(in[0].as<T>() + begin, out.as<T>() + begin, end - begin, static_cast<T>(alpha_),
+                       static_cast<T>(beta_));
       });
     });
   }
@@ -37,8 +38,8 @@ class Unary final : public Operation {
       using T = decltype(zero);
       const UnaryKernel<T>& kernel = kernels<T>().unary[index_];
       parallel_spans(out.size(), kGrain, kWorkOfFunction, [&](int64_t begin, int64_t end) {
-        kernel.backward(in[0].as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin, end - begin,
-                        static_cast<T>(alpha_), static_cast<T>(beta_));
+        kernel.backward(in[0].as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin,
+                        end - begin, static_cast<T>(alpha_), static_cast<T>(beta_));
       });
     });
   }
@@ -65,7 +66,8 @@ class Binary final : public Operation {
       using T = decltype(zero);
       const BinaryKernel<T>& kernel = kernels<T>().binary[index_];
       runs_.for_runs([&](const BroadcastRun& run) {
-        kernel.forward(in[0].as<T>() + run.a, run.a_stride, in[1].as<T>() + run.b, run.b_stride, out.as<T>() + run.out, run.count);
+        kernel.forward(in[0].as<T>() + run.a, run.a_stride, in[1].as<T>() + run.b, run.b_stride, out.as<T>() + run.out,
+                       run.count);
       });
     });
   }
@@ -81,7 +83,8 @@ class Binary final : public Operation {
 
  private:
   template <class T, class F>
-  void gradient_of(F backward, const Arrays& in, const Array& operand, const Array& out, const Array& dout, T* gradient) {
+  void gradient_of(F backward, const Arrays& in, const Array& operand, const Array& out, const Array& dout,
+                   T* gradient) {
     const bool whole = operand.shape == out.shape;
     const Tensor broadcast(whole ? Shape{0} : out.shape, out.dtype);
     T* full = whole ? gradient : broadcast.array().as<T>();
@@ -184,7 +187,9 @@ TensorPtr floating(const char* operation, const TensorPtr& x) {
 
 }  // namespace
 
-int unary_index(const std::string& name) { return index_of("function", kernels<float>().unary, kernels<float>().unary_count, name); }
+int unary_index(const std::string& name) {
+  return index_of("function", kernels<float>().unary, kernels<float>().unary_count, name);
+}
 
 int binary_index(const std::string& name) {
   return index_of("operation", kernels<float>().binary, kernels<float>().binary_count, name);
@@ -215,6 +220,8 @@ TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr&
   return apply_new<Where>({mask, broadcast_to(cast(a, dtype), shape), broadcast_to(cast(b, dtype), shape)});
 }
 
-TensorPtr cast(const TensorPtr& x, DType dtype) { return x->dtype() == dtype ? x : apply_new<Cast>({x}, dtype); }
+TensorPtr cast(const TensorPtr& x, DType dtype) {
+  return x->dtype() == dtype ? x : apply_new<Cast>({x}, dtype);
+}
 
 }  // namespace nnlite

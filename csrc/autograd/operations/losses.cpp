@@ -12,10 +12,13 @@ constexpr const char* kReductionNames[] = {"none", "mean", "sum"};
 
 class ElementwiseLoss final : public Operation {
  public:
-  ElementwiseLoss(int index, Reduction reduction, double parameter) : index_(index), reduction_(reduction), parameter_(parameter) {}
+  ElementwiseLoss(int index, Reduction reduction, double parameter)
+      : index_(index), reduction_(reduction), parameter_(parameter) {}
 
   const char* name() const override { return kernels<float>().losses[index_].name; }
-  std::string attributes() const override { return text(kReductionNames[static_cast<int>(reduction_)], ',', parameter_); }
+  std::string attributes() const override {
+    return text(kReductionNames[static_cast<int>(reduction_)], ',', parameter_);
+  }
 
   Array infer(const Arrays& in) override {
     if (in[0].shape != in[1].shape)
@@ -34,7 +37,8 @@ class ElementwiseLoss final : public Operation {
         return parallel_spans(out.size(), 4096, 16, [&](int64_t begin, int64_t end) {
           kernel.forward(x + begin, t + begin, out.as<T>() + begin, end - begin, parameter);
         });
-      const int64_t rows = shape.rank() == 0 ? 1 : shape[0], columns = shape.rank() == 0 ? 1 : shape.count(1, shape.rank());
+      const int64_t rows = shape.rank() == 0 ? 1 : shape[0],
+                    columns = shape.rank() == 0 ? 1 : shape.count(1, shape.rank());
       const T total = kernels<T>().loss_sum(kernel, x, t, rows, columns, parameter);
       *out.as<T>() = reduction_ == Reduction::mean ? total / static_cast<T>(shape.size()) : total;
     });
@@ -49,8 +53,8 @@ class ElementwiseLoss final : public Operation {
       const int64_t stride = reduction_ == Reduction::none ? 1 : 0;
       const auto gradient = [&](auto function, T* to) {
         parallel_spans(in[0].size(), 4096, 16, [&](int64_t begin, int64_t end) {
-          function(in[0].as<T>() + begin, in[1].as<T>() + begin, dloss + begin * stride, stride, to + begin, end - begin,
-                   static_cast<T>(parameter_));
+          function(in[0].as<T>() + begin, in[1].as<T>() + begin, dloss + begin * stride, stride, to + begin,
+                   end - begin, static_cast<T>(parameter_));
         });
       };
       if (din[0]) gradient(kernel.backward, din[0].as<T>());
@@ -67,18 +71,20 @@ class ElementwiseLoss final : public Operation {
 void check_labels(const char* name, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignore_index) {
   for (int64_t i = 0; i < rows; ++i)
     if ((labels[i] < 0 || labels[i] >= classes) && labels[i] != ignore_index)
-      throw std::invalid_argument(text('[', name, "] target ", labels[i], " at index ", i, " is not a class: the input has ", classes,
-                                       " classes, so targets run from 0 to ", classes - 1, ", or ", ignore_index, " to be ignored"));
+      throw std::invalid_argument(
+          text('[', name, "] target ", labels[i], " at index ", i, " is not a class: the input has ", classes,
+               " classes, so targets run from 0 to ", classes - 1, ", or ", ignore_index, " to be ignored"));
 }
 
-// Rows of class scores (N, C) against labels (N) or probabilities (N, C), weights (C). A row's loss comes with its unit gradient,
-// so that backward only scales.
+// Rows of class scores (N, C) against labels (N) or probabilities (N, C), weights (C). A row's loss comes with its unit
+// gradient, so that backward only scales.
 class ClassLoss : public Operation {
  public:
   explicit ClassLoss(const ClassLossSettings& settings) : settings_(settings) {}
 
   std::string attributes() const override {
-    return text(settings_.ignore_index, ',', kReductionNames[static_cast<int>(settings_.reduction)], ',', settings_.label_smoothing);
+    return text(settings_.ignore_index, ',', kReductionNames[static_cast<int>(settings_.reduction)], ',',
+                settings_.label_smoothing);
   }
 
   Array infer(const Arrays& in) override {
@@ -95,14 +101,15 @@ class ClassLoss : public Operation {
     if (labels) check_labels(name(), in[1].as<int64_t>(), rows_, classes_, settings_.ignore_index);
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
-      const ClassTargets<T> targets{labels ? in[1].as<int64_t>() : nullptr, labels ? nullptr : in[1].as<T>(), in[2].as<T>(),
-                                    settings_.ignore_index, static_cast<T>(settings_.label_smoothing)};
+      const ClassTargets<T> targets{labels ? in[1].as<int64_t>() : nullptr, labels ? nullptr : in[1].as<T>(),
+                                    in[2].as<T>(), settings_.ignore_index, static_cast<T>(settings_.label_smoothing)};
       T* losses = settings_.reduction == Reduction::none ? out.as<T>() : data<T>(losses_);
       rows_forward(in[0].as<T>(), targets, losses);
       if (settings_.reduction == Reduction::none) return;
       denominator_ = 1;
       if (settings_.reduction == Reduction::mean)
-        denominator_ = labels ? static_cast<double>(kernels<T>().sum_all(data<T>(row_weights_), rows_, 1)) : static_cast<double>(rows_);
+        denominator_ = labels ? static_cast<double>(kernels<T>().sum_all(data<T>(row_weights_), rows_, 1))
+                              : static_cast<double>(rows_);
       *out.as<T>() = kernels<T>().sum_all(losses, rows_, 1) / static_cast<T>(denominator_);
     });
   }
@@ -139,8 +146,12 @@ class CrossEntropy final : public ClassLoss {
   const char* name() const override { return "cross_entropy"; }
 
  protected:
-  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override { run(x, targets, losses); }
-  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override { run(x, targets, losses); }
+  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
+    run(x, targets, losses);
+  }
+  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
+    run(x, targets, losses);
+  }
 
  private:
   template <class T>
@@ -162,8 +173,12 @@ class NegativeLogLikelihood final : public ClassLoss {
   const char* name() const override { return "nll_loss"; }
 
  protected:
-  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override { run(x, targets, losses); }
-  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override { run(x, targets, losses); }
+  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
+    run(x, targets, losses);
+  }
+  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
+    run(x, targets, losses);
+  }
 
  private:
   template <class T>
@@ -181,15 +196,19 @@ class NegativeLogLikelihood final : public ClassLoss {
   }
 };
 
-// What both class losses do with their shapes: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or (M, C).
+// What both class losses do with their shapes: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or
+// (M, C).
 struct ClassRows {
   TensorPtr scores, target;
   Shape loss_shape;  // of the losses without reduction
 
   ClassRows(const char* name, const TensorPtr& x, const TensorPtr& y) {
     const Shape& shape = x->shape();
-    if (!is_floating(x->dtype())) throw TypeError(text('[', name, "] input must be float32 or float64, got int64 of shape ", shape));
-    if (shape.rank() == 0) throw std::invalid_argument(text('[', name, "] input must have a dimension of classes: (C), (N, C) or (N, C, d1, ...), got a single value"));
+    if (!is_floating(x->dtype()))
+      throw TypeError(text('[', name, "] input must be float32 or float64, got int64 of shape ", shape));
+    if (shape.rank() == 0)
+      throw std::invalid_argument(text(
+          '[', name, "] input must have a dimension of classes: (C), (N, C) or (N, C, d1, ...), got a single value"));
     const int classes = shape.rank() == 1 ? 0 : 1;
     loss_shape = shape;
     loss_shape.erase(classes);
@@ -203,10 +222,12 @@ struct ClassRows {
   void check_target(const char* name, const Shape& x, const Shape& y, bool labels) const {
     if (y == (labels ? loss_shape : x)) return;
     if (labels && y == x)
-      throw std::invalid_argument(text('[', name, "] target has the input's shape ", y, " but holds integers: class indices have shape ",
-                                       loss_shape, " (use target.argmax(1)), class probabilities are floats"));
+      throw std::invalid_argument(text('[', name, "] target has the input's shape ", y,
+                                       " but holds integers: class indices have shape ", loss_shape,
+                                       " (use target.argmax(1)), class probabilities are floats"));
     throw std::invalid_argument(text('[', name, "] input has shape ", x, ", target ", y, ": ",
-                                     labels ? "class indices" : "class probabilities", " must have shape ", labels ? loss_shape : x,
+                                     labels ? "class indices" : "class probabilities", " must have shape ",
+                                     labels ? loss_shape : x,
                                      labels ? "" : "; class indices must be integers (int64), not floats"));
   }
 
@@ -225,8 +246,8 @@ struct ClassRows {
 TensorPtr checked_weight(const char* name, const TensorPtr& weight, const TensorPtr& rows) {
   if (weight == nullptr) return nullptr;
   if (weight->shape() != Shape{rows->shape()[1]})
-    throw std::invalid_argument(text('[', name, "] weight has shape ", weight->shape(), ", the input has ", rows->shape()[1], " classes: weight must be (",
-                                     rows->shape()[1], ",)"));
+    throw std::invalid_argument(text('[', name, "] weight has shape ", weight->shape(), ", the input has ",
+                                     rows->shape()[1], " classes: weight must be (", rows->shape()[1], ",)"));
   return cast(weight, rows->dtype());
 }
 
@@ -235,7 +256,8 @@ TensorPtr shaped_loss(const TensorPtr& loss, const Shape& shape, Reduction reduc
 }
 
 // Probabilities that want a gradient themselves: the same loss from the tape's own operations.
-TensorPtr differentiable_target_loss(const ClassRows& rows, const TensorPtr& weight, const ClassLossSettings& settings) {
+TensorPtr differentiable_target_loss(const ClassRows& rows, const TensorPtr& weight,
+                                     const ClassLossSettings& settings) {
   const DType dtype = rows.scores->dtype();
   const double share = settings.label_smoothing / static_cast<double>(rows.scores->shape()[1]);
   TensorPtr target = unary("shift", unary("scale", cast(rows.target, dtype), 1 - settings.label_smoothing), share);
@@ -261,14 +283,17 @@ int loss_index(const std::string& name) {
   throw std::invalid_argument(text("loss '", name, "' is unknown"));
 }
 
-TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction, double parameter) {
+TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction,
+                           double parameter) {
   if (!is_floating(x->dtype()) || !is_floating(target->dtype()))
-    throw TypeError(text('[', kernels<float>().losses[index].name, "] needs float32 or float64 tensors, got int64; convert it with .float()"));
+    throw TypeError(text('[', kernels<float>().losses[index].name,
+                         "] needs float32 or float64 tensors, got int64; convert it with .float()"));
   const DType dtype = std::max(x->dtype(), target->dtype());
   return apply_new<ElementwiseLoss>({cast(x, dtype), cast(target, dtype)}, index, reduction, parameter);
 }
 
-TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const TensorPtr& weight, const ClassLossSettings& settings) {
+TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const TensorPtr& weight,
+                        const ClassLossSettings& settings) {
   const ClassRows rows("cross_entropy", logits, target);
   const TensorPtr class_weight = checked_weight("cross_entropy", weight, rows.scores);
   TensorPtr loss;
@@ -276,14 +301,17 @@ TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const 
     loss = differentiable_target_loss(rows, class_weight, settings);
   else
     loss = apply_new<CrossEntropy>(
-        {rows.scores, is_floating(target->dtype()) ? cast(rows.target, logits->dtype()) : rows.target, class_weight}, settings);
+        {rows.scores, is_floating(target->dtype()) ? cast(rows.target, logits->dtype()) : rows.target, class_weight},
+        settings);
   return shaped_loss(loss, rows.loss_shape, settings.reduction);
 }
 
-TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, const TensorPtr& weight, const ClassLossSettings& settings) {
+TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, const TensorPtr& weight,
+                   const ClassLossSettings& settings) {
   if (target->dtype() != DType::int64) throw TypeError("[nll_loss] target must hold class indices (int64), got floats");
   const ClassRows rows("nll_loss", log_probabilities, target);
-  const TensorPtr loss = apply_new<NegativeLogLikelihood>({rows.scores, rows.target, checked_weight("nll_loss", weight, rows.scores)}, settings);
+  const TensorPtr loss = apply_new<NegativeLogLikelihood>(
+      {rows.scores, rows.target, checked_weight("nll_loss", weight, rows.scores)}, settings);
   return shaped_loss(loss, rows.loss_shape, settings.reduction);
 }
 

@@ -24,11 +24,14 @@ class Linear final : public Operation {
 
   Array infer(const Arrays& in) override {
     const Shape &x = in[0].shape, &weight = in[1].shape;
-    if (weight.rank() != 2) throw std::invalid_argument(text("[linear] weight must have 2 dimensions (out, in), it has shape ", weight));
+    if (weight.rank() != 2)
+      throw std::invalid_argument(text("[linear] weight must have 2 dimensions (out, in), it has shape ", weight));
     if (x.rank() == 0 || x.back() != weight[1])
-      throw std::invalid_argument(text("[linear] x has shape ", x, ", weight ", weight, ": x's last dimension must be ", weight[1]));
+      throw std::invalid_argument(
+          text("[linear] x has shape ", x, ", weight ", weight, ": x's last dimension must be ", weight[1]));
     if (in[2].data != nullptr && in[2].shape != Shape{weight[0]})
-      throw std::invalid_argument(text("[linear] bias has shape ", in[2].shape, ", weight ", weight, ": bias must be (", weight[0], ",)"));
+      throw std::invalid_argument(
+          text("[linear] bias has shape ", in[2].shape, ", weight ", weight, ": bias must be (", weight[0], ",)"));
     Shape out = x;
     out[x.rank() - 1] = weight[0];
     rows_ = x.count(0, x.rank() - 1), inputs_ = weight[1], outputs_ = weight[0];
@@ -38,20 +41,29 @@ class Linear final : public Operation {
   void forward(const Arrays& in, const Array& out) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
-      GemmTask<T> task{rows_, outputs_, inputs_, rows_of<T>(in[0].data, inputs_), transposed<T>(in[1].data, inputs_),
-                       out.as<T>(), outputs_, false, {}};
+      GemmTask<T> task{
+          rows_,    outputs_, inputs_, rows_of<T>(in[0].data, inputs_), transposed<T>(in[1].data, inputs_), out.as<T>(),
+          outputs_, false,    {}};
       task.epilogue.bias = in[2].as<T>();
       matrix_product(task);
     });
   }
 
-  // dx = dy weight; dweight = dy^T x and dbias = sum of dy, over the batch. The updates come last: dx needs the weight as it was.
+  // dx = dy weight; dweight = dy^T x and dbias = sum of dy, over the batch. The updates come last: dx needs the weight
+  // as it was.
   void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       if (din[0])
-        matrix_product(GemmTask<T>{rows_, inputs_, outputs_, rows_of<T>(dout.data, outputs_), rows_of<T>(in[1].data, inputs_),
-                                   din[0].as<T>(), inputs_, false, {}});
+        matrix_product(GemmTask<T>{rows_,
+                                   inputs_,
+                                   outputs_,
+                                   rows_of<T>(dout.data, outputs_),
+                                   rows_of<T>(in[1].data, inputs_),
+                                   din[0].as<T>(),
+                                   inputs_,
+                                   false,
+                                   {}});
       if (din[1]) weight_gradient<T>(in, dout, din[1]);
       if (din[2]) bias_gradient<T>(in, dout, din[2]);
     });
@@ -66,8 +78,9 @@ class Linear final : public Operation {
  private:
   template <class T>
   void weight_gradient(const Arrays& in, const Array& dout, const Gradient& gradient) {
-    GemmTask<T> task{outputs_, inputs_, rows_, transposed<T>(dout.data, outputs_), rows_of<T>(in[0].data, inputs_),
-                     gradient.as<T>(), inputs_, true, {}};
+    GemmTask<T> task{
+        outputs_, inputs_, rows_, transposed<T>(dout.data, outputs_), rows_of<T>(in[0].data, inputs_), gradient.as<T>(),
+        inputs_,  true,    {}};
     SgdCoefficients<T> coefficients;
     if (gradient.update != nullptr) {
       coefficients = gradient.update->options.coefficients<T>(gradient.update->first_step);
@@ -103,7 +116,8 @@ class Matmul final : public Operation {
     const Shape &a = in[0].shape, &b = in[1].shape;
     m_ = a[a.rank() - 2], k_ = a.back(), n_ = b.back();
     if (b[b.rank() - 2] != k_)
-      throw std::invalid_argument(text("[matmul] a has shape ", a, ", b ", b, ": inner sizes ", k_, " and ", b[b.rank() - 2], " differ"));
+      throw std::invalid_argument(
+          text("[matmul] a has shape ", a, ", b ", b, ": inner sizes ", k_, " and ", b[b.rank() - 2], " differ"));
     a_batch_ = batch_of(a), b_batch_ = batch_of(b);
     batch_ = broadcast_shape("matmul", a_batch_, b_batch_);
     runs_ = Broadcast(batch_, a_batch_, b_batch_);
@@ -116,8 +130,15 @@ class Matmul final : public Operation {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       for_matrices([&](int64_t a, int64_t b, int64_t c) {
-        matrix_product(GemmTask<T>{m_, n_, k_, rows_of<T>(in[0].as<T>() + a * m_ * k_, k_), rows_of<T>(in[1].as<T>() + b * k_ * n_, n_),
-                                   out.as<T>() + c * m_ * n_, n_, false, {}});
+        matrix_product(GemmTask<T>{m_,
+                                   n_,
+                                   k_,
+                                   rows_of<T>(in[0].as<T>() + a * m_ * k_, k_),
+                                   rows_of<T>(in[1].as<T>() + b * k_ * n_, n_),
+                                   out.as<T>() + c * m_ * n_,
+                                   n_,
+                                   false,
+                                   {}});
       });
     });
   }
@@ -128,18 +149,34 @@ class Matmul final : public Operation {
       using T = decltype(zero);
       if (din[0])
         gradient_of<T>(a_batch_, {m_, k_}, din[0].as<T>(), [&](int64_t, int64_t b, int64_t c, T* to) {
-          matrix_product(GemmTask<T>{m_, k_, n_, rows_of<T>(dout.as<T>() + c * m_ * n_, n_), transposed<T>(in[1].as<T>() + b * k_ * n_, n_),
-                                     to, k_, false, {}});
+          matrix_product(GemmTask<T>{m_,
+                                     k_,
+                                     n_,
+                                     rows_of<T>(dout.as<T>() + c * m_ * n_, n_),
+                                     transposed<T>(in[1].as<T>() + b * k_ * n_, n_),
+                                     to,
+                                     k_,
+                                     false,
+                                     {}});
         });
       if (din[1])
         gradient_of<T>(b_batch_, {k_, n_}, din[1].as<T>(), [&](int64_t a, int64_t, int64_t c, T* to) {
-          matrix_product(GemmTask<T>{k_, n_, m_, transposed<T>(in[0].as<T>() + a * m_ * k_, k_), rows_of<T>(dout.as<T>() + c * m_ * n_, n_),
-                                     to, n_, true, {}});
+          matrix_product(GemmTask<T>{k_,
+                                     n_,
+                                     m_,
+                                     transposed<T>(in[0].as<T>() + a * m_ * k_, k_),
+                                     rows_of<T>(dout.as<T>() + c * m_ * n_, n_),
+                                     to,
+                                     n_,
+                                     true,
+                                     {}});
         });
     });
   }
 
-  double work(const Arrays&, const Array& out) const override { return 2.0 * static_cast<double>(out.size()) * static_cast<double>(k_); }
+  double work(const Arrays&, const Array& out) const override {
+    return 2.0 * static_cast<double>(out.size()) * static_cast<double>(k_);
+  }
 
  private:
   static Shape batch_of(const Shape& shape) {
@@ -196,9 +233,11 @@ TensorPtr linear(const TensorPtr& x, const TensorPtr& weight, const TensorPtr& b
 }
 
 TensorPtr matmul(const TensorPtr& a, const TensorPtr& b) {
-  if (!is_floating(a->dtype()) || !is_floating(b->dtype())) throw TypeError("[matmul] needs float32 or float64 tensors, got int64");
+  if (!is_floating(a->dtype()) || !is_floating(b->dtype()))
+    throw TypeError("[matmul] needs float32 or float64 tensors, got int64");
   if (a->shape().rank() == 0 || b->shape().rank() == 0)
-    throw std::invalid_argument(text("[matmul] a has shape ", a->shape(), ", b ", b->shape(), ": both need at least 1 dimension"));
+    throw std::invalid_argument(
+        text("[matmul] a has shape ", a->shape(), ", b ", b->shape(), ": both need at least 1 dimension"));
   const DType dtype = std::max(a->dtype(), b->dtype());
   const bool row = a->shape().rank() == 1, column = b->shape().rank() == 1;
   const TensorPtr left = cast(row ? with_dim(a, 0) : a, dtype), right = cast(column ? with_dim(b, 1) : b, dtype);

@@ -22,7 +22,8 @@ T* data(const std::unique_ptr<Storage>& storage) {
 }
 
 void require_size(const char* name, const char* what, const Array& array, const Shape& shape) {
-  if (array && array.shape != shape) throw std::invalid_argument(text('[', name, "] ", what, " has shape ", array.shape, ", it must be ", shape));
+  if (array && array.shape != shape)
+    throw std::invalid_argument(text('[', name, "] ", what, " has shape ", array.shape, ", it must be ", shape));
 }
 
 // Inputs x (..., C), weight and bias of the normalised shape.
@@ -37,7 +38,8 @@ class LayerNorm final : public Operation {
     const Shape& x = in[0].shape;
     const int first = x.rank() - normalized_rank_;
     if (normalized_rank_ < 1 || first < 0)
-      throw std::invalid_argument(text("[layer_norm] cannot normalise the last ", normalized_rank_, " dimensions of shape ", x));
+      throw std::invalid_argument(
+          text("[layer_norm] cannot normalise the last ", normalized_rank_, " dimensions of shape ", x));
     Shape normalized;
     for (int i = first; i < x.rank(); ++i) normalized.push_back(x[i]);
     require_size(name(), "weight", in[1], normalized);
@@ -53,8 +55,9 @@ class LayerNorm final : public Operation {
       using T = decltype(zero);
       for_rows([&](int64_t row, int64_t rows) {
         const int64_t at = row * columns_;
-        kernels<T>().layer_norm(in[0].as<T>() + at, in[1].as<T>(), in[2].as<T>(), static_cast<T>(eps_), out.as<T>() + at,
-                                data<T>(normalized_) + at, data<T>(inverse_std_) + row, rows, columns_);
+        kernels<T>().layer_norm(in[0].as<T>() + at, in[1].as<T>(), in[2].as<T>(), static_cast<T>(eps_),
+                                out.as<T>() + at, data<T>(normalized_) + at, data<T>(inverse_std_) + row, rows,
+                                columns_);
       });
     });
   }
@@ -66,8 +69,8 @@ class LayerNorm final : public Operation {
       if (din[0])
         for_rows([&](int64_t row, int64_t rows) {
           const int64_t at = row * columns_;
-          kernels<T>().layer_norm_backward(normalized + at, data<T>(inverse_std_) + row, in[1].as<T>(), dout.as<T>() + at,
-                                           din[0].as<T>() + at, rows, columns_);
+          kernels<T>().layer_norm_backward(normalized + at, data<T>(inverse_std_) + row, in[1].as<T>(),
+                                           dout.as<T>() + at, din[0].as<T>() + at, rows, columns_);
         });
       if (din[1]) {
         const Tensor product(dout.shape, dout.dtype);
@@ -82,7 +85,8 @@ class LayerNorm final : public Operation {
  private:
   template <class F>
   void for_rows(const F& f) const {
-    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_), [&](int64_t begin, int64_t end) { f(begin, end - begin); });
+    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_),
+                   [&](int64_t begin, int64_t end) { f(begin, end - begin); });
   }
 
   int normalized_rank_;
@@ -91,14 +95,17 @@ class LayerNorm final : public Operation {
   std::unique_ptr<Storage> normalized_, inverse_std_;
 };
 
-// Inputs x (N, C), running mean and variance, weight, bias (C), count of batches seen (). Training takes the batch's statistics
-// and moves the running ones (variance by N/(N-1), as PyTorch): by `momentum`, or where that is negative to the plain average.
+// Inputs x (N, C), running mean and variance, weight, bias (C), count of batches seen (). Training takes the batch's
+// statistics and moves the running ones (variance by N/(N-1), as PyTorch): by `momentum`, or where that is negative to
+// the plain average.
 class BatchNorm final : public Operation {
  public:
   explicit BatchNorm(const BatchNormSettings& settings) : settings_(settings) {}
 
   const char* name() const override { return "batch_norm"; }
-  std::string attributes() const override { return text(settings_.training, ',', settings_.momentum, ',', settings_.eps); }
+  std::string attributes() const override {
+    return text(settings_.training, ',', settings_.momentum, ',', settings_.eps);
+  }
 
   bool is_stateful() const override { return settings_.training; }
   void save_state(const Arrays& in) override {
@@ -114,7 +121,8 @@ class BatchNorm final : public Operation {
     for (size_t i = 1; i < 5; ++i) require_size(name(), kWhat[i], in[i], Shape{columns_});
     use_batch_ = settings_.training || !in[1];
     if (use_batch_ && rows_ < 2)
-      throw std::invalid_argument(text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape));
+      throw std::invalid_argument(
+          text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape));
     normalized_ = room_for(in[0].size(), in[0].dtype);
     scratch_ = room_for(in[0].size(), in[0].dtype);
     statistics_ = room_for(4 * columns_, in[0].dtype);
@@ -129,11 +137,12 @@ class BatchNorm final : public Operation {
         batch_statistics(in, mean, inverse_std);
       else
         for (int64_t j = 0; j < columns_; ++j) mean[j] = in[1].as<T>()[j], inverse_std[j] = in[2].as<T>()[j];
-      for (int64_t j = 0; j < columns_; ++j) inverse_std[j] = T(1) / std::sqrt(inverse_std[j] + static_cast<T>(settings_.eps));
+      for (int64_t j = 0; j < columns_; ++j)
+        inverse_std[j] = T(1) / std::sqrt(inverse_std[j] + static_cast<T>(settings_.eps));
       for_rows([&](int64_t row, int64_t rows) {
         const int64_t at = row * columns_;
-        kernels<T>().normalize_columns(in[0].as<T>() + at, mean, inverse_std, in[3].as<T>(), in[4].as<T>(), out.as<T>() + at,
-                                       data<T>(normalized_) + at, rows, columns_);
+        kernels<T>().normalize_columns(in[0].as<T>() + at, mean, inverse_std, in[3].as<T>(), in[4].as<T>(),
+                                       out.as<T>() + at, data<T>(normalized_) + at, rows, columns_);
       });
     });
   }
@@ -141,7 +150,8 @@ class BatchNorm final : public Operation {
   void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
-      T *inverse_std = data<T>(statistics_) + columns_, *sum_dy = inverse_std + columns_, *sum_product = sum_dy + columns_;
+      T *inverse_std = data<T>(statistics_) + columns_, *sum_dy = inverse_std + columns_,
+        *sum_product = sum_dy + columns_;
       sum_axis(dout.as<T>(), 1, rows_, columns_, sum_dy);
       multiply(dout.as<T>(), data<T>(normalized_), data<T>(scratch_), out.size());
       sum_axis(data<T>(scratch_), 1, rows_, columns_, sum_product);
@@ -154,7 +164,8 @@ class BatchNorm final : public Operation {
       for_rows([&](int64_t row, int64_t rows) {
         const int64_t at = row * columns_;
         kernels<T>().batch_norm_backward(data<T>(normalized_) + at, inverse_std, in[3].as<T>(), dout.as<T>() + at,
-                                         use_batch_ ? sum_dy : nullptr, sum_product, din[0].as<T>() + at, rows, columns_);
+                                         use_batch_ ? sum_dy : nullptr, sum_product, din[0].as<T>() + at, rows,
+                                         columns_);
       });
     });
   }
@@ -173,7 +184,8 @@ class BatchNorm final : public Operation {
     for (int64_t j = 0; j < columns_; ++j) variance[j] /= count;
     if (!settings_.training || !in[1]) return;
     if (in[5]) ++*in[5].as<int64_t>();
-    const double momentum = settings_.momentum < 0 ? 1.0 / static_cast<double>(*in[5].as<int64_t>()) : settings_.momentum;
+    const double momentum =
+        settings_.momentum < 0 ? 1.0 / static_cast<double>(*in[5].as<int64_t>()) : settings_.momentum;
     const T rate = static_cast<T>(momentum), keep = static_cast<T>(1 - momentum), unbias = count / (count - 1);
     for (int64_t j = 0; j < columns_; ++j) {
       in[1].as<T>()[j] = keep * in[1].as<T>()[j] + rate * mean[j];
@@ -189,7 +201,8 @@ class BatchNorm final : public Operation {
 
   template <class F>
   void for_rows(const F& f) const {
-    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_), [&](int64_t begin, int64_t end) { f(begin, end - begin); });
+    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_),
+                   [&](int64_t begin, int64_t end) { f(begin, end - begin); });
   }
 
   static constexpr size_t kRunning[] = {1, 2, 5};  // the inputs that training moves
@@ -198,19 +211,22 @@ class BatchNorm final : public Operation {
   std::vector<char> saved_[6];
   bool use_batch_ = true;
   int64_t rows_ = 0, columns_ = 0;
-  std::unique_ptr<Storage> normalized_, scratch_, statistics_;  // statistics: mean, inverse_std, and two sums of the backward pass
+  std::unique_ptr<Storage> normalized_, scratch_,
+      statistics_;  // statistics: mean, inverse_std, and two sums of the backward pass
 };
 
 void require_dtype(const char* name, const TensorPtr& x, std::initializer_list<TensorPtr> others) {
   if (!is_floating(x->dtype())) throw TypeError(text('[', name, "] needs float32 or float64, got int64"));
   for (const TensorPtr& other : others)
     if (other != nullptr && other->dtype() != x->dtype())
-      throw TypeError(text('[', name, "] x is ", name_of(x->dtype()), ", its parameters are ", name_of(other->dtype()), ": they must agree"));
+      throw TypeError(text('[', name, "] x is ", name_of(x->dtype()), ", its parameters are ", name_of(other->dtype()),
+                           ": they must agree"));
 }
 
 }  // namespace
 
-TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& weight, const TensorPtr& bias, double eps) {
+TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& weight, const TensorPtr& bias,
+                     double eps) {
   require_dtype("layer_norm", x, {weight, bias});
   return apply_new<LayerNorm>({x, weight, bias}, normalized_rank, eps);
 }
@@ -218,7 +234,8 @@ TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& w
 TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const TensorPtr& weight, const TensorPtr& bias,
                      const BatchNormSettings& settings) {
   const auto& [running_mean, running_var, batches] = state;
-  if (settings.momentum < 0 && batches == nullptr) throw std::invalid_argument("[batch_norm] a plain average needs a count of batches");
+  if (settings.momentum < 0 && batches == nullptr)
+    throw std::invalid_argument("[batch_norm] a plain average needs a count of batches");
   require_dtype("batch_norm", x, {running_mean, running_var, weight, bias});
   const Shape& shape = x->shape();
   if (shape.rank() != 2 && shape.rank() != 3)
@@ -226,7 +243,9 @@ TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const Tens
   if (shape.rank() == 2) return apply_new<BatchNorm>({x, running_mean, running_var, weight, bias, batches}, settings);
   const Shape moved{shape[0], shape[2], shape[1]};
   const TensorPtr rows = reshape(permute(x, {0, 2, 1}), {shape[0] * shape[2], shape[1]});
-  return permute(reshape(apply_new<BatchNorm>({rows, running_mean, running_var, weight, bias, batches}, settings), moved), {0, 2, 1});
+  return permute(
+      reshape(apply_new<BatchNorm>({rows, running_mean, running_var, weight, bias, batches}, settings), moved),
+      {0, 2, 1});
 }
 
 }  // namespace nnlite

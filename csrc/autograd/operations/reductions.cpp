@@ -34,7 +34,9 @@ class Sum final : public Operation {
   const char* name() const override { return mean_ ? "mean" : "sum"; }
   std::string attributes() const override { return text(dim_, ',', keepdim_); }
 
-  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, Axes(name(), in[0].shape, dim_, keepdim_).out}; }
+  Array infer(const Arrays& in) override {
+    return {nullptr, in[0].dtype, Axes(name(), in[0].shape, dim_, keepdim_).out};
+  }
 
   void forward(const Arrays& in, const Array& out) override {
     const Shape& shape = in[0].shape;
@@ -42,7 +44,8 @@ class Sum final : public Operation {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       if (dim_ == kAllDims)
-        *out.as<T>() = shape.rank() == 0 ? *in[0].as<T>() : kernels<T>().sum_all(in[0].as<T>(), shape[0], shape.count(1, shape.rank()));
+        *out.as<T>() = shape.rank() == 0 ? *in[0].as<T>()
+                                         : kernels<T>().sum_all(in[0].as<T>(), shape[0], shape.count(1, shape.rank()));
       else
         sum_axis(in[0].as<T>(), axes.outer, axes.axis, axes.inner, out.as<T>());
       if (!mean_) return;
@@ -69,8 +72,8 @@ class Sum final : public Operation {
   bool keepdim_, mean_;
 };
 
-// The largest value of each row of (rows, columns). A dimension's ties go to the first, as in PyTorch; the maximum of a whole
-// tensor (`share_ties`) shares its gradient evenly among them.
+// The largest value of each row of (rows, columns). A dimension's ties go to the first, as in PyTorch; the maximum of a
+// whole tensor (`share_ties`) shares its gradient evenly among them.
 class Max final : public Operation {
  public:
   explicit Max(bool share_ties) : share_ties_(share_ties) {}
@@ -116,7 +119,8 @@ class Max final : public Operation {
 };
 
 void require_floating(const char* operation, const TensorPtr& x) {
-  if (!is_floating(x->dtype())) throw TypeError(text('[', operation, "] needs float32 or float64, got int64; convert it with .float()"));
+  if (!is_floating(x->dtype()))
+    throw TypeError(text('[', operation, "] needs float32 or float64, got int64; convert it with .float()"));
 }
 
 TensorPtr reduce_sum(const TensorPtr& x, int64_t dim, bool keepdim, bool mean) {
@@ -126,9 +130,13 @@ TensorPtr reduce_sum(const TensorPtr& x, int64_t dim, bool keepdim, bool mean) {
 
 }  // namespace
 
-TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim) { return reduce_sum(x, dim, keepdim, false); }
+TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim) {
+  return reduce_sum(x, dim, keepdim, false);
+}
 
-TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim) { return reduce_sum(x, dim, keepdim, true); }
+TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim) {
+  return reduce_sum(x, dim, keepdim, true);
+}
 
 TensorPtr max(const TensorPtr& x, int64_t dim, bool keepdim) {
   require_floating("max", x);

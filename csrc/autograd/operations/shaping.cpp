@@ -17,8 +17,8 @@ void dispatch_width(DType dtype, F&& f) {
     f(uint64_t());
 }
 
-// Visits the elements of `shape` in row-major order at offset + sum of index * stride; f(position, offset, count, stride) takes
-// runs along the last dimension.
+// Visits the elements of `shape` in row-major order at offset + sum of index * stride; f(position, offset, count,
+// stride) takes runs along the last dimension.
 template <class F>
 void for_strided(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset, const F& f) {
   if (shape.size() == 0) return;
@@ -207,7 +207,8 @@ class Take final : public Operation {
     for (int64_t i = 0; i < count_; ++i) {
       const int64_t index = indices[i];
       if (index < -axis_ || index >= axis_ || (index < 0 && std::strcmp(name_, "embedding") == 0))
-        throw std::out_of_range(text('[', name_, "] index ", index, " at position ", i, " is out of range for dimension ", dim_, " of size ", axis_));
+        throw std::out_of_range(text('[', name_, "] index ", index, " at position ", i,
+                                     " is out of range for dimension ", dim_, " of size ", axis_));
       positions_[static_cast<size_t>(i)] = index < 0 ? index + axis_ : index;
     }
   }
@@ -233,8 +234,8 @@ class Concatenate final : public Operation {
       Shape other = in[i].shape;
       if (other.rank() == out.rank()) other[dim_] = in[0].shape[dim_];
       if (other != in[0].shape)
-        throw std::invalid_argument(text("[concatenate] tensor ", i, " has shape ", in[i].shape, ", tensor 0 ", in[0].shape,
-                                         ": they may differ in dimension ", dim_, " only"));
+        throw std::invalid_argument(text("[concatenate] tensor ", i, " has shape ", in[i].shape, ", tensor 0 ",
+                                         in[0].shape, ": they may differ in dimension ", dim_, " only"));
       out[dim_] += in[i].shape[dim_];
     }
     return {nullptr, in[0].dtype, out};
@@ -252,7 +253,8 @@ class Concatenate final : public Operation {
 
  private:
   // The part's rows stand `at` bytes into the whole's; returns where the next part stands.
-  size_t copy_part(const Array& part, char* part_data, const Array& whole, char* whole_data, size_t at, bool back) const {
+  size_t copy_part(const Array& part, char* part_data, const Array& whole, char* whole_data, size_t at,
+                   bool back) const {
     const size_t width = static_cast<size_t>(part.shape.count(dim_, part.shape.rank())) * size_of(part.dtype);
     const size_t stride = static_cast<size_t>(whole.shape.count(dim_, whole.shape.rank())) * size_of(whole.dtype);
     const auto outer = static_cast<size_t>(whole.shape.count(0, dim_));
@@ -279,11 +281,13 @@ TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
     else if (shape[i] == -1 && unknown < 0)
       unknown = i;
     else
-      throw std::invalid_argument(text("[reshape] ", wanted, " is not a shape: one size may be -1, the others must not be negative"));
+      throw std::invalid_argument(
+          text("[reshape] ", wanted, " is not a shape: one size may be -1, the others must not be negative"));
   }
   if (unknown >= 0 && known > 0) shape[unknown] = size / known;
   if (shape.size() != size || (unknown >= 0 && known == 0))
-    throw std::invalid_argument(text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
+    throw std::invalid_argument(
+        text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
   return shape == x->shape() ? x : apply_new<Reshape>({x}, shape);
 }
 
@@ -292,14 +296,19 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {
   std::vector<int> sorted(dims), natural(static_cast<size_t>(rank));
   std::iota(natural.begin(), natural.end(), 0);
   std::sort(sorted.begin(), sorted.end());
-  if (sorted != natural) throw std::invalid_argument(text("[permute] needs each of the ", rank, " dimensions of shape ", x->shape(), " once"));
+  if (sorted != natural)
+    throw std::invalid_argument(
+        text("[permute] needs each of the ", rank, " dimensions of shape ", x->shape(), " once"));
   return dims == natural ? x : apply_new<Permute>({x}, dims);
 }
 
-TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices) { return apply_new<SliceOf>({x}, slices); }
+TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices) {
+  return apply_new<SliceOf>({x}, slices);
+}
 
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index, const char* name) {
-  if (indices->dtype() != DType::int64) throw TypeError(text('[', name, "] indices must be integers, got ", name_of(indices->dtype())));
+  if (indices->dtype() != DType::int64)
+    throw TypeError(text('[', name, "] indices must be integers, got ", name_of(indices->dtype())));
   return apply_new<Take>({x, indices}, dim, padding_index, name);
 }
 
@@ -307,8 +316,10 @@ TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim) {
   if (tensors.empty()) throw std::invalid_argument("[concatenate] needs at least one tensor");
   DType dtype = tensors[0]->dtype();
   for (const TensorPtr& tensor : tensors) {
-    if (tensor->shape().rank() == 0) throw std::invalid_argument("[concatenate] tensors need at least 1 dimension; use stack for single values");
-    if (is_floating(tensor->dtype()) != is_floating(dtype)) throw TypeError("[concatenate] int64 and floating tensors cannot be joined");
+    if (tensor->shape().rank() == 0)
+      throw std::invalid_argument("[concatenate] tensors need at least 1 dimension; use stack for single values");
+    if (is_floating(tensor->dtype()) != is_floating(dtype))
+      throw TypeError("[concatenate] int64 and floating tensors cannot be joined");
     dtype = std::max(dtype, tensor->dtype());
   }
   std::vector<TensorPtr> parts;

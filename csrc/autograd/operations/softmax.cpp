@@ -44,7 +44,8 @@ class Softmax final : public Operation {
  private:
   template <class F>
   void for_rows(const F& f) const {
-    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_), [&](int64_t begin, int64_t end) { f(begin, end - begin); });
+    parallel_spans(rows_, 16, kWork * static_cast<double>(columns_),
+                   [&](int64_t begin, int64_t end) { f(begin, end - begin); });
   }
 
   bool logarithm_;
@@ -53,7 +54,8 @@ class Softmax final : public Operation {
 
 TensorPtr along(const TensorPtr& x, int64_t dim, bool logarithm) {
   const char* name = logarithm ? "log_softmax" : "softmax";
-  if (!is_floating(x->dtype())) throw TypeError(text('[', name, "] needs float32 or float64, got int64; convert it with .float()"));
+  if (!is_floating(x->dtype()))
+    throw TypeError(text('[', name, "] needs float32 or float64, got int64; convert it with .float()"));
   const int at = normalized_dim(name, dim, x->shape().rank());
   const int last = x->shape().rank() - 1;
   if (at >= last) return apply_new<Softmax>({x}, logarithm);
@@ -64,8 +66,12 @@ TensorPtr along(const TensorPtr& x, int64_t dim, bool logarithm) {
 
 }  // namespace
 
-TensorPtr softmax(const TensorPtr& x, int64_t dim) { return along(x, dim, false); }
+TensorPtr softmax(const TensorPtr& x, int64_t dim) {
+  return along(x, dim, false);
+}
 
-TensorPtr log_softmax(const TensorPtr& x, int64_t dim) { return along(x, dim, true); }
+TensorPtr log_softmax(const TensorPtr& x, int64_t dim) {
+  return along(x, dim, true);
+}
 
 }  // namespace nnlite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 from .activations import ReLU
@@ -130,7 +131,7 @@ class MLP(Sequential):
         if len(sizes) < 2:
             raise ValueError(f"MLP needs at least the numbers of inputs and outputs, got sizes={list(sizes)}")
         layers: list[Module] = []
-        for inputs, outputs in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for inputs, outputs in pairwise(sizes[:-1]):
             layers += [Linear(inputs, outputs, bias), activation()]
             if dropout > 0:
                 layers.append(Dropout(dropout))

@@ -1,0 +1,289 @@
+"""Tables of text: reading, and turning into arrays."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutations import bit_flips, outcomes, truncations
+from nnlite.data.tabular import Preprocessor, Table, numbers_of, read_csv
+from nnlite.errors import ModelFileError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to(text: str | bytes):
+        path = tmp_path / "table.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return to
+
+
+def table(**columns: str) -> Table:
+    """Columns given as words apart by spaces; an underscore is an empty cell."""
+    return Table({name: ["" if cell == "_" else cell for cell in cells.split()] for name, cells in columns.items()})
+
+
+# Reading
+
+
+def test_names_and_cells(write) -> None:
+    result = read_csv(str(write("a, b ,c\n1, x y ,\n\n2,'z,?\r\n")))
+    assert result.columns == {"a": ["1", "2"], "b": ["x y", "'z"], "c": ["", "?"]}
+    assert len(result) == 2
+
+
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")).map(str.strip), min_size=2, max_size=2),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_csv_writes_is_read(tmp_path_factory, rows) -> None:
+    path = tmp_path_factory.mktemp("csv") / "table.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
+    assert list(map(list, zip(*read_csv(path).columns.values(), strict=True))) == rows
+
+
+def test_a_byte_order_mark_is_no_name(write) -> None:
+    assert list(read_csv(write(b"\xef\xbb\xbfa,b\n1,2\n")).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "is empty"),
+        ("\n", "is empty"),
+        ("a,b\n", "no rows"),
+        ("a,a\n1,2\n", "names a column twice"),
+        ("a,b\n1,2\n3\n", "table.csv, line 3: 1 cells, but 2 columns"),
+        ("a,b\n1,2,3\n", "line 2: 3 cells, but 2 columns"),
+        (b"a,b\n\xff\xfe,1\n", "is not a CSV text file"),
+        ("a,b\n" + "x" * 200_000 + ",1\n", "is not a CSV text file"),
+    ],
+)
+def test_what_is_wrong_is_named(write, text, match) -> None:
+    with pytest.raises(ValueError, match=match) as caught:
+        read_csv(write(text))
+    assert "table.csv" in str(caught.value)
+
+
+def test_a_missing_file_is_an_os_error(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_csv(tmp_path / "nowhere.csv")
+
+
+def learn(path):
+    """All that the library does with a CSV file."""
+    read = read_csv(path)
+    preprocessor = Preprocessor.fit(read, list(read.columns)[-1])
+    return preprocessor.inputs(read), preprocessor.targets(read)
+
+
+def test_damaged_files_are_refused_or_are_tables(tmp_path) -> None:
+    data = b'size,colour,"sold"\n1.5,red,yes\n-2,"bl""ue",no\n?,red,no\n'
+    path = tmp_path / "table.csv"
+    good = 0
+    for variants in (truncations(data), bit_flips(data)):
+        for result in outcomes(learn, path, variants):
+            if not isinstance(result, ValueError):
+                x, y = result
+                assert x.dtype == np.float32
+                assert len(x) == len(y) > 0
+                assert np.isfinite(x).all()
+                good += 1
+    assert good > 20
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "-2.5", "1e3"], [1, -2.5, 1000]),
+        (["", "?", "NA", "nan", "NaN", "3"], [np.nan] * 5 + [3]),
+        (["1", "x"], None),
+        (["1_000"], None),
+        (["0x10"], None),
+    ],
+)
+def test_numbers_of(cells, expected) -> None:
+    result = numbers_of(cells)
+    if expected is None:
+        assert result is None
+    else:
+        np.testing.assert_array_equal(result, expected)
+
+
+# Columns
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=30))
+def test_numbers_are_standardised(values: list[float]) -> None:
+    cells = [repr(value) for value in values]
+    preprocessor = Preprocessor.fit(Table({"a": cells, "y": ["p", "q"] + ["p"] * (len(cells) - 2)}), "y")
+    x = preprocessor.inputs(Table({"a": cells}))[:, 0].astype(np.float64)
+    column = preprocessor.columns[0]
+    np.testing.assert_allclose(x * column.scale + column.mean, values, atol=1e-6 * max(map(abs, values)) + 1e-12)
+    if min(values) == max(values):
+        assert not x.any()
+    else:
+        assert abs(x.mean()) < 1e-5
+        assert x.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_missing_number_becomes_the_mean() -> None:
+    data = table(a="1 _ 3 ?", y="p q p q")
+    assert Preprocessor.fit(data, "y").inputs(data)[:, 0].tolist() == [-1, 0, 1, 0]
+
+
+def test_a_constant_becomes_zero_and_stays_tame() -> None:
+    preprocessor = Preprocessor.fit(table(a="0.1 0.1 0.1", y="p q p"), "y")
+    assert preprocessor.columns[0].scale == 1
+    assert preprocessor.inputs(table(a="0.1 0.2"))[:, 0].tolist() == pytest.approx([0, 0.1])
+
+
+def test_categories_are_one_hot_in_order() -> None:
+    data = table(colour="red blue _ red", y="p q p q")
+    preprocessor = Preprocessor.fit(data, "y")
+    assert preprocessor.feature_names == ["colour=blue", "colour=red"]
+    assert preprocessor.inputs(data).tolist() == [[0, 1], [1, 0], [0, 0], [0, 1]]
+
+
+def test_an_unknown_category_is_none_of_them() -> None:
+    preprocessor = Preprocessor.fit(table(colour="red blue", y="p q"), "y")
+    with pytest.warns(UserWarning, match="column 'colour' has categories not seen in training, read as none: green"):
+        assert preprocessor.inputs(table(colour="green red")).tolist() == [[0, 0], [0, 1]]
+
+
+def test_columns_are_found_by_name_in_any_order() -> None:
+    preprocessor = Preprocessor.fit(table(a="1 3", b="x z", y="p q"), "y")
+    expected = preprocessor.inputs(table(a="1 3", b="x z"))
+    np.testing.assert_array_equal(preprocessor.inputs(table(other="0 0", b="x z", a="1 3")), expected)
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    ("cells", "names", "targets"),
+    [
+        ("no yes no", ["no", "yes"], [0, 1, 0]),
+        ("10 9 10", ["9", "10"], [1, 0, 1]),
+        ("1 1.0 02", ["1", "2"], [0, 0, 1]),
+        ("-1 1 -1", ["-1", "1"], [0, 1, 0]),
+        ("0.5 1.5 2.5", None, [-1.2247449, 0, 1.2247449]),
+    ],
+)
+def test_classes_and_quantities(cells, names, targets) -> None:
+    data = table(a="1 2 3", y=cells)
+    preprocessor = Preprocessor.fit(data, "y")
+    assert preprocessor.class_names == names
+    result = preprocessor.targets(data)
+    assert result.dtype == (np.float32 if names is None else np.int64)
+    np.testing.assert_allclose(result, targets, rtol=1e-6)
+
+
+def test_many_whole_numbers_are_a_quantity() -> None:
+    rows = list(map(str, range(21)))
+    assert Preprocessor.fit(Table({"a": rows, "y": rows}), "y").class_names is None
+    assert len(Preprocessor.fit(Table({"a": rows[:20], "y": rows[:20]}), "y").class_names or []) == 20
+
+
+def test_a_quantity_can_be_restored() -> None:
+    data = table(a="1 2 3 4", y="0.5 7.25 1 3")
+    preprocessor = Preprocessor.fit(data, "y")
+    restored = preprocessor.targets(data) * preprocessor.target_scale + preprocessor.target_mean
+    np.testing.assert_allclose(restored, [0.5, 7.25, 1, 3], rtol=1e-6)
+
+
+# What cannot be learnt from
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (table(a="1 2", b="3 4"), "there is no column 'y'; the columns are a, b"),
+        (table(a="1 2", y="_ ?"), "the target column 'y' is empty"),
+        (table(y="1 2"), "no column besides the target"),
+        (table(a="_ _", y="p q"), "column 'a' holds no number at all"),
+        (table(a="1 inf", y="p q"), "column 'a' holds inf in row 1"),
+        (table(a="1 1e999", y="p q"), "column 'a' holds 1e999 in row 1"),
+        (table(a="1e308 -1e308", y="p q"), "column 'a' holds numbers that are too large"),
+        (table(a="1 2", y="0.5 inf"), "column 'y' holds inf in row 1"),
+        (table(a="1 2", y="p p"), "holds 'p' in every row"),
+        (table(a="1 2", y="3 3.0"), "holds '3' in every row"),
+        (Table({"a": [f"n{i}" for i in range(1001)], "y": ["p", "q"] * 500 + ["p"]}), "1001 different texts"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_named(data, match) -> None:
+    with pytest.raises(ValueError, match=match):
+        Preprocessor.fit(data, "y")
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (table(b="x", y="p"), "there is no column 'a'; the columns are b, y"),
+        (table(a="red", b="x", y="p"), "column 'a' was numeric in training, but row 0 holds 'red'"),
+        (table(a="1 2", b="x x", y="p r"), "the target 'r' is none of the classes p, q"),
+        (table(a="1 2 3", b="x x x", y="p _ ?"), r"has no value in row 1 \(and 1 others\)"),
+    ],
+)
+def test_rows_that_do_not_fit_are_named(data, match) -> None:
+    preprocessor = Preprocessor.fit(table(a="1 2", b="x z", y="p q"), "y")
+    with pytest.raises(ValueError, match=match):
+        preprocessor.targets(data) if preprocessor.inputs(data) is not None else None
+
+
+def test_text_for_a_numeric_target_is_named() -> None:
+    preprocessor = Preprocessor.fit(table(a="1 2", y="0.5 1.5"), "y")
+    with pytest.raises(ValueError, match="'y' was numeric in training and now holds text"):
+        preprocessor.targets(table(a="1", y="p"))
+
+
+# Keeping
+
+
+@pytest.mark.parametrize("target", ["p q p", "0.5 1.5 2.5", "1 2 1"])
+def test_a_preprocessor_survives_json(target) -> None:
+    data = table(a="1 _ 3", b="x z _", y=target)
+    preprocessor = Preprocessor.fit(data, "y")
+    again = Preprocessor.from_dict(json.loads(json.dumps(preprocessor.to_dict())))
+    assert again == preprocessor
+    np.testing.assert_array_equal(again.inputs(data), preprocessor.inputs(data))
+
+
+STATE = Preprocessor.fit(table(a="1 2", b="x z", y="p q"), "y").to_dict()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        [],
+        {},
+        {**STATE, "columns": []},
+        {**STATE, "columns": [3]},
+        {**STATE, "columns": [{"name": "a"}]},
+        {**STATE, "more": 1},
+        {**STATE, "target": 3},
+        {**STATE, "class_names": [1]},
+        {**STATE, "target_scale": 0.0},
+        {**STATE, "target_mean": float("nan")},
+        {**STATE, "columns": [{"name": "a", "categories": "xyz", "mean": 0.0, "scale": 1.0}]},
+        {**STATE, "columns": [{"name": "a", "categories": None, "mean": 0.0, "scale": "1"}]},
+    ],
+)
+def test_a_state_that_is_none_is_refused(state) -> None:
+    with pytest.raises(ModelFileError, match="the file"):
+        Preprocessor.from_dict(state)
