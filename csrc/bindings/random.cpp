@@ -47,6 +47,13 @@ py::array_t<int64_t> permutation_of(int64_t n, const RandomStream& stream) {
   return order;
 }
 
+// Negative seeds count from 2^64 down, as in PyTorch.
+uint64_t seed_from(const py::int_& seed) {
+  const bool fits = seed.attr("bit_length")().cast<int>() <= (seed < py::int_(0) ? 63 : 64);
+  if (!fits) throw std::invalid_argument(text("a seed has at most 64 bits, got ", py::str(seed).cast<std::string>()));
+  return PyLong_AsUnsignedLongLongMask(seed.ptr());
+}
+
 py::dict state_of(const Generator& generator) {
   py::dict state;
   state["seed"] = generator.seed();
@@ -65,7 +72,7 @@ void restore(Generator& generator, const py::dict& state) {
 void define_random(py::module_& module) {
   using py::arg;
   py::class_<Generator, GeneratorPtr>(module, "Generator")
-      .def(py::init<uint64_t>(), arg("seed") = 0)
+      .def(py::init([](const py::int_& seed) { return std::make_shared<Generator>(seed_from(seed)); }), arg("seed") = 0)
       .def_property_readonly("seed", &Generator::seed)
       .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32",
            arg("purpose") = "data")
@@ -86,11 +93,11 @@ void define_random(py::module_& module) {
       },
       arg("n"), arg("seed"), arg("draw"));
   module.def("default_generator", &default_generator);
-  module.def("set_default_generator", &set_default_generator, arg("generator"));
+  module.def("use_generator", &use_generator, arg("generator").none(true));
   module.def(
       "manual_seed",
-      [](uint64_t seed) {
-        auto generator = std::make_shared<Generator>(seed);
+      [](const py::int_& seed) {
+        auto generator = std::make_shared<Generator>(seed_from(seed));
         set_default_generator(generator);
         return generator;
       },

@@ -8,6 +8,7 @@ namespace nnlite {
 namespace {
 
 std::mutex default_mutex;
+thread_local std::shared_ptr<Generator> own_generator;
 
 std::shared_ptr<Generator>& default_slot() {
   static std::shared_ptr<Generator> generator = std::make_shared<Generator>(0);
@@ -17,13 +18,18 @@ std::shared_ptr<Generator>& default_slot() {
 }  // namespace
 
 std::shared_ptr<Generator> default_generator() {
+  if (own_generator != nullptr) return own_generator;
   const std::lock_guard<std::mutex> lock(default_mutex);
   return default_slot();
 }
 
-std::shared_ptr<Generator> set_default_generator(std::shared_ptr<Generator> generator) {
+void set_default_generator(std::shared_ptr<Generator> generator) {
   const std::lock_guard<std::mutex> lock(default_mutex);
-  return std::exchange(default_slot(), std::move(generator));
+  default_slot() = std::move(generator);
+}
+
+std::shared_ptr<Generator> use_generator(std::shared_ptr<Generator> generator) {
+  return std::exchange(own_generator, std::move(generator));
 }
 
 Purpose purpose_of(const std::string& name) {

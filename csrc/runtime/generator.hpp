@@ -36,8 +36,11 @@ class Generator {
   std::array<std::atomic<uint32_t>, kPurposes> draws_{};
 };
 
+// The one that operations draw from: this thread's own where use_generator set one, else that of the whole process.
 std::shared_ptr<Generator> default_generator();
-std::shared_ptr<Generator> set_default_generator(std::shared_ptr<Generator> generator);  // returns the previous one
+void set_default_generator(std::shared_ptr<Generator> generator);
+// Null: none of its own. Returns what the thread had.
+std::shared_ptr<Generator> use_generator(std::shared_ptr<Generator> generator);
 
 Purpose purpose_of(const std::string& name);  // throws std::invalid_argument
 

@@ -201,8 +201,8 @@ def permutation(n: int, seed: int, draw: int) -> NDArray[np.int64]:
     """The order of epoch `draw` under `seed`: what DataLoader and Trainer shuffle with."""
 
 def default_generator() -> Generator: ...
-def set_default_generator(generator: Generator) -> Generator:
-    """Returns the previous one."""
+def use_generator(generator: Generator | None) -> Generator | None:
+    """Makes a generator this thread's default one (None: that of the process again); returns what the thread had."""
 
 def manual_seed(seed: int) -> Generator: ...
 

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,11 @@ def build_model(description: Any, parameters: int | None = None) -> Sequential:
     needed = sum(_checked(entry) for entry in entries)
     if parameters is not None and needed > parameters:
         raise ModelFileError(f"the file describes a model of at least {needed} parameters and holds {parameters}")
-    previous = _core.set_default_generator(_core.Generator(0))
+    previous = _core.use_generator(_core.Generator(0))
     try:
         return _sequential(description)
     finally:
-        _core.set_default_generator(previous)
+        _core.use_generator(previous)
 
 
 def _entries(description: Any, levels: int) -> Iterator[Settings]:
@@ -102,7 +103,7 @@ def _entries(description: Any, levels: int) -> Iterator[Settings]:
         raise ModelFileError("the file does not describe a model")
     for entry in description:
         if not isinstance(entry, dict) or not isinstance(entry.get("layer"), str):
-            raise ModelFileError(f"the file describes a layer as {entry!r:.200}")
+            raise ModelFileError(f"the file describes a layer as {short(entry)}")
         if entry["layer"] == "Sequential":
             yield from _entries(entry.get("layers"), levels - 1)
         else:
@@ -113,7 +114,7 @@ def _checked(entry: Settings) -> int:
     """The parameters that a layer needs at least, after a check of its name and settings."""
     layer = _LAYERS.get(entry["layer"])
     if layer is None:
-        raise ModelFileError(f"the file describes a layer {entry['layer']!r:.200}, which this version does not know")
+        raise ModelFileError(f"the file describes a layer {short(entry['layer'])}, which this version does not know")
     signature = inspect.signature(layer).parameters
     wanted = set(_setting_names(layer))
     settings = {key: value for key, value in entry.items() if key not in ("layer", "name", "dtype")}
@@ -123,9 +124,9 @@ def _checked(entry: Settings) -> int:
         )
     for name, value in settings.items():
         if not _fits(value, signature[name].annotation):
-            raise ModelFileError(f"the file describes a {entry['layer']} with {name} = {value!r:.200}")
+            raise ModelFileError(f"the file describes a {entry['layer']} with {name} = {short(value)}")
     if entry.get("dtype", "float64") != "float64":
-        raise ModelFileError(f"the file describes a {entry['layer']} of type {entry['dtype']!r:.200}")
+        raise ModelFileError(f"the file describes a {entry['layer']} of type {short(entry['dtype'])}")
     elements = _ELEMENTS.get(entry["layer"])
     return max(elements(settings), 0) if elements is not None else 0
 

@@ -19,7 +19,7 @@ from .nn import Module
 Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
-_FORMAT = "nnlite-1"
+_FORMAT = 1
 
 
 def save(
@@ -41,8 +41,10 @@ def save(
     from safetensors.numpy import save as serialise
 
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
-    header = {"format": _FORMAT, "order": json.dumps(list(state)), "metadata": json.dumps(dict(metadata or {}))}
-    _write_atomically(Path(path), serialise(state, {**header, "sha256": _checksum(header, state)}))
+    description = {"format": _FORMAT, "order": list(state), "metadata": json.loads(json.dumps(dict(metadata or {})))}
+    # Under one key, since safetensors writes several in random order, and one model shall make one file.
+    text = json.dumps({**description, "sha256": _checksum(description, state)})
+    _write_atomically(Path(path), serialise(state, {"nnlite": text}))
 
 
 def _checked(state: Mapping[str, Array | Tensor]) -> State:
@@ -59,11 +61,9 @@ def _checked(state: Mapping[str, Array | Tensor]) -> State:
     return result
 
 
-def _checksum(header: Mapping[str, str], state: Mapping[str, Array]) -> str:
+def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str:
     """SHA-256 over all that a file says, so that no damage to names or settings passes either."""
-    digest = hashlib.sha256()
-    for key in ("format", "order", "metadata"):
-        digest.update(f"{key} {len(header[key])}\n{header[key]}\n".encode())
+    digest = hashlib.sha256(json.dumps({**description, "sha256": ""}).encode())
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -129,38 +129,36 @@ def load(path: str | Path) -> State:
 def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
     """(state dict, metadata) of a file that `save` wrote; raises as `load`."""
     data = Path(path).read_bytes()
-    header = _header(path, data)
+    description = _description(path, data)
     try:
         from safetensors.numpy import load as deserialise
 
         arrays = deserialise(data)
     except Exception as error:  # the reader's own exception type is not a stable part of its interface
         raise ModelFileError(f"{path} is not a whole model file: {error}") from None
-    if header["sha256"] != _checksum(header, arrays):
+    if description["sha256"] != _checksum(description, arrays):
         raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
-    try:
-        order, metadata = json.loads(header["order"]), json.loads(header["metadata"])
-        state = {name: arrays[name] for name in order}
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path} is damaged: its description cannot be read ({error})") from None
-    if len(state) != len(arrays) or not isinstance(metadata, dict):
+    order, metadata = description.get("order"), description.get("metadata")
+    if not isinstance(order, list) or not isinstance(metadata, dict) or sorted(map(str, order)) != sorted(arrays):
         raise ModelFileError(f"{path} is damaged: its description does not fit its contents")
-    return state, metadata
+    return {name: arrays[name] for name in order}, metadata
 
 
-def _header(path: str | Path, data: bytes) -> dict[str, str]:
-    """The strings in the header of a safetensors file, checked before anything is allocated."""
+def _description(path: str | Path, data: bytes) -> dict[str, Any]:
+    """What `save` wrote beside the arrays, read before anything is allocated for them."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise ModelFileError(f"{path} is not a model file, or is cut short ({len(data)} bytes)")
     try:
-        header = json.loads(data[8 : 8 + size].decode()).get("__metadata__")
-    except (ValueError, AttributeError, RecursionError) as error:
+        header = json.loads(data[8 : 8 + size].decode())
+        text = header.get("__metadata__", {}).get("nnlite")
+        description = json.loads(text) if text is not None else None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file: {error}") from None
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise ModelFileError(
             f"{path} is not in the format {_FORMAT} that save() writes: use safetensors to read its arrays"
         )
-    if not all(isinstance(header.get(key), str) for key in ("order", "metadata", "sha256")):
-        raise ModelFileError(f"{path} is damaged: its description is not whole")
-    return header
+    if not isinstance(description.get("sha256"), str):
+        raise ModelFileError(f"{path} is damaged: its description has no checksum")
+    return description

@@ -136,8 +136,9 @@ def _moments(name: str, part: str, values: Array) -> tuple[Array, Array]:
         mean, deviation = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise ValueError(f"{name}: {part} holds numbers that are too large; their mean or deviation is not finite")
+    # The rounded mean of equal numbers need not be that number, nor their deviation 0.
     constant = (deviation == 0) | (values.min(0) == values.max(0))
-    return mean, np.where(constant, 1.0, deviation)
+    return np.where(constant, values[0], mean), np.where(constant, 1.0, deviation)
 
 
 def _scaled(name: str, x: Array, scaling: dict[str, Any]) -> Array:

@@ -5,6 +5,7 @@ import math
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -249,14 +250,14 @@ _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
 def _checked(kind: type, state: dict[str, Any]) -> Any:
     """The dataclass `kind` with exactly these fields, each of its type."""
     if set(state) != {field.name for field in fields(kind)}:
-        raise ModelFileError(f"the file describes a {kind.__name__} by {', '.join(sorted(map(str, state)))}")
+        raise ModelFileError(f"the file describes a {kind.__name__} by {short(sorted(map(str, state)))}")
     for name, value in state.items():
         if name in _FIELD_TYPES:
             fits = isinstance(value, _FIELD_TYPES[name]) and not (isinstance(value, float) and not math.isfinite(value))
         else:  # categories, class_names
             fits = value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
         if not fits or (name.endswith("scale") and not value > 0):
-            raise ModelFileError(f"the file describes a {kind.__name__} with {name} = {value!r}")
+            raise ModelFileError(f"the file describes a {kind.__name__} with {name} = {short(value)}")
     return kind(**state)
 
 

@@ -332,10 +332,10 @@ class _generator:
         self._wanted = generator
 
     def __enter__(self) -> None:
-        self._previous = _core.set_default_generator(self._wanted)
+        self._previous = _core.use_generator(self._wanted)
 
     def __exit__(self, *exception: object) -> None:
-        _core.set_default_generator(self._previous)
+        _core.use_generator(self._previous)
 
 
 class _mode:
