@@ -240,14 +240,15 @@ def test_every_truncation_is_refused(tmp_path, golden) -> None:
         assert isinstance(result, ModelFileError)
 
 
-def test_every_bit_flip_is_refused_or_harmless(tmp_path, golden) -> None:
-    accepted = 0
+def test_every_bit_flip_is_refused(tmp_path, golden) -> None:
     for result in outcomes(load_with_metadata, tmp_path / "m", bit_flips(golden)):
-        if not isinstance(result, ModelFileError):
-            assert_same(result[0], STATE)
-            assert result[1] == METADATA
-            accepted += 1
-    assert accepted < 20  # in white space alone
+        assert isinstance(result, ModelFileError)
+
+
+def test_the_same_bytes_are_accepted(tmp_path, golden) -> None:
+    for state, metadata in outcomes(load_with_metadata, tmp_path / "m", iter([golden, golden])):
+        assert_same(state, STATE)
+        assert metadata == METADATA
 
 
 @given(st.binary(max_size=200))

@@ -69,7 +69,7 @@ def load_model(path: str) -> tuple[nn.Sequential, dict[str, Any]]:
             f"{path} holds weights alone (no {', '.join(sorted(missing))}); `nnlite train --save` writes what predict "
             "needs"
         )
-    model = build_model(metadata["architecture"])
+    model = build_model(metadata["architecture"], sum(array.size for array in state.values()))
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
