@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/dispatch.hpp"
 #include "runtime/memory.hpp"
@@ -9,25 +10,31 @@
 
 namespace nnlite {
 
-// Columns are cut first: every part then packs its own columns of B, and none is packed twice.
+// Columns are cut first: every part then packs its own columns of B, and none is packed twice. Rows follow where
+// columns are few.
 struct Grid {
   int64_t rows, columns;          // parts
   int64_t row_step, column_step;  // elements of a part
 
-  static constexpr int64_t kColumnGrain = 64, kRowGrain = 24;  // whole panels; whole tiles of 1 ... 4 vectors
+  static constexpr int64_t kColumnGrain = 64,
+                           kRowGrain = 96;     // whole panels; enough rows to pay for packing a panel again
+  static constexpr double kWorkPerPart = 3e8;  // at most, a few ms: between parts a loop can be interrupted
 
   Grid(int64_t m, int64_t n, double work) {
-    const double threads = std::min(static_cast<double>(num_threads()), work / kWorkPerThread);
-    const int64_t wanted = threads < 2 ? 1 : static_cast<int64_t>(threads);
-    split(n, kColumnGrain, 4 * wanted, wanted, columns, column_step);
-    split(m, kRowGrain, (wanted + columns - 1) / columns * (columns % wanted == 0 ? 1 : 2), wanted, rows, row_step);
+    const double threads =
+        std::floor(std::max(1.0, std::min(static_cast<double>(num_threads()), work / kWorkPerThread)));
+    const double interruptible = work / kWorkPerPart;
+    split(n, kColumnGrain, std::max(threads < 2 ? 1 : 4 * threads, interruptible), columns, column_step);
+    const auto made = static_cast<double>(columns);
+    const double shared_out = made < threads ? 2 * threads / made : 1;
+    split(m, threads < 2 ? kRowGrain : kRowGrain / 4, std::max(shared_out, interruptible / made), rows, row_step);
   }
 
  private:
-  static void split(int64_t size, int64_t grain, int64_t wanted, int64_t threads, int64_t& parts, int64_t& step) {
+  static void split(int64_t size, int64_t grain, double wanted, int64_t& parts, int64_t& step) {
     const int64_t grains = std::max<int64_t>(1, (size + grain - 1) / grain);
-    if (threads == 1) wanted = 1;
-    step = (grains + std::min(wanted, grains) - 1) / std::min(wanted, grains) * grain;
+    const int64_t pieces = std::min(static_cast<int64_t>(std::ceil(wanted)), grains);
+    step = (grains + pieces - 1) / pieces * grain;
     parts = std::max<int64_t>(1, (size + step - 1) / step);
   }
 };

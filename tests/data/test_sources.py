@@ -295,3 +295,18 @@ def test_a_table_for_a_model_that_was_trained_on_arrays(tmp_path) -> None:
 def test_scaling_that_no_source_made(scaling) -> None:
     with pytest.raises(ModelFileError, match="the file does not say"):
         read_inputs("spirals", scaling)
+
+
+def test_rows_held_out_have_no_part_in_the_scaling(tmp_path):
+    rows = "".join(f"{i}.5,{'ab'[i % 2]},{i * i}.25\n" for i in range(50))
+    (tmp_path / "table.csv").write_text("n,c,y\n" + rows)
+    np.savez(tmp_path / "arrays.npz", x=np.arange(50.0)[:, None] ** 2, y=np.arange(50.0) + 0.5)
+    for name in (str(tmp_path / "table.csv"), str(tmp_path / "arrays.npz"), "regression"):
+        source = load_source(name, held_out=0.3)
+        assert source.test is not None
+        whole = len(load_source(name).x)
+        assert (len(source.x), len(source.test[0])) == (whole - int(0.3 * whole), int(0.3 * whole))
+        np.testing.assert_allclose(source.x[:, 0].mean(), 0, atol=1e-5)
+        np.testing.assert_allclose(source.x[:, 0].std(), 1, atol=1e-5)
+        np.testing.assert_allclose(source.y.mean(), 0, atol=1e-5)
+        assert abs(source.test[0][:, 0].mean()) > 1e-4

@@ -74,8 +74,10 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--target names a column of a CSV file; {options.data} is none")
     if options.threads is not None:
         _core.set_num_threads(options.threads)
-    source = load_source(options.data, options.target, options.seed)
-    rows, held_out = _held_out(source, options.validation_split, options.seed)
+    source = load_source(options.data, options.target, options.seed, options.validation_split)
+    rows, held_out = (source.x, source.y), source.test
+    if held_out is None and options.validation_split > 0:
+        raise ValueError(f"--validation-split {options.validation_split} of {len(source.x)} rows holds none out")
     _core.manual_seed(options.seed)
     model, criterion = _model_for(source, options)
     metrics = ["accuracy"] if source.is_classification else []
@@ -100,17 +102,6 @@ def run(options: argparse.Namespace) -> int:
         _plot(options.plot, source, trainer, history)
     _report(result, options)
     return 0
-
-
-def _held_out(source: Source, share: float, seed: int) -> tuple[tuple[Array, Array], tuple[Array, Array] | None]:
-    if source.test is not None:
-        return (source.x, source.y), source.test
-    order = _core.Generator(seed).permutation(len(source.x), "split")
-    held = int(len(order) * share)
-    if share > 0 and held == 0:
-        raise ValueError(f"--validation-split {share} of {len(order)} rows holds none out")
-    train, test = order[held:], order[:held]
-    return (source.x[train], source.y[train]), ((source.x[test], source.y[test]) if held else None)
 
 
 def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Module]:

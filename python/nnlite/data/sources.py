@@ -3,11 +3,13 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..errors import ModelFileError
 from . import toy
 from .idx import find_idx, read_idx
@@ -47,24 +49,42 @@ class Source:
         return self.class_names is not None
 
 
-def load_source(name: str, target: str | None = None, seed: int = 0) -> Source:
+def load_source(name: str, target: str | None = None, seed: int = 0, held_out: float = 0.0) -> Source:
     """Data by name or path: `target` is the column to predict from a CSV file (the last one unless told).
 
+    `held_out` is the share of the rows that becomes the test set where the data brings none. They have no part in the means and
+    deviations by which all rows are scaled.
     Integer and text targets are classes, and so are floats that are whole numbers with at most 20 different values. Raises
     ValueError that says what there is for anything else, ImportError naming the extra where scikit-learn is missing.
     """
+    split = partial(_split, held_out, seed)
     if name in TOYS:
-        return _standardised(name, *TOYS[name](seed))
+        return _standardised(name, *TOYS[name](seed), split)
     if name in SKLEARN:
-        return _from_sklearn(name)
+        return _from_sklearn(name, split)
     path = _existing(name)
     if path.is_dir():
-        return _from_idx(path)
+        return _from_idx(path, split)
     if path.suffix.lower() == ".npz":
-        return _from_npz(path)
+        return _from_npz(path, split)
     if path.suffix.lower() == ".csv":
-        return _from_csv(path, target)
+        return _from_csv(path, target, split)
     raise ValueError(f"{name} is neither a .csv nor a .npz file nor a folder of IDX files")
+
+
+Split = Callable[[int], tuple[Any, Any]]
+
+
+def _split(share: float, seed: int, rows: int) -> tuple[Any, Any]:
+    """The rows to learn from, and those held out (None for no rows)."""
+    held = int(rows * share)
+    if held == 0:
+        return slice(None), None
+    order = _core.Generator(seed).permutation(rows, "split")
+    return order[held:], order[:held]
+
+
+_everything: Split = partial(_split, 0.0, 0)
 
 
 def _existing(name: str) -> Path:
@@ -191,20 +211,31 @@ def _labels(name: str, y: Array, classes: Array) -> Array:
     return labels.astype(np.int64)
 
 
-def _standardised(name: str, x: Array, y: Array, class_names: list[str] | None = None, pixels: float = 0.0) -> Source:
+def _standardised(
+    name: str, x: Array, y: Array, split: Split, class_names: list[str] | None = None, pixels: float = 0.0
+) -> Source:
     """Each feature to mean 0 and standard deviation 1, or pixels to [0, 1]; a quantity likewise."""
+    train, held = split(len(x))
     _require_numeric(name, "x", x)
     if y.dtype.kind == "f":
         _require_numeric(name, "y", y)
-    mean, scale = (np.zeros(1), np.full(1, pixels)) if pixels else _moments(name, "x", x.reshape(len(x), -1))
+    mean, scale = (np.zeros(1), np.full(1, pixels)) if pixels else _moments(name, "x", x.reshape(len(x), -1)[train])
     scaling = {"mean": mean.tolist(), "scale": scale.tolist()}
     inputs, classes = _scaled(name, x, scaling), _distinct(name, y)
     if classes is not None:
         if len(classes) < 2:
             raise ValueError(f"{name}: y holds {classes[0]} in every row; there is nothing to learn")
-        return Source(name, inputs, _labels(name, y, classes), class_names or _names(classes), None, scaling)
-    centre, width = (float(value) for value in _moments(name, "y", y))
-    return Source(name, inputs, ((y - centre) / width).astype(np.float32), None, None, scaling, centre, width)
+        labels = _labels(name, y, classes)
+        return Source(
+            name, inputs[train], labels[train], class_names or _names(classes), _test_of(inputs, labels, held), scaling
+        )
+    centre, width = (float(value) for value in _moments(name, "y", y[train]))
+    values = ((y - centre) / width).astype(np.float32)
+    return Source(name, inputs[train], values[train], None, _test_of(inputs, values, held), scaling, centre, width)
+
+
+def _test_of(inputs: Array, targets: Array, held: Any) -> tuple[Array, Array] | None:
+    return None if held is None else (inputs[held], targets[held])
 
 
 def _names(classes: Array) -> list[str]:
@@ -241,10 +272,10 @@ def _sklearn_bunch(name: str) -> Any:
     return getattr(datasets, f"load_{name}")()
 
 
-def _from_sklearn(name: str) -> Source:
+def _from_sklearn(name: str, split: Split) -> Source:
     bunch = _sklearn_bunch(name)
     names = [str(n) for n in bunch.target_names] if "target_names" in bunch else None
-    return _standardised(name, bunch.data, bunch.target, names, 16.0 if name == "digits" else 0.0)
+    return _standardised(name, bunch.data, bunch.target, split, names, 16.0 if name == "digits" else 0.0)
 
 
 def _idx_pair(folder: Path, part: str) -> tuple[Array, Array]:
@@ -257,10 +288,11 @@ def _idx_pair(folder: Path, part: str) -> tuple[Array, Array]:
     return x, y
 
 
-def _from_idx(folder: Path) -> Source:
+def _from_idx(folder: Path, split: Split) -> Source:
     x, y = _idx_pair(folder, "train")
-    source = _standardised(str(folder), x, y, None, 255.0)
-    if find_idx(folder, "t10k", "images") is None:
+    has_test = find_idx(folder, "t10k", "images") is not None
+    source = _standardised(str(folder), x, y, _everything if has_test else split, None, 255.0)
+    if not has_test:
         return source
     return _with_test(source, y, *_idx_pair(folder, "t10k"))
 
@@ -296,13 +328,15 @@ def _one_column(y: Array | None) -> Array | None:
     return y[:, 0] if y is not None and y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def _from_npz(path: Path) -> Source:
+def _from_npz(path: Path, split: Split) -> Source:
     arrays = _npz_arrays(path)
     x, y = _inputs_of(path, arrays), _one_column(_first(arrays, ("y", "Y", "y_train", "target")))
     if y is None or y.ndim != 1 or len(y) != len(x):
         raise ValueError(f"{path} needs arrays x (N, features) and y (N,), one target a row; it has {_shapes(arrays)}")
-    source = _standardised(path.name, x, y, None, 255.0 if x.dtype == np.uint8 and x.size and x.max() > 1 else 0.0)
     test_x, test_y = _first(arrays, ("x_test", "X_test")), _one_column(arrays.get("y_test"))
+    has_test = test_x is not None and test_y is not None
+    pixels = 255.0 if x.dtype == np.uint8 and x.size and x.max() > 1 else 0.0
+    source = _standardised(path.name, x, y, _everything if has_test else split, None, pixels)
     if test_x is None or test_y is None:
         return source
     if test_x.ndim < 2 or test_y.ndim != 1:
@@ -310,15 +344,17 @@ def _from_npz(path: Path) -> Source:
     return _with_test(source, y, test_x, test_y)
 
 
-def _from_csv(path: Path, target: str | None) -> Source:
+def _from_csv(path: Path, target: str | None, split: Split) -> Source:
     table = read_csv(path)
-    preprocessor = Preprocessor.fit(table, list(table.columns)[-1] if target is None else target)
+    train, held = split(len(table))
+    preprocessor = Preprocessor.fit(table, list(table.columns)[-1] if target is None else target, train)
+    inputs, targets = preprocessor.inputs(table), preprocessor.targets(table)
     return Source(
         path.name,
-        preprocessor.inputs(table),
-        preprocessor.targets(table),
+        inputs[train],
+        targets[train],
         preprocessor.class_names,
-        None,
+        _test_of(inputs, targets, held),
         {"preprocessor": preprocessor.to_dict()},
         preprocessor.target_mean,
         preprocessor.target_scale,

@@ -118,11 +118,11 @@ class Column:
     scale: float = 1.0
 
     @classmethod
-    def learn(cls, name: str, cells: list[str]) -> "Column":
-        """From the cells of the training data."""
+    def learn(cls, name: str, cells: list[str], rows: Any = slice(None)) -> "Column":
+        """From all cells, but mean and scale from `rows` alone."""
         numbers = _numbers(name, cells)
         if numbers is not None:
-            return cls(name, None, *_mean_and_scale(name, numbers))
+            return cls(name, None, *_mean_and_scale(name, numbers[rows]))
         categories = sorted({cell for cell in cells if cell not in _MISSING})
         if len(categories) > _MOST_CATEGORIES:
             raise ValueError(
@@ -184,18 +184,21 @@ class Preprocessor:
     target_scale: float = 1.0
 
     @classmethod
-    def fit(cls, table: Table, target: str) -> "Preprocessor":
-        """Learns from a table; a target of text, or of at most 20 different whole numbers, is a class."""
+    def fit(cls, table: Table, target: str, rows: Any = slice(None)) -> "Preprocessor":
+        """Learns from a table; a target of text, or of at most 20 different whole numbers, is a class.
+
+        Means and scales are learnt from `rows` (an index of arrays) alone, so that others can be held out.
+        """
         cells = table.column(target)
         if all(cell in _MISSING for cell in cells):
             raise ValueError(f"the target column {target!r} is empty")
-        columns = [Column.learn(name, values) for name, values in table.columns.items() if name != target]
+        columns = [Column.learn(name, values, rows) for name, values in table.columns.items() if name != target]
         if not any(column.feature_names for column in columns):
             raise ValueError(f"the table has no column besides the target {target!r}")
         numbers = _numbers(target, cells)
         names = _class_names(cells, numbers)
         if names is None and numbers is not None:
-            return cls(columns, target, None, *_mean_and_scale(target, numbers))
+            return cls(columns, target, None, *_mean_and_scale(target, numbers[rows]))
         if names is not None and len(names) < 2:
             raise ValueError(f"the target column {target!r} holds {names[0]!r} in every row; there is nothing to learn")
         return cls(columns, target, names)
