@@ -56,6 +56,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.sum_all = sum_all<T>;
   kernels.loss_sum = loss_sum<T>;
   kernels.max_columns = max_columns<T>;
+  kernels.first_nonfinite = first_nonfinite<T>;
   kernels.add = add_spans<T>;
   kernels.scale = scale_span<T>;
   kernels.softmax = softmax<T>;

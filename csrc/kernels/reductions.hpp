@@ -88,3 +88,23 @@ void max_columns(const T* x, int64_t rows, int64_t columns, T* out, int64_t* arg
     argmax[row] = best;
   }
 }
+
+// The position of the first NaN or infinity, -1 if there is none. x - x is 0 for finite x and NaN for all others, and a
+// NaN survives every sum: a block of vectors costs one branch. One read of the input.
+template <class T>
+int64_t first_nonfinite(const T* x, int64_t n) {
+  using V = Vec<T>;
+  constexpr int64_t block = 16 * V::lanes;
+  for (int64_t begin = 0; begin < n; begin += block) {
+    const int64_t count = smaller(block, n - begin);
+    V sum(T(0));
+    for_vectors<T>(count, [&](int64_t i, int lanes) {
+      const V v = load_lanes(x + begin + i, lanes);
+      sum = sum + (v - v);
+    });
+    if (!any(sum != V(T(0)))) continue;
+    for (int64_t i = begin; i < begin + count; ++i)
+      if (!(x[i] - x[i] == T(0))) return i;
+  }
+  return -1;
+}

@@ -112,6 +112,7 @@ struct Kernels {
   T (*sum_all)(const T* x, int64_t rows, int64_t columns);                 // everything: leaves of rows
   T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
   void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
+  int64_t (*first_nonfinite)(const T* x, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
   void (*scale)(const T* x, T factor, T* y, int64_t n);
 
