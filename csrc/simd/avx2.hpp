@@ -216,18 +216,6 @@ inline MaskF operator!=(VecF a, VecF b) {
 inline MaskD operator!=(VecD a, VecD b) {
   return {_mm256_cmp_pd(a.low, b.low, _CMP_NEQ_UQ), _mm256_cmp_pd(a.high, b.high, _CMP_NEQ_UQ)};
 }
-inline MaskF operator>(VecF a, VecF b) {
-  return b < a;
-}
-inline MaskD operator>(VecD a, VecD b) {
-  return b < a;
-}
-inline MaskF operator>=(VecF a, VecF b) {
-  return b <= a;
-}
-inline MaskD operator>=(VecD a, VecD b) {
-  return b <= a;
-}
 inline MaskF operator&(MaskF a, MaskF b) {
   return {_mm256_and_ps(a.low, b.low), _mm256_and_ps(a.high, b.high)};
 }

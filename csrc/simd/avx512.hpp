@@ -160,18 +160,6 @@ inline MaskF operator<=(VecF a, VecF b) {
 inline MaskD operator<=(VecD a, VecD b) {
   return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LE_OQ)};
 }
-inline MaskF operator>(VecF a, VecF b) {
-  return b < a;
-}
-inline MaskD operator>(VecD a, VecD b) {
-  return b < a;
-}
-inline MaskF operator>=(VecF a, VecF b) {
-  return b <= a;
-}
-inline MaskD operator>=(VecD a, VecD b) {
-  return b <= a;
-}
 inline MaskF operator==(VecF a, VecF b) {
   return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
 }

@@ -192,18 +192,6 @@ inline MaskF operator<=(VecF a, VecF b) {
 inline MaskD operator<=(VecD a, VecD b) {
   return each<MaskD>([](auto x, auto y) { return vcleq_f64(x, y); }, a, b);
 }
-inline MaskF operator>(VecF a, VecF b) {
-  return b < a;
-}
-inline MaskD operator>(VecD a, VecD b) {
-  return b < a;
-}
-inline MaskF operator>=(VecF a, VecF b) {
-  return b <= a;
-}
-inline MaskD operator>=(VecD a, VecD b) {
-  return b <= a;
-}
 inline MaskF operator==(VecF a, VecF b) {
   return each<MaskF>([](auto x, auto y) { return vceqq_f32(x, y); }, a, b);
 }

@@ -1,6 +1,16 @@
 // What every instruction set builds from its own pieces in the same way.
 
 template <class T>
+Mask<T> operator>(Vec<T> a, Vec<T> b) {
+  return b < a;
+}
+
+template <class T>
+Mask<T> operator>=(Vec<T> a, Vec<T> b) {
+  return b <= a;
+}
+
+template <class T>
 T sum_lanes(Vec<T> x) {
   return fold_lanes(x, [](Vec<T> a, Vec<T> b) { return a + b; });
 }

@@ -148,14 +148,6 @@ Mask<T> operator<=(Vec<T> a, Vec<T> b) {
   return compare([](T x, T y) { return x <= y; }, a, b);
 }
 template <class T>
-Mask<T> operator>(Vec<T> a, Vec<T> b) {
-  return b < a;
-}
-template <class T>
-Mask<T> operator>=(Vec<T> a, Vec<T> b) {
-  return b <= a;
-}
-template <class T>
 Mask<T> operator==(Vec<T> a, Vec<T> b) {
   return compare([](T x, T y) { return x == y; }, a, b);
 }
