@@ -7,11 +7,13 @@
 // w_c t'_c. -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1
 // or 0.
 
+// One row after the softmax: exp(x - maximum) stands in `gradient`.
 template <class T>
 struct LogitsRow {
   const T* logits;
   T* gradient;
   int64_t classes;
+  T maximum, sum, log_sum;
 };
 
 template <class T>
@@ -28,25 +30,24 @@ T total_weight(const ClassTargets<T>& targets, int64_t classes) {
 template <class T>
 T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, int64_t label, T all_weights) {
   using V = Vec<T>;
-  const RowSoftmax<T> softmax(row.logits, row.gradient, row.classes);
-  const T log_sum = log_of(softmax.sum), smoothing = targets.label_smoothing;
+  const T smoothing = targets.label_smoothing;
   const T share = smoothing / static_cast<T>(row.classes);
   const T on_label = (T(1) - smoothing) * weight_of(targets, label);
   const T scale = share * all_weights + on_label;
-  const V factor(scale / softmax.sum), maximum(softmax.maximum), v_log_sum(log_sum), v_share(share);
+  const V factor(scale / row.sum), maximum(row.maximum), log_sum(row.log_sum), v_share(share);
   V smooth(T(0));
   for_vectors<T>(row.classes, [&](int64_t i, int n) {
     V g = load_lanes(row.gradient + i, n) * factor;
     if (smoothing != T(0)) {
       const V w =
           targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
-      smooth = fma(w, v_log_sum - (load_lanes(row.logits + i, n) - maximum), smooth);
+      smooth = fma(w, log_sum - (load_lanes(row.logits + i, n) - maximum), smooth);
       g = fnma(v_share, w, g);
     }
     store_lanes(g, row.gradient + i, n);
   });
   row.gradient[label] -= on_label;
-  const T negative_log = log_sum - (row.logits[label] - softmax.maximum);
+  const T negative_log = row.log_sum - (row.logits[label] - row.maximum);
   // A class that must not be (weight 0) adds nothing, even where its logarithm is infinite.
   const T loss = on_label == T(0) ? T(0) : on_label * negative_log;
   return smoothing == T(0) ? loss : loss + share * sum_lanes(smooth);
@@ -55,9 +56,8 @@ T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, i
 template <class T>
 T cross_entropy_probabilities(const LogitsRow<T>& row, const ClassTargets<T>& targets, const T* probabilities) {
   using V = Vec<T>;
-  const RowSoftmax<T> softmax(row.logits, row.gradient, row.classes);
   const V keep(T(1) - targets.label_smoothing), share(targets.label_smoothing / static_cast<T>(row.classes));
-  const V maximum(softmax.maximum), log_sum(log_of(softmax.sum)), zero(T(0));
+  const V maximum(row.maximum), log_sum(row.log_sum), zero(T(0));
   const auto target = [&](int64_t i, int n) {
     const V w = targets.weight == nullptr ? V(T(1)) : load_lanes(targets.weight + i, n);
     return select(first_lanes<T>(n), w * fma(keep, load_lanes(probabilities + i, n), share), zero);
@@ -69,7 +69,7 @@ T cross_entropy_probabilities(const LogitsRow<T>& row, const ClassTargets<T>& ta
     loss = select(t == zero, loss, fma(t, negative_log, loss));
     total = total + t;
   });
-  const V factor(sum_lanes(total) / softmax.sum);
+  const V factor(sum_lanes(total) / row.sum);
   for_vectors<T>(row.classes, [&](int64_t i, int n) {
     store_lanes(fma(load_lanes(row.gradient + i, n), factor, -target(i, n)), row.gradient + i, n);
   });
@@ -80,8 +80,8 @@ template <class T>
 void cross_entropy(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
                    int64_t classes) {
   const T all_weights = total_weight(targets, classes);
-  for (int64_t i = 0; i < rows; ++i) {
-    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes};
+  for_softmax_rows(logits, dlogits, rows, classes, [&](int64_t i, T maximum, T sum, T log_sum) {
+    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes, maximum, sum, log_sum};
     row_weight[i] = T(1);
     if (targets.labels == nullptr) {
       loss[i] = cross_entropy_probabilities(row, targets, targets.probabilities + i * classes);
@@ -92,5 +92,5 @@ void cross_entropy(const T* logits, const ClassTargets<T>& targets, T* loss, T* 
       loss[i] = cross_entropy_label(row, targets, targets.labels[i], all_weights);
       row_weight[i] = weight_of(targets, targets.labels[i]);
     }
-  }
+  });
 }

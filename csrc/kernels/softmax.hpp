@@ -27,19 +27,31 @@ T exp_of_row(const T* x, T shift, T* y, int64_t n) {
   return sum_lanes(sum);
 }
 
-template <class T>
-T log_of(T x) {
-  T lanes[Vec<T>::lanes];
-  log(Vec<T>(x)).store(lanes);
-  return lanes[0];
-}
-
 // Leaves exp(x - max) in y; returns its sum and the maximum.
 template <class T>
 struct RowSoftmax {
   T maximum, sum;
   RowSoftmax(const T* x, T* y, int64_t n) : maximum(max_of_row(x, n)), sum(exp_of_row(x, maximum, y, n)) {}
 };
+
+// Calls f(row, max, sum, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many rows as a vector
+// has lanes are taken at once: for a few classes one a row would be the dearest part.
+template <class T, class F>
+void for_softmax_rows(const T* x, T* y, int64_t rows, int64_t columns, F f) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  for (int64_t begin = 0; begin < rows; begin += lanes) {
+    const int64_t count = smaller(lanes, rows - begin);
+    T maxima[lanes], sums[lanes], logs[lanes];
+    for (int64_t i = 0; i < lanes; ++i) sums[i] = T(1);
+    for (int64_t i = 0; i < count; ++i) {
+      const RowSoftmax<T> softmax(x + (begin + i) * columns, y + (begin + i) * columns, columns);
+      maxima[i] = softmax.maximum;
+      sums[i] = softmax.sum;
+    }
+    log(Vec<T>::load(sums)).store(logs);
+    for (int64_t i = 0; i < count; ++i) f(begin + i, maxima[i], sums[i], logs[i]);
+  }
+}
 
 template <class T>
 void divide_span(const T* x, T divisor, T* y, int64_t n) {
@@ -73,12 +85,13 @@ void softmax_backward(const T* y, const T* dy, T* dx, int64_t rows, int64_t colu
 template <class T>
 void log_softmax(const T* x, T* y, int64_t rows, int64_t columns) {
   using V = Vec<T>;
-  for (int64_t row = 0; row < rows; ++row, x += columns, y += columns) {
-    const RowSoftmax<T> softmax(x, y, columns);
-    const V maximum(softmax.maximum), log_sum(log_of(softmax.sum));
+  for_softmax_rows(x, y, rows, columns, [&](int64_t row, T max_value, T, T log_value) {
+    const V maximum(max_value), log_sum(log_value);
+    const T* from = x + row * columns;
+    T* to = y + row * columns;
     for_vectors<T>(columns,
-                   [&](int64_t i, int n) { store_lanes((load_lanes(x + i, n) - maximum) - log_sum, y + i, n); });
-  }
+                   [&](int64_t i, int n) { store_lanes((load_lanes(from + i, n) - maximum) - log_sum, to + i, n); });
+  });
 }
 
 // dx_j = dy_j - exp(y_j) sum_k dy_k
