@@ -13,7 +13,10 @@ namespace nnlite {
 
 namespace py = pybind11;
 
+using TensorClass = py::class_<Tensor, TensorPtr>;
+
 void define_tensor(py::module_& module);
+void define_tensor_operations(TensorClass& tensor);
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
 void define_training(py::module_& module);
@@ -48,6 +51,10 @@ py::tuple tuple_of(const Shape& shape);
 
 // A view of the tensor's memory that keeps the tensor alive.
 py::array numpy_view(const TensorPtr& tensor);
+
+// The same memory without the tape behind it, as a tensor and as an array.
+TensorPtr detached(const TensorPtr& x);
+py::object plain_array(const TensorPtr& x);
 
 bool is_tensor(py::handle value);
 

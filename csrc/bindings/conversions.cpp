@@ -118,6 +118,16 @@ py::array numpy_view(const TensorPtr& tensor) {
                    array.data, py::cast(tensor));
 }
 
+TensorPtr detached(const TensorPtr& x) {
+  auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
+  tensor->traced = x->traced;
+  return tensor;
+}
+
+py::object plain_array(const TensorPtr& x) {
+  return numpy_view(detached(x));
+}
+
 TensorPtr operand(py::handle value, std::optional<DType> like) {
   if (is_tensor(value)) return value.cast<TensorPtr>();
   if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()))

@@ -1,0 +1,152 @@
+// The operations of the tape as methods of Tensor.
+#include <limits>
+
+#include "autograd/operations.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/indexing.hpp"
+
+namespace nnlite {
+namespace {
+
+int64_t dim_or_all(const std::optional<int64_t>& dim) {
+  return dim.value_or(kAllDims);
+}
+
+TensorPtr clip_of(const TensorPtr& x, std::optional<double> low, std::optional<double> high) {
+  if (!low && !high) throw std::invalid_argument("clip needs min, max or both");
+  const double infinity = std::numeric_limits<double>::infinity();
+  return unary("clip", x, low.value_or(-infinity), high.value_or(infinity));
+}
+
+py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepdim, bool largest) {
+  const TensorPtr values = largest ? max(x, dim_or_all(dim), keepdim) : min(x, dim_or_all(dim), keepdim);
+  if (!dim) return py::cast(values);
+  x->values();
+  static const py::handle kPair =
+      py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
+  const py::object array = plain_array(x);
+  const py::module_ numpy = py::module_::import("numpy");
+  py::object indices = numpy.attr(largest ? "argmax" : "argmin")(array, py::arg("axis") = *dim);
+  if (keepdim) indices = numpy.attr("expand_dims")(indices, *dim);
+  return py::reinterpret_borrow<py::object>(kPair)(values, indices);
+}
+
+void define_reductions(TensorClass& tensor) {
+  using Dim = std::optional<int64_t>;
+  const auto dim = py::arg("dim") = py::none();
+  const auto keepdim = py::arg("keepdim") = false;
+  tensor.def("sum", [](const TensorPtr& x, Dim d, bool keep) { return sum(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("mean", [](const TensorPtr& x, Dim d, bool keep) { return mean(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("max", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, true); }, dim, keepdim);
+  tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
+  tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return max(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return min(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def(
+      "argmax",
+      [](const TensorPtr& x, const py::object& d) {
+        x->values();
+        return plain_array(x).attr("argmax")(d);
+      },
+      dim);
+  tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
+  tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
+}
+
+TensorPtr flattened(const TensorPtr& x, int64_t start, int64_t end) {
+  const Shape& shape = x->shape();
+  if (shape.rank() == 0) return reshape(x, {1});
+  const int first = normalized_dim("flatten", start, shape.rank()), last = normalized_dim("flatten", end, shape.rank());
+  if (first > last)
+    throw std::invalid_argument(text("[flatten] start_dim ", start, " comes after end_dim ", end, " in shape ", shape));
+  Shape flat;
+  for (int i = 0; i < first; ++i) flat.push_back(shape[i]);
+  flat.push_back(shape.count(first, last + 1));
+  for (int i = last + 1; i < shape.rank(); ++i) flat.push_back(shape[i]);
+  return reshape(x, flat);
+}
+
+TensorPtr squeezed(const TensorPtr& x, std::optional<int64_t> dim) {
+  Shape shape;
+  const int only = dim ? normalized_dim("squeeze", *dim, x->shape().rank()) : -1;
+  for (int i = 0; i < x->shape().rank(); ++i)
+    if (x->shape()[i] != 1 || (dim && i != only)) shape.push_back(x->shape()[i]);
+  return reshape(x, shape);
+}
+
+TensorPtr permuted(const TensorPtr& x, const py::args& dims) {
+  std::vector<int> order;
+  for (int64_t dim : shape_from_args(dims)) order.push_back(normalized_dim("permute", dim, x->shape().rank()));
+  return permute(x, order);
+}
+
+TensorPtr transposed(const TensorPtr& x, int64_t dim0, int64_t dim1) {
+  const int rank = x->shape().rank();
+  std::vector<int> order;
+  for (int i = 0; i < rank; ++i) order.push_back(i);
+  if (rank > 0)
+    std::swap(order[static_cast<size_t>(normalized_dim("transpose", dim0, rank))],
+              order[static_cast<size_t>(normalized_dim("transpose", dim1, rank))]);
+  return permute(x, order);
+}
+
+TensorPtr reversed(const TensorPtr& x) {
+  std::vector<int> order;
+  for (int i = x->shape().rank(); i-- > 0;) order.push_back(i);
+  return permute(x, order);
+}
+
+void define_shaping(TensorClass& tensor) {
+  const auto reshaped = [](const TensorPtr& x, const py::args& sizes) { return reshape(x, shape_from_args(sizes)); };
+  tensor.def("reshape", reshaped);
+  tensor.def("view", reshaped);
+  tensor.def("flatten", &flattened, py::arg("start_dim") = 0, py::arg("end_dim") = -1);
+  tensor.def("squeeze", &squeezed, py::arg("dim") = py::none());
+  tensor.def(
+      "unsqueeze",
+      [](const TensorPtr& x, int64_t dim) {
+        Shape shape = x->shape();
+        shape.insert(normalized_dim("unsqueeze", dim, shape.rank() + 1), 1);
+        return reshape(x, shape);
+      },
+      py::arg("dim"));
+  tensor.def("transpose", &transposed, py::arg("dim0"), py::arg("dim1"));
+  tensor.def("permute", &permuted);
+  tensor.def_property_readonly("T", &reversed);
+  tensor.def("__getitem__", &index_tensor);
+  tensor.def("__iter__", [](const TensorPtr& x) {
+    if (x->shape().rank() == 0) throw TypeError("a single value cannot be iterated over");
+    py::list rows;
+    for (int64_t i = 0; i < x->shape()[0]; ++i) rows.append(index_tensor(x, py::int_(i)));
+    return py::iter(rows);
+  });
+}
+
+void define_elementwise(TensorClass& tensor) {
+  for (const char* name : {"exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid"}) {
+    const int index = unary_index(name);
+    tensor.def(name, [index](const TensorPtr& x) { return unary(index, x); });
+  }
+  const int negate = unary_index("neg"), absolute = unary_index("abs"), power = binary_index("pow");
+  tensor.def("__neg__", [negate](const TensorPtr& x) { return unary(negate, x); });
+  tensor.def("__abs__", [absolute](const TensorPtr& x) { return unary(absolute, x); });
+  tensor.def(
+      "pow",
+      [power](const TensorPtr& x, py::handle exponent) { return binary(power, x, operand(exponent, x->dtype())); },
+      py::arg("exponent"));
+  tensor.def("clip", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
+  tensor.def("clamp", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
+  const auto product = [](const TensorPtr& x, py::handle other) { return matmul(x, operand(other, x->dtype())); };
+  tensor.def("matmul", product, py::arg("other"));
+  tensor.def("__matmul__", product);
+  tensor.def("__rmatmul__", [](const TensorPtr& x, py::handle other) { return matmul(operand(other, x->dtype()), x); });
+}
+
+}  // namespace
+
+void define_tensor_operations(TensorClass& tensor) {
+  define_elementwise(tensor);
+  define_reductions(tensor);
+  define_shaping(tensor);
+}
+
+}  // namespace nnlite
