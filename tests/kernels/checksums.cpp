@@ -110,6 +110,50 @@ void products(const Kernels<T>& table, const std::string& type) {
       }
 }
 
+// The epilogues give what separate passes would: C + product, f(C), and the SGD update of C by the product.
+template <class T>
+void epilogues(const Kernels<T>& table, const std::string& type) {
+  const int64_t m = 13, n = 70, k = 150;
+  const std::vector<T> a = values<T>(m * k), b = values<T>(k * n), start = values<T>(m * n),
+                       momentum = values<T>(m * n);
+  const auto product = [&](std::vector<T>& c, const GemmEpilogue<T>& epilogue) {
+    const GemmTask<T> task{m, n, k, {a.data(), k, 1}, {b.data(), n, 1}, c.data(), n, true, epilogue};
+    const TileRange range{0, m, 0, n};
+    std::vector<T> workspace(static_cast<size_t>(table.gemm_workspace(task, range)));
+    table.gemm(task, range, workspace.data());
+  };
+  const auto require_equal = [&](const char* what, const std::vector<T>& x, const std::vector<T>& y) {
+    print(type + " epilogue " + what, x);
+    if (x != y) std::printf("MISMATCH %s %s\n", type.c_str(), what);
+  };
+  std::vector<T> plain(start.size()), sum = start, expected(start.size()), activated(start.size()), c(start.size());
+  product(plain, {});
+
+  GemmEpilogue<T> accumulate;
+  accumulate.accumulate = true;
+  product(sum, accumulate);
+  table.add(start.data(), plain.data(), expected.data(), m * n);
+  require_equal("accumulate", sum, expected);
+
+  GemmEpilogue<T> activation;
+  activation.activation = &table.unary[0];
+  activation.activated = activated.data();
+  product(c, activation);
+  table.unary[0].forward(plain.data(), expected.data(), m * n, T(0), T(0));
+  require_equal("activation", activated, expected);
+
+  const SgdCoefficients<T> coefficients{T(0.1), T(0.9), T(1), T(0.01), true, false, false};
+  std::vector<T> weight = start, velocity = momentum, expected_velocity = momentum;
+  GemmEpilogue<T> update;
+  update.update = &coefficients;
+  update.velocity = velocity.data();
+  product(weight, update);
+  expected = start;
+  table.sgd(expected.data(), plain.data(), expected_velocity.data(), m * n, coefficients);
+  require_equal("update", weight, expected);
+  require_equal("velocity", velocity, expected_velocity);
+}
+
 template <class T>
 void rows(const Kernels<T>& table, const std::string& type) {
   const int64_t n = 150, classes = 21;
@@ -153,7 +197,8 @@ void random_numbers(const Kernels<T>& table, const std::string& type) {
 
 template <class T>
 void all(const Kernels<T>& table, const std::string& type) {
-  elementwise(table, type), products(table, type), rows(table, type), random_numbers(table, type);
+  elementwise(table, type), products(table, type), epilogues(table, type), rows(table, type),
+      random_numbers(table, type);
 }
 }  // namespace
 
