@@ -5,10 +5,10 @@
 // block of k is parked in memory and taken up again, which is exact. Where k counts batch rows the sums of kLeafRows
 // rows are combined by the tree of leaf_tree.hpp instead.
 
-constexpr int64_t kBlockLeaves = 8;
+constexpr int64_t kBlockLeaves = 4;
 constexpr int64_t kBlockDepth =
     kBlockLeaves * kLeafRows;    // a packed panel of 512 x 64 floats takes 128 KB of a level-2 cache
-constexpr int kBlockLevels = 3;  // tree levels inside a block; the higher ones live in the workspace
+constexpr int kBlockLevels = 2;  // tree levels inside a block; the higher ones live in the workspace
 
 constexpr int64_t round_up(int64_t n, int64_t step) {
   return (n + step - 1) / step * step;

@@ -10,7 +10,7 @@ namespace nnlite {
 
 // Rows of a batch whose sums form one leaf of the fixed summation tree (the arithmetic contract, rule 3). Any
 // batch-wise sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
-constexpr int64_t kLeafRows = 64;
+constexpr int64_t kLeafRows = 128;
 
 template <class T>
 struct UnaryKernel {
