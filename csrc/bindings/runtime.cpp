@@ -1,4 +1,5 @@
 // Threads, configuration, and checks over whole arrays.
+#include "autograd/shape.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/team.hpp"
@@ -27,6 +28,19 @@ int64_t first_nonfinite(const py::array& array) {
   return kernels<double>().first_nonfinite(values.data(), values.size());
 }
 
+// Runs on the calling thread, without Python's lock.
+int64_t fma_burst(const std::string& dtype, int64_t rounds) {
+  if (dtype != "float32" && dtype != "float64")
+    throw std::invalid_argument(text("dtype must be 'float32' or 'float64', got '", dtype, "'"));
+  if (rounds < 1) throw std::invalid_argument(text("rounds must be at least 1, got ", rounds));
+  const py::gil_scoped_release release;
+  return dispatch(dtype == "float32" ? DType::float32 : DType::float64, [&](auto zero) {
+    using T = decltype(zero);
+    T sink[2] = {T(0.5), T(1)};
+    return kernels<T>().fma_burst(rounds, sink);
+  });
+}
+
 }  // namespace
 
 void define_runtime(py::module_& module) {
@@ -39,6 +53,7 @@ void define_runtime(py::module_& module) {
         set_num_threads(count);
       },
       py::arg("count"));
+  module.def("fma_burst", &fma_burst, py::arg("dtype"), py::arg("rounds"));
   module.def("first_nonfinite", &first_nonfinite, py::arg("array"));
 }
 

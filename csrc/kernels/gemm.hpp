@@ -10,12 +10,11 @@ constexpr int64_t kBlockDepth =
     kBlockLeaves * kLeafRows;    // a packed panel of 512 x 64 floats takes 128 KB of a level-2 cache
 constexpr int kBlockLevels = 2;  // tree levels inside a block; the higher ones live in the workspace
 
-constexpr int64_t round_up(int64_t n, int64_t step) {
-  return (n + step - 1) / step * step;
-}
-constexpr int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
+// Rows of A in a block, which is read from the level-2 cache once per panel: a multiple of every tile's rows.
+constexpr int64_t kBlockRows = 192;
+constexpr int64_t kCloseRows = 64;
+// Columns of B that are packed at a time.
+constexpr int64_t kBlockColumns = 1024;
 
 // The block structure of one call and where its parts stand in the workspace, all in elements.
 template <class T>
@@ -23,27 +22,38 @@ struct GemmPlan {
   static constexpr int64_t kTileSize = kMaxTileRows * kPanelColumns<T>;
 
   int64_t rows, columns;
-  bool leaves, pack_a, pack_b;
-  int64_t block;   // k per block
+  bool leaves, pack_a, turn_a, pack_b;
+  int64_t block_depth, block_rows, block_columns;
+  int64_t
+      packed_row;  // from one row of A to the next, where they are not turned: no two rows meet in one set of a cache
   int64_t levels;  // of the tree above a block
   int64_t packed_b, packed_a, parked, size;
 
   GemmPlan(const GemmTask<T>& task, const TileRange& range)
       : rows(range.row_end - range.row_begin), columns(range.column_end - range.column_begin) {
     leaves = task.leaves && task.k > kLeafRows;
-    const bool sums_fit_c = !task.epilogue.accumulate && task.epilogue.update == nullptr;
-    block = smaller(leaves || sums_fit_c ? kBlockDepth : task.k, task.k);
+    block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
     // A panel is read once per row tile: packing pays from a handful of them on, and always where it has to be turned.
-    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block * kPanelColumns<T> > 4096);
-    pack_a = task.a.column_stride != 1 && block * columns > 4096 && columns > kPanelColumns<T>;
+    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * kPanelColumns<T> > 4096);
+    turn_a = task.a.column_stride != 1;
+    pack_a = turn_a ? block_depth * columns > 4096 && columns > kPanelColumns<T>
+                    : rows > kCloseRows && columns > 4 * kPanelColumns<T>;
+    packed_row = block_depth + Vec<T>::lanes;
+    block_rows = smaller(pack_a ? kBlockRows : rows, rows);
+    block_columns = smaller(round_up(columns, kPanelColumns<T>), kBlockColumns);
     levels = 0;
     if (leaves)
       while ((kBlockDepth << levels) < task.k) ++levels;
     int64_t at = (kBlockLevels + 1) * kTileSize;
-    packed_b = at, at += pack_b ? block * kPanelColumns<T> : 0;
-    packed_a = at, at += pack_a ? block * rows : 0;
+    packed_b = at, at += pack_b ? block_depth * (rows > block_rows ? block_columns : kPanelColumns<T>) : 0;
+    packed_a = at, at += pack_a ? packed_row * block_rows : 0;
     parked = at, at += levels * rows * columns;
     size = round_up(at, 64);
+  }
+
+  // Where a panel of B is packed: one slot for all, unless they are read again by the next rows of A.
+  int64_t panel_slot(int64_t column) const {
+    return packed_b + (rows > block_rows ? column % block_columns * block_depth : 0);
   }
 };
 
@@ -54,22 +64,19 @@ class GemmCall {
   GemmCall(const GemmTask<T>& task, const TileRange& range, T* workspace)
       : task_(task), range_(range), plan_(task, range), workspace_(workspace) {}
 
+  // An empty sum is zero, and still gets its bias or update: one pass with no k.
   void run() {
-    if (task_.k == 0) return finish_empty();
-    for (k_begin_ = 0; k_begin_ < task_.k; k_begin_ += plan_.block) {
-      k_end_ = smaller(k_begin_ + plan_.block, task_.k);
-      if (plan_.pack_a) pack_rows();
-      for (int64_t column = range_.column_begin; column < range_.column_end; column += kPanelColumns<T>)
-        run_panel(column, smaller(kPanelColumns<T>, range_.column_end - column));
-    }
+    if (task_.epilogue.update != nullptr)
+      learning_rate_ = task_.epilogue.update->maximize ? -task_.epilogue.update->lr : task_.epilogue.update->lr;
+    do {
+      k_end_ = smaller(k_begin_ + plan_.block_depth, task_.k);
+      for (int64_t column = 0; column < plan_.columns; column += plan_.block_columns)
+        run_columns(column, smaller(column + plan_.block_columns, plan_.columns));
+      k_begin_ = k_end_;
+    } while (k_begin_ < task_.k);
   }
 
  private:
-  struct Sums {
-    T* data;
-    int64_t stride;
-  };
-
   bool last_block() const { return k_end_ == task_.k; }
 
   static int64_t tile_rows(int64_t vectors) { return TileShape::rows[vectors - 1]; }
@@ -78,35 +85,50 @@ class GemmCall {
   // same way.
   int64_t packed_group() const { return TileShape::rows[kTileVectors<T> - 1]; }
 
-  void pack_rows() {
-    T* out = workspace_ + plan_.packed_a;
-    for (int64_t row = 0; row < plan_.rows; row += packed_group()) {
-      const int64_t rows = smaller(packed_group(), plan_.rows - row);
-      pack_tile_rows(task_.a, range_.row_begin + row, rows, k_begin_, k_end_, out);
-      out += rows * (k_end_ - k_begin_);
+  // Columns and rows below count from the range's first.
+  void run_columns(int64_t begin, int64_t end) {
+    for (row_begin_ = 0; row_begin_ < plan_.rows; row_begin_ = row_end_) {
+      row_end_ = smaller(row_begin_ + plan_.block_rows, plan_.rows);
+      if (plan_.pack_a) pack_rows();
+      for (int64_t column = begin; column < end; column += kPanelColumns<T>)
+        run_panel(column, smaller(kPanelColumns<T>, end - column));
     }
   }
 
-  void run_panel(int64_t column, int64_t count) {
+  void pack_rows() {
+    T* packed = workspace_ + plan_.packed_a;
+    const int64_t depth = k_end_ - k_begin_;
+    if (!plan_.turn_a)
+      for (int64_t row = row_begin_; row < row_end_; ++row)
+        copy_span(a_at(row), packed + (row - row_begin_) * plan_.packed_row, depth);
+    // A few k at a time over all groups: k stand far apart in A, and their lines are read while they are near.
+    else
+      for (int64_t k = 0; k < depth; k += 8)
+        for (int64_t row = row_begin_; row < row_end_; row += packed_group()) {
+          const int64_t rows = smaller(packed_group(), row_end_ - row);
+          pack_tile_columns(task_.a, range_.row_begin + row, rows, k_begin_ + k, k_begin_ + smaller(k + 8, depth),
+                            depth - k, packed + (row - row_begin_) * depth + k * rows);
+        }
+  }
+
+  void run_panel(int64_t at, int64_t count) {
     constexpr int64_t lanes = Vec<T>::lanes;
+    const int64_t column = range_.column_begin + at;
     const int64_t vectors = (count + lanes - 1) / lanes;
     tile_.columns = static_cast<int>(count - (vectors - 1) * lanes);
     const T* b = task_.b.data + k_begin_ * task_.b.row_stride + column * task_.b.column_stride;
     tile_.b_stride = task_.b.row_stride;
     if (plan_.pack_b) {
-      T* packed = workspace_ + plan_.packed_b;
-      if (task_.b.column_stride == 1)
-        pack_panel_rows(task_.b, k_begin_, k_end_, column, count, packed);
-      else
-        pack_panel_columns(task_.b, k_begin_, k_end_, column, count, packed);
+      T* packed = workspace_ + plan_.panel_slot(at);
+      if (row_begin_ == 0) pack_panel(task_.b, k_begin_, k_end_, column, count, packed);
       b = packed;
       tile_.b_stride = vectors * lanes;
     }
     const bool masked = !plan_.pack_b && tile_.columns < lanes;
     const auto& functions = kTileFunctions<T>.functions[masked][vectors - 1];
-    const int64_t step = plan_.pack_a ? packed_group() : tile_rows(vectors);
-    for (int64_t row = 0; row < plan_.rows; row += step) {
-      const int64_t rows = smaller(step, plan_.rows - row);
+    const int64_t step = plan_.pack_a && plan_.turn_a ? packed_group() : tile_rows(vectors);
+    for (int64_t row = row_begin_; row < row_end_; row += step) {
+      const int64_t rows = smaller(step, row_end_ - row);
       set_a(row, rows);
       if (plan_.leaves)
         run_leaves(functions[rows - 1], b, row, rows, column, count);
@@ -115,105 +137,83 @@ class GemmCall {
     }
   }
 
+  const T* a_at(int64_t row) const {
+    return task_.a.data + (range_.row_begin + row) * task_.a.row_stride + k_begin_ * task_.a.column_stride;
+  }
+
   void set_a(int64_t row, int64_t rows) {
-    if (plan_.pack_a) {
-      a_ = workspace_ + plan_.packed_a + row * (k_end_ - k_begin_);
-      tile_.a_row_stride = 1;
-      tile_.a_k_stride = rows;
-    } else {
-      a_ = task_.a.data + (range_.row_begin + row) * task_.a.row_stride + k_begin_ * task_.a.column_stride;
-      tile_.a_row_stride = task_.a.row_stride;
-      tile_.a_k_stride = task_.a.column_stride;
-    }
+    const T* packed = workspace_ + plan_.packed_a;
+    a_ = a_at(row), tile_.a_row_stride = task_.a.row_stride, tile_.a_k_stride = task_.a.column_stride;
+    if (!plan_.pack_a) return;
+    if (plan_.turn_a)
+      a_ = packed + (row - row_begin_) * (k_end_ - k_begin_), tile_.a_row_stride = 1, tile_.a_k_stride = rows;
+    else
+      a_ = packed + (row - row_begin_) * plan_.packed_row, tile_.a_row_stride = plan_.packed_row;
   }
 
   void run_chain(TileFunction<T> multiply, const T* b, int64_t row, int64_t rows, int64_t column, int64_t count) {
-    const GemmEpilogue<T>& epilogue = task_.epilogue;
-    const bool in_place = !epilogue.accumulate && epilogue.update == nullptr;
-    T* c = c_at(row, column);
-    const Sums sums = in_place ? Sums{c, task_.c_stride} : Sums{workspace_, kPanelColumns<T>};
-    tile_.bias = in_place && last_block() && epilogue.bias != nullptr ? epilogue.bias + column : nullptr;
     tile_.resume = k_begin_ > 0;
-    multiply_into(multiply, b, k_begin_, k_end_, sums);
-    if (!last_block()) return;
-    if (!in_place) store(sums, row, rows, column, count);
-    activate(row, rows, column, count);
+    tile_.parked_count = 0;
+    if (last_block())
+      finish(multiply, b, k_begin_, row, rows, column, count);
+    else
+      multiply_into(multiply, b, k_begin_, k_end_, {c_at(row, column), task_.c_stride});
   }
 
   void run_leaves(TileFunction<T> multiply, const T* b, int64_t row, int64_t rows, int64_t column, int64_t count) {
-    tile_.bias = nullptr;
     tile_.resume = false;
     for (int64_t k = k_begin_; k < k_end_; k += kLeafRows) {
-      const int64_t leaf = k / kLeafRows;
       const bool last = k + kLeafRows >= task_.k;
-      // The level is known before the sums are: they are made where they will be parked.
-      const int level = climb(leaf, last, [](int) {});
-      const Sums sums = last ? Sums{workspace_, kPanelColumns<T>} : parked(level, row, column);
-      multiply_into(multiply, b, k, smaller(k + kLeafRows, k_end_), sums);
-      climb(leaf, last, [&](int below) { add_sums(parked(below, row, column), sums, rows, count); });
-      if (!last) continue;
-      store(sums, row, rows, column, count);
-      activate(row, rows, column, count);
+      tile_.parked_count = 0;
+      const int level = climb(k / kLeafRows, last,
+                              [&](int below) { tile_.parked[tile_.parked_count++] = parked(below, row, column); });
+      if (last)
+        finish(multiply, b, k, row, rows, column, count);
+      else
+        multiply_into(multiply, b, k, k + kLeafRows, parked(level, row, column));
     }
   }
 
-  void multiply_into(TileFunction<T> multiply, const T* b, int64_t k, int64_t k_end, const Sums& sums) {
+  void multiply_into(TileFunction<T> multiply, const T* b, int64_t k, int64_t k_end, const Sums<T>& out) {
     tile_.k = k_end - k;
     tile_.a = a_ + (k - k_begin_) * tile_.a_k_stride;
     tile_.b = b + (k - k_begin_) * tile_.b_stride;
-    tile_.out = sums.data;
-    tile_.out_stride = sums.stride;
+    tile_.out = out;
     multiply(tile_);
   }
 
-  Sums parked(int level, int64_t row, int64_t column) const {
+  // The last rows of k: the sums become C, by whatever the epilogue says.
+  void finish(TileFunction<T> multiply, const T* b, int64_t k, int64_t row, int64_t rows, int64_t column,
+              int64_t count) {
+    const GemmEpilogue<T>& epilogue = task_.epilogue;
+    const Sums<T> c{c_at(row, column), task_.c_stride}, apart{workspace_, kPanelColumns<T>};
+    const bool in_tile = epilogue.update == nullptr || is_plain(*epilogue.update);
+    tile_.bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + column;
+    tile_.learning_rate = epilogue.update != nullptr && in_tile ? &learning_rate_ : nullptr;
+    multiply_into(multiply, b, k, k_end_, in_tile ? c : apart);
+    tile_.bias = tile_.learning_rate = nullptr;
+    if (!in_tile) update(apart, row, rows, column, count);
+  }
+
+  Sums<T> parked(int level, int64_t row, int64_t column) const {
     if (level < kBlockLevels) return {workspace_ + (level + 1) * GemmPlan<T>::kTileSize, kPanelColumns<T>};
     T* matrix = workspace_ + plan_.parked + (level - kBlockLevels) * plan_.rows * plan_.columns;
     return {matrix + row * plan_.columns + (column - range_.column_begin), plan_.columns};
   }
 
-  static void add_sums(const Sums& left, const Sums& right, int64_t rows, int64_t count) {
-    for (int64_t i = 0; i < rows; ++i)
-      add_spans(left.data + i * left.stride, right.data + i * right.stride, right.data + i * right.stride, count);
-  }
-
   T* c_at(int64_t row, int64_t column) const { return task_.c + (range_.row_begin + row) * task_.c_stride + column; }
 
-  void store(const Sums& sums, int64_t row, int64_t rows, int64_t column, int64_t count) {
+  // Without momentum or decay the update is one fma, which the tile does before the sums leave their registers.
+  static bool is_plain(const SgdCoefficients<T>& update) {
+    return update.momentum == T(0) && update.weight_decay == T(0);
+  }
+
+  void update(const Sums<T>& sums, int64_t row, int64_t rows, int64_t column, int64_t count) {
     const GemmEpilogue<T>& epilogue = task_.epilogue;
     for (int64_t i = 0; i < rows; ++i) {
       T* c = c_at(row + i, column);
-      T* sum = sums.data + i * sums.stride;
-      if (epilogue.bias != nullptr) add_spans(sum, epilogue.bias + column, sum, count);
-      if (epilogue.update != nullptr)
-        sgd_span(c, sum, epilogue.velocity == nullptr ? nullptr : epilogue.velocity + (c - task_.c), count,
-                 *epilogue.update);
-      else if (epilogue.accumulate)
-        add_spans(c, sum, c, count);
-      else
-        copy_span(sum, c, count);
-    }
-  }
-
-  // The tile has just been written and is read again from the nearest cache, by the very function of a separate pass.
-  void activate(int64_t row, int64_t rows, int64_t column, int64_t count) {
-    const GemmEpilogue<T>& epilogue = task_.epilogue;
-    if (epilogue.activation == nullptr) return;
-    for (int64_t i = 0; i < rows; ++i) {
-      const T* c = c_at(row + i, column);
-      epilogue.activation->forward(c, epilogue.activated + (c - task_.c), count, epilogue.alpha, epilogue.beta);
-    }
-  }
-
-  // An empty sum is zero, and still gets its bias, update and activation.
-  void finish_empty() {
-    for (int64_t column = range_.column_begin; column < range_.column_end; column += kPanelColumns<T>) {
-      const int64_t count = smaller(kPanelColumns<T>, range_.column_end - column);
-      for (int64_t row = 0; row < plan_.rows; ++row) {
-        for (int64_t j = 0; j < count; ++j) workspace_[j] = T(0);
-        store({workspace_, kPanelColumns<T>}, row, 1, column, count);
-        activate(row, 1, column, count);
-      }
+      sgd_span(c, sums.data + i * sums.stride,
+               epilogue.velocity == nullptr ? nullptr : epilogue.velocity + (c - task_.c), count, *epilogue.update);
     }
   }
 
@@ -223,7 +223,8 @@ class GemmCall {
   T* workspace_;
   Tile<T> tile_{};
   const T* a_ = nullptr;
-  int64_t k_begin_ = 0, k_end_ = 0;
+  int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;
+  T learning_rate_ = 0;
 };
 
 template <class T>

@@ -13,6 +13,13 @@ constexpr int64_t kPanelColumns = kTileVectors<T> * int64_t{Vec<T>::lanes};
 
 constexpr int kMaxTileRows = TileShape::rows[0];
 
+// A sum that is parked in memory: rows `stride` apart.
+template <class T>
+struct Sums {
+  T* data;
+  int64_t stride;
+};
+
 template <class T>
 struct Tile {
   int64_t k;
@@ -20,32 +27,49 @@ struct Tile {
   int64_t a_row_stride, a_k_stride;
   const T* b;
   int64_t b_stride;  // rows of B, packed or in place
-  T* out;
-  int64_t out_stride;
-  int columns;    // of the last vector that count: 1 ... lanes
-  const T* bias;  // added to the finished sums, or null
-  bool resume;    // go on from the sums that stand in `out`
+  Sums<T> out;
+  int columns;  // of the last vector that count: 1 ... lanes
+  bool resume;  // go on from the sums that stand in `out`
+  // What happens to the finished sums, in this order.
+  int parked_count;             // sum = parked + sum, for each: the leaves' tree
+  Sums<T> parked[kTreeLevels];  // the first `parked_count` count
+  const T* bias;                // sum = sum + bias, or null
+  const T* learning_rate;       // out = out - learning_rate * sum instead of out = sum, or null
 };
 
+// The loops over a tile's vectors are unrolled whole: only then does the compiler keep the sums in registers.
 template <class T, int Rows, int Vectors, bool Masked>
 void multiply_tile(const Tile<T>& tile) {
   using V = Vec<T>;
   constexpr int last = Vectors - 1;
+  const auto load = [&](const T* row, int j) {
+    return j < last || tile.columns == V::lanes ? V::load(row + j * V::lanes)
+                                                : V::load(row + j * V::lanes, tile.columns);
+  };
   V sum[Rows][Vectors];
+#pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) sum[i][j] = V(T(0));
   if (tile.resume)
-    for (int i = 0; i < Rows; ++i) {
-      const T* out = tile.out + i * tile.out_stride;
-      for (int j = 0; j < last; ++j) sum[i][j] = V::load(out + j * V::lanes);
-      sum[i][last] = V::load(out + last * V::lanes, tile.columns);
-    }
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = load(tile.out.data + i * tile.out.stride, j);
+  // The tile below is computed next: its sums travel while these are made.
+  if (tile.k >= 64)
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j)
+        __builtin_prefetch(tile.out.data + (Rows + i) * tile.out.stride + j * V::lanes, 1);
   const T* a = tile.a;
   const T* b = tile.b;
   for (int64_t k = 0; k < tile.k; ++k) {
     V row[Vectors];
-    for (int j = 0; j < last; ++j) row[j] = V::load(b + j * V::lanes);
-    row[last] = Masked ? V::load(b + last * V::lanes, tile.columns) : V::load(b + last * V::lanes);
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j)
+      row[j] = Masked && j == last ? V::load(b + j * V::lanes, tile.columns) : V::load(b + j * V::lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       const V value = V::broadcast(a + i * tile.a_row_stride);
@@ -55,15 +79,30 @@ void multiply_tile(const Tile<T>& tile) {
     a += tile.a_k_stride;
     b += tile.b_stride;
   }
-  V bias[Vectors];
-  if (tile.bias != nullptr) {
-    for (int j = 0; j < last; ++j) bias[j] = V::load(tile.bias + j * V::lanes);
-    bias[last] = V::load(tile.bias + last * V::lanes, tile.columns);
+  for (int p = 0; p < tile.parked_count; ++p)
+#pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + bias[j];
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j)
+        sum[i][j] = load(tile.parked[p].data + i * tile.parked[p].stride, j) + sum[i][j];
+  if (tile.bias != nullptr)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) {
+      const V bias = load(tile.bias, j);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) sum[i][j] = sum[i][j] + bias;
+    }
+  if (tile.learning_rate != nullptr) {
+    const V rate = V::broadcast(tile.learning_rate);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = fnma(rate, sum[i][j], load(tile.out.data + i * tile.out.stride, j));
   }
+#pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
-    T* out = tile.out + i * tile.out_stride;
+    T* out = tile.out.data + i * tile.out.stride;
+#pragma GCC unroll 8
     for (int j = 0; j < last; ++j) sum[i][j].store(out + j * V::lanes);
     if (tile.columns == V::lanes)
       sum[i][last].store(out + last * V::lanes);

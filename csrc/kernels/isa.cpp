@@ -33,6 +33,7 @@ namespace {
 #include "kernels/cross_entropy.hpp"
 #include "kernels/normalization.hpp"
 #include "kernels/random.hpp"
+#include "kernels/peak.hpp"
 // clang-format on
 
 template <class Row, size_t Count>
@@ -73,6 +74,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.uniform = uniform<T>;
   kernels.normal = normal<T>;
   kernels.dropout_mask = dropout_mask<T>;
+  kernels.fma_burst = fma_burst<T>;
   return kernels;
 }
 }  // namespace

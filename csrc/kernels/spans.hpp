@@ -1,5 +1,12 @@
 // Loops over contiguous elements: whole vectors, then the tail through the same code with a partial load and store.
 
+constexpr int64_t round_up(int64_t n, int64_t step) {
+  return (n + step - 1) / step * step;
+}
+constexpr int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
 // body(offset, count): count is the number of lanes that stand for elements.
 template <class T, class Body>
 [[gnu::always_inline]] inline void for_vectors(int64_t n, Body body) {

@@ -55,16 +55,12 @@ struct SgdCoefficients {
   bool nesterov, maximize, first_step;
 };
 
-// What happens to a finished sum of a matrix product, in this order. At most one of accumulate and update is set.
+// What happens to a finished sum of a matrix product, in this order.
 template <class T>
 struct GemmEpilogue {
   const T* bias = nullptr;                     // (n): C = sum + bias
-  bool accumulate = false;                     // C = C + sum
   const SgdCoefficients<T>* update = nullptr;  // C is a parameter and the sum its gradient
   T* velocity = nullptr;                       // momentum buffer, laid out as C; used by update
-  const UnaryKernel<T>* activation = nullptr;  // activated = f(C), laid out as C
-  T* activated = nullptr;
-  T alpha = 0, beta = 0;  // the activation's settings
 };
 
 // C (m, n) = A (m, k) B (k, n); C is row-major with rows `c_stride` apart.
@@ -142,6 +138,9 @@ struct Kernels {
   void (*uniform)(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T high);
   void (*normal)(T* out, int64_t begin, int64_t n, RandomStream stream, T mean, T standard_deviation);
   void (*dropout_mask)(T* out, int64_t begin, int64_t n, RandomStream stream, T keep, T scale);
+
+  // `rounds` of fma in registers alone; returns the flops done. sink: two numbers, read and written.
+  int64_t (*fma_burst)(int64_t rounds, T* sink);
 };
 
 struct KernelTable {

@@ -18,7 +18,7 @@ struct Grid {
 
   static constexpr int64_t kColumnGrain = 64,
                            kRowGrain = 96;     // whole panels; enough rows to pay for packing a panel again
-  static constexpr double kWorkPerPart = 3e8;  // at most, a few ms: between parts a loop can be interrupted
+  static constexpr double kWorkPerPart = 2e9;  // at most, some 20 ms: between parts a loop can be interrupted
 
   Grid(int64_t m, int64_t n, double work) {
     const double threads =

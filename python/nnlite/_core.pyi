@@ -269,5 +269,9 @@ def run_batches(
 def first_nonfinite(array: Array) -> int:
     """Flat index of the first NaN or infinity, -1 if none."""
 
+# Yardstick of the benchmarks
+def fma_burst(dtype: str, rounds: int) -> int:
+    """Runs `rounds` of independent fused multiply-adds in registers alone; returns the flops done."""
+
 # Test access to single kernels (NumPy in, NumPy out, current instruction set)
 def unary_kernel(name: str, x: Array, alpha: float = 0.0, beta: float = 0.0) -> Array: ...
