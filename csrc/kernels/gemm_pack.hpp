@@ -19,22 +19,32 @@ void pack_panel_rows(const MatrixView<T>& b, int64_t k_begin, int64_t k_end, int
   }
 }
 
-// The same for a B whose columns are contiguous (row_stride 1): blocks of lanes x lanes, turned in registers.
+template <class T>
+void pack_edge(const T* from, int64_t stride, int64_t columns, int depth, T* to, int64_t width) {
+  using V = Vec<T>;
+  alignas(64) T copy[V::lanes * V::lanes], turned[V::lanes * V::lanes];
+  for (int64_t i = 0; i < V::lanes; ++i)
+    (i < columns ? load_lanes(from + i * stride, depth) : V(T(0))).store(copy + i * V::lanes);
+  transpose(copy, V::lanes, turned, V::lanes);
+  for (int k = 0; k < depth; ++k) V::load(turned + k * V::lanes).store(to + k * width);
+}
+
+// The same for a B whose columns are contiguous (row_stride 1): squares of lanes x lanes, turned in registers. At the
+// edges a square goes through a copy, its missing columns zero.
 template <class T>
 void pack_panel_columns(const MatrixView<T>& b, int64_t k_begin, int64_t k_end, int64_t column, int64_t count, T* out) {
   using V = Vec<T>;
-  const int64_t width = (count + V::lanes - 1) / V::lanes * V::lanes;
+  const int64_t width = round_up(count, V::lanes);
   for (int64_t j = 0; j < count; j += V::lanes) {
-    const int64_t columns = count - j < V::lanes ? count - j : V::lanes;
+    const int64_t columns = smaller(V::lanes, count - j);
     for (int64_t k = k_begin; k < k_end; k += V::lanes) {
-      const int64_t depth = k_end - k < V::lanes ? k_end - k : V::lanes;
-      V block[V::lanes];
-      for (int64_t i = 0; i < V::lanes; ++i) {
-        const T* from = b.data + (column + j + i) * b.column_stride + k;
-        block[i] = i >= columns ? V(T(0)) : depth == V::lanes ? V::load(from) : V::load(from, static_cast<int>(depth));
-      }
-      transpose(block);
-      for (int64_t i = 0; i < depth; ++i) block[i].store(out + (k - k_begin + i) * width + j);
+      const auto depth = static_cast<int>(smaller(V::lanes, k_end - k));
+      const T* from = b.data + (column + j) * b.column_stride + k;
+      T* to = out + (k - k_begin) * width + j;
+      if (columns == V::lanes && depth == V::lanes)
+        transpose(from, b.column_stride, to, width);
+      else
+        pack_edge(from, b.column_stride, columns, depth, to, width);
     }
   }
 }

@@ -320,46 +320,44 @@ template <class Fold>
 }
 
 // Turns a square of half-width registers over its diagonal.
-inline void transpose_square(__m256 (&rows)[8]) {
+inline void transpose_square(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   __m256 t[8], u[8];
+#pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
-    t[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    const __m256 a = _mm256_loadu_ps(from + i * from_stride), b = _mm256_loadu_ps(from + (i + 1) * from_stride);
+    t[i] = _mm256_unpacklo_ps(a, b);
+    t[i + 1] = _mm256_unpackhi_ps(a, b);
   }
+#pragma GCC unroll 2
   for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       const __m256d a = _mm256_castps_pd(t[i + j]), b = _mm256_castps_pd(t[i + 2 + j]);
       u[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
       u[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
     }
+#pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
-    rows[j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x20);
-    rows[4 + j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x31);
+    _mm256_storeu_ps(to + j * to_stride, _mm256_permute2f128_ps(u[j], u[4 + j], 0x20));
+    _mm256_storeu_ps(to + (4 + j) * to_stride, _mm256_permute2f128_ps(u[j], u[4 + j], 0x31));
   }
 }
-inline void transpose_square(__m256d (&rows)[4]) {
-  const __m256d a = _mm256_unpacklo_pd(rows[0], rows[1]), b = _mm256_unpackhi_pd(rows[0], rows[1]);
-  const __m256d c = _mm256_unpacklo_pd(rows[2], rows[3]), d = _mm256_unpackhi_pd(rows[2], rows[3]);
-  rows[0] = _mm256_permute2f128_pd(a, c, 0x20);
-  rows[1] = _mm256_permute2f128_pd(b, d, 0x20);
-  rows[2] = _mm256_permute2f128_pd(a, c, 0x31);
-  rows[3] = _mm256_permute2f128_pd(b, d, 0x31);
+inline void transpose_square(const double* from, int64_t from_stride, double* to, int64_t to_stride) {
+  const __m256d row0 = _mm256_loadu_pd(from), row1 = _mm256_loadu_pd(from + from_stride),
+                row2 = _mm256_loadu_pd(from + 2 * from_stride), row3 = _mm256_loadu_pd(from + 3 * from_stride);
+  const __m256d a = _mm256_unpacklo_pd(row0, row1), b = _mm256_unpackhi_pd(row0, row1);
+  const __m256d c = _mm256_unpacklo_pd(row2, row3), d = _mm256_unpackhi_pd(row2, row3);
+  _mm256_storeu_pd(to, _mm256_permute2f128_pd(a, c, 0x20));
+  _mm256_storeu_pd(to + to_stride, _mm256_permute2f128_pd(b, d, 0x20));
+  _mm256_storeu_pd(to + 2 * to_stride, _mm256_permute2f128_pd(a, c, 0x31));
+  _mm256_storeu_pd(to + 3 * to_stride, _mm256_permute2f128_pd(b, d, 0x31));
 }
 
-// Turns the square of `rows` over its diagonal, quarter by quarter.
+// to[j][i] = from[i][j] for a square of whole vectors, quarter by quarter.
 template <class T>
-void transpose(Vec<T> (&rows)[Vec<T>::lanes]) {
+void transpose(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
   constexpr int half = Vec<T>::lanes / 2;
-  using Register = decltype(Vec<T>::low);
-  Register quarters[2][2][half];
-  for (int i = 0; i < half; ++i) {
-    quarters[0][0][i] = rows[i].low, quarters[0][1][i] = rows[i].high;
-    quarters[1][0][i] = rows[half + i].low, quarters[1][1][i] = rows[half + i].high;
-  }
-  for (auto& row : quarters)
-    for (auto& square : row) transpose_square(square);
-  for (int i = 0; i < half; ++i) {
-    rows[i] = {quarters[0][0][i], quarters[1][0][i]};
-    rows[half + i] = {quarters[0][1][i], quarters[1][1][i]};
-  }
+  for (int i = 0; i < 2; ++i)
+    for (int j = 0; j < 2; ++j)
+      transpose_square(from + half * (i * from_stride + j), from_stride, to + half * (j * to_stride + i), to_stride);
 }

@@ -247,44 +247,52 @@ template <class Fold>
   return _mm512_cvtsd_f64(s.v);
 }
 
-// Turns the square of `rows` over its diagonal: pairs, fours, then whole quarters change places.
-inline void transpose(VecF (&rows)[16]) {
+// to[j][i] = from[i][j] for a square of whole vectors: pairs, fours, then whole quarters change places.
+inline void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   __m512 t[16], u[16];
+#pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(rows[i].v, rows[i + 1].v);
-    t[i + 1] = _mm512_unpackhi_ps(rows[i].v, rows[i + 1].v);
+    const __m512 a = _mm512_loadu_ps(from + i * from_stride), b = _mm512_loadu_ps(from + (i + 1) * from_stride);
+    t[i] = _mm512_unpacklo_ps(a, b);
+    t[i + 1] = _mm512_unpackhi_ps(a, b);
   }
+#pragma GCC unroll 4
   for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + 2 + j]);
       u[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
       u[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
     }
+#pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
     const __m512 low01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88),
                  high01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xdd);
     const __m512 low23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88),
                  high23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xdd);
-    rows[j].v = _mm512_shuffle_f32x4(low01, low23, 0x88);
-    rows[4 + j].v = _mm512_shuffle_f32x4(high01, high23, 0x88);
-    rows[8 + j].v = _mm512_shuffle_f32x4(low01, low23, 0xdd);
-    rows[12 + j].v = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+    _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(low01, low23, 0x88));
+    _mm512_storeu_ps(to + (4 + j) * to_stride, _mm512_shuffle_f32x4(high01, high23, 0x88));
+    _mm512_storeu_ps(to + (8 + j) * to_stride, _mm512_shuffle_f32x4(low01, low23, 0xdd));
+    _mm512_storeu_ps(to + (12 + j) * to_stride, _mm512_shuffle_f32x4(high01, high23, 0xdd));
   }
 }
-inline void transpose(VecD (&rows)[8]) {
+inline void transpose(const double* from, int64_t from_stride, double* to, int64_t to_stride) {
   __m512d t[8];
+#pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm512_unpacklo_pd(rows[i].v, rows[i + 1].v);
-    t[i + 1] = _mm512_unpackhi_pd(rows[i].v, rows[i + 1].v);
+    const __m512d a = _mm512_loadu_pd(from + i * from_stride), b = _mm512_loadu_pd(from + (i + 1) * from_stride);
+    t[i] = _mm512_unpacklo_pd(a, b);
+    t[i + 1] = _mm512_unpackhi_pd(a, b);
   }
+#pragma GCC unroll 2
   for (int j = 0; j < 2; ++j) {
     const __m512d low01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0x88),
                   high01 = _mm512_shuffle_f64x2(t[j], t[2 + j], 0xdd);
     const __m512d low23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0x88),
                   high23 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0xdd);
-    rows[j].v = _mm512_shuffle_f64x2(low01, low23, 0x88);
-    rows[2 + j].v = _mm512_shuffle_f64x2(high01, high23, 0x88);
-    rows[4 + j].v = _mm512_shuffle_f64x2(low01, low23, 0xdd);
-    rows[6 + j].v = _mm512_shuffle_f64x2(high01, high23, 0xdd);
+    _mm512_storeu_pd(to + j * to_stride, _mm512_shuffle_f64x2(low01, low23, 0x88));
+    _mm512_storeu_pd(to + (2 + j) * to_stride, _mm512_shuffle_f64x2(high01, high23, 0x88));
+    _mm512_storeu_pd(to + (4 + j) * to_stride, _mm512_shuffle_f64x2(low01, low23, 0xdd));
+    _mm512_storeu_pd(to + (6 + j) * to_stride, _mm512_shuffle_f64x2(high01, high23, 0xdd));
   }
 }

@@ -309,12 +309,9 @@ T fold_lanes(Vec<T> x, Fold fold) {
   return values[0];
 }
 
+// to[j][i] = from[i][j] for a square of whole vectors.
 template <class T>
-void transpose(Vec<T> (&rows)[Vec<T>::lanes]) {
-  T values[Vec<T>::lanes][Vec<T>::lanes], turned[Vec<T>::lanes];
-  for (int i = 0; i < Vec<T>::lanes; ++i) rows[i].store(values[i]);
-  for (int i = 0; i < Vec<T>::lanes; ++i) {
-    for (int j = 0; j < Vec<T>::lanes; ++j) turned[j] = values[j][i];
-    rows[i] = Vec<T>::load(turned);
-  }
+void transpose(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  for (int j = 0; j < Vec<T>::lanes; ++j)
+    for (int i = 0; i < Vec<T>::lanes; ++i) to[j * to_stride + i] = from[i * from_stride + j];
 }

@@ -236,12 +236,9 @@ T fold_lanes(Vec<T> x, Fold fold) {
   return x.v[0];
 }
 
+// to[j][i] = from[i][j] for a square of whole vectors.
 template <class T>
-void transpose(Vec<T> (&rows)[64 / sizeof(T)]) {
-  for (int i = 0; i < Vec<T>::lanes; ++i)
-    for (int j = 0; j < i; ++j) {
-      const T t = rows[i].v[j];
-      rows[i].v[j] = rows[j].v[i];
-      rows[j].v[i] = t;
-    }
+void transpose(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  for (int j = 0; j < Vec<T>::lanes; ++j)
+    for (int i = 0; i < Vec<T>::lanes; ++i) to[j * to_stride + i] = from[i * from_stride + j];
 }
