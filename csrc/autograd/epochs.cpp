@@ -71,9 +71,9 @@ class Pass {
       Program& program = *request_.programs.at(count);
       for (size_t i = 0; i < request_.sources.size(); ++i) {
         const Array& input = program.inputs()[i]->array();
-        gather_rows(request_.sources[i], order_ == nullptr ? nullptr : order_ + begin, begin, count,
-                    target_of(input.dtype), input.data);
+        gather_rows(request_.sources[i], order_, begin, count, target_of(input.dtype), input.data);
       }
+      const Lookahead next(request_.sources[0], order_, begin + count, request_.batch_size);
       if (interrupt_.stopped() || !f(program, begin, count)) return false;
     }
     return true;

@@ -61,8 +61,8 @@ struct GemmPlan {
 template <class T>
 class GemmCall {
  public:
-  GemmCall(const GemmTask<T>& task, const TileRange& range, T* workspace)
-      : task_(task), range_(range), plan_(task, range), workspace_(workspace) {}
+  GemmCall(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead)
+      : task_(task), range_(range), plan_(task, range), workspace_(workspace), ahead_(ahead) {}
 
   // An empty sum is zero, and still gets its bias or update: one pass with no k.
   void run() {
@@ -179,6 +179,8 @@ class GemmCall {
     tile_.a = a_ + (k - k_begin_) * tile_.a_k_stride;
     tile_.b = b + (k - k_begin_) * tile_.b_stride;
     tile_.out = out;
+    // A few lines each time: more than the processor can have under way would hold up the tile.
+    if (ahead_ != nullptr) prefetch_lines(*ahead_, smaller(tile_.k / 4, kLinesUnderWay));
     multiply(tile_);
   }
 
@@ -221,6 +223,7 @@ class GemmCall {
   const TileRange& range_;
   GemmPlan<T> plan_;
   T* workspace_;
+  RowsAhead* ahead_;
   Tile<T> tile_{};
   const T* a_ = nullptr;
   int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;
@@ -228,8 +231,8 @@ class GemmCall {
 };
 
 template <class T>
-void gemm(const GemmTask<T>& task, const TileRange& range, T* workspace) {
-  GemmCall<T>(task, range, workspace).run();
+void gemm(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead) {
+  GemmCall<T>(task, range, workspace, ahead).run();
 }
 
 template <class T>

@@ -25,6 +25,7 @@ namespace {
 #include "kernels/losses.hpp"
 #include "kernels/leaf_tree.hpp"
 #include "kernels/sgd.hpp"
+#include "kernels/gather.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/gemm_pack.hpp"
 #include "kernels/gemm.hpp"
@@ -80,6 +81,6 @@ constexpr Kernels<T> all_kernels() {
 }  // namespace
 
 extern const KernelTable NNLITE_TABLE;
-const KernelTable NNLITE_TABLE = {NNLITE_ISA_NAME, all_kernels<float>(), all_kernels<double>(), permutation};
+const KernelTable NNLITE_TABLE = {NNLITE_ISA_NAME, all_kernels<float>(), all_kernels<double>(), permutation, kGather};
 
 }  // namespace nnlite

@@ -91,7 +91,8 @@ struct ClassTargets {
 template <class T>
 struct Kernels {
   // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
-  void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace);
+  // Rows of the next batch travel meanwhile, if there are any (`ahead` may be null).
+  void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead);
   int64_t (*gemm_workspace)(const GemmTask<T>& task, const TileRange& range);
 
   const UnaryKernel<T>* unary;
@@ -148,6 +149,7 @@ struct KernelTable {
   Kernels<float> float32;
   Kernels<double> float64;
   void (*permutation)(int64_t* out, int64_t n, RandomStream stream);
+  const GatherFunction (*gather)[kTargetTypes];  // [source][target]
 };
 
 // Defined by kernels/isa.cpp, once per instruction set.

@@ -12,4 +12,30 @@ struct RandomStream {
   uint32_t draw;
 };
 
+// What a user's array may hold, and what becomes of it.
+enum class Source : uint8_t { boolean, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64 };
+enum class Target : uint8_t { float32, float64, int64 };
+// A batch of at most so many bytes is called into the cache while the one before is gathered.
+constexpr int64_t kGatheredAhead = 64 * 1024;
+constexpr int kSourceTypes = 11, kTargetTypes = 3;
+
+// out[i - begin] = row order[i] of `data`, for i of begin ... end; row i itself where order is null.
+struct GatherTask {
+  const char* data;
+  int64_t row_size, row_stride;  // in elements and in bytes
+  const int64_t* order;
+  int64_t order_size;  // how far the order is known, beyond `end`
+  int64_t begin, end;
+  void* out;
+};
+// Rows that will be gathered soon, and how far they have been called into the cache.
+struct RowsAhead {
+  const char* data;
+  int64_t row_bytes, row_stride;
+  const int64_t* order;
+  int64_t at, end;     // entries of order: the next row, and behind the last
+  int64_t offset = 0;  // in bytes, within the next row
+};
+using GatherFunction = void (*)(const GatherTask& task);
+
 }  // namespace nnlite

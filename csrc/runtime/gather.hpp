@@ -3,10 +3,9 @@
 
 #include <cstdint>
 
-namespace nnlite {
+#include "kernels/types.hpp"
 
-enum class Source : uint8_t { boolean, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64 };
-enum class Target : uint8_t { float32, float64, int64 };
+namespace nnlite {
 
 // `rows` rows of `row_size` elements each, contiguous within a row.
 struct RowSource {
@@ -15,7 +14,23 @@ struct RowSource {
   int64_t rows, row_size, row_stride;  // the stride in bytes
 };
 
-// out[i] = source[order[i]], or source[begin + i] where order is null.
+// out[i] = source[order[begin + i]], or source[begin + i] where order, of source.rows entries, is null.
 void gather_rows(const RowSource& source, const int64_t* order, int64_t begin, int64_t count, Target type, void* out);
+
+// While it lives, matrix products on this thread call rows order[begin] ... order[begin + count - 1] into the cache.
+// Does nothing for a batch so small that gather_rows does it by itself.
+class Lookahead {
+ public:
+  Lookahead(const RowSource& source, const int64_t* order, int64_t begin, int64_t count);
+  ~Lookahead();
+  Lookahead(const Lookahead&) = delete;
+  Lookahead& operator=(const Lookahead&) = delete;
+
+ private:
+  RowsAhead rows_;
+};
+
+// This thread's, or null.
+RowsAhead* rows_ahead();
 
 }  // namespace nnlite

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/dispatch.hpp"
+#include "runtime/gather.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/team.hpp"
 
@@ -50,7 +51,7 @@ void matrix_product(const GemmTask<T>& task) {
     const TileRange range{row, std::min(row + grid.row_step, task.m), column,
                           std::min(column + grid.column_step, task.n)};
     const auto bytes = static_cast<size_t>(table.gemm_workspace(task, range)) * sizeof(T);
-    table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)));
+    table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)), rows_ahead());
   });
 }
 

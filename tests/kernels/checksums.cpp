@@ -103,7 +103,7 @@ void products(const Kernels<T>& table, const std::string& type) {
         task.epilogue.bias = bias.data();
         const TileRange range{0, m, 0, n};
         std::vector<T> workspace(static_cast<size_t>(table.gemm_workspace(task, range)));
-        table.gemm(task, range, workspace.data());
+        table.gemm(task, range, workspace.data(), nullptr);
         print(type + " gemm " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + " form " +
                   std::to_string(form) + (leaves ? " leaves" : ""),
               c);
@@ -120,7 +120,7 @@ void epilogues(const Kernels<T>& table, const std::string& type) {
     const GemmTask<T> task{m, n, k, {a.data(), k, 1}, {b.data(), n, 1}, c.data(), n, true, epilogue};
     const TileRange range{0, m, 0, n};
     std::vector<T> workspace(static_cast<size_t>(table.gemm_workspace(task, range)));
-    table.gemm(task, range, workspace.data());
+    table.gemm(task, range, workspace.data(), nullptr);
   };
   const auto require_equal = [&](const char* what, const std::vector<T>& x, const std::vector<T>& y) {
     print(type + " epilogue " + what, x);

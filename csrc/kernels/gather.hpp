@@ -1,0 +1,49 @@
+// Rows of an array taken in any order and turned into a tensor's type. Cost: one read of each row from wherever in
+// memory it stands, which the processor cannot foresee. So they are called into the cache a batch before their turn:
+// small ones while this batch is gathered, large ones, a few lines at a time, in between the tiles of matrix products.
+
+constexpr int64_t kCacheLine = 64, kLinesUnderWay = 16;
+
+inline void prefetch_lines(RowsAhead& rows, int64_t lines) {
+  for (; lines > 0 && rows.at < rows.end; --lines) {
+    __builtin_prefetch(rows.data + rows.order[rows.at] * rows.row_stride + rows.offset, 0, 2);
+    rows.offset += kCacheLine;
+    if (rows.offset >= rows.row_bytes) rows.offset = 0, ++rows.at;
+  }
+}
+
+inline void prefetch_row(const char* row, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);
+  __builtin_prefetch(row + bytes - 1);
+}
+
+template <class From, class To>
+void gather(const GatherTask& task) {
+  const auto row_at = [&](int64_t i) {
+    return task.data + (task.order != nullptr ? task.order[i] : i) * task.row_stride;
+  };
+  const int64_t row_bytes = task.row_size * int64_t{sizeof(From)};
+  const int64_t count = task.end - task.begin;
+  const bool small = task.order != nullptr && count * row_bytes <= kGatheredAhead;
+  auto* to = static_cast<To*>(task.out);
+  for (int64_t i = task.begin; i < task.end; ++i, to += task.row_size) {
+    if (small && i + count < task.order_size) prefetch_row(row_at(i + count), row_bytes);
+    const auto* from = reinterpret_cast<const From*>(row_at(i));
+    for (int64_t j = 0; j < task.row_size; ++j) to[j] = static_cast<To>(from[j]);
+  }
+}
+
+// By kinds of source and target, in the order of their enumerations.
+constexpr GatherFunction kGather[kSourceTypes][kTargetTypes] = {
+    {gather<uint8_t, float>, gather<uint8_t, double>, gather<uint8_t, int64_t>},  // boolean
+    {gather<int8_t, float>, gather<int8_t, double>, gather<int8_t, int64_t>},
+    {gather<uint8_t, float>, gather<uint8_t, double>, gather<uint8_t, int64_t>},
+    {gather<int16_t, float>, gather<int16_t, double>, gather<int16_t, int64_t>},
+    {gather<uint16_t, float>, gather<uint16_t, double>, gather<uint16_t, int64_t>},
+    {gather<int32_t, float>, gather<int32_t, double>, gather<int32_t, int64_t>},
+    {gather<uint32_t, float>, gather<uint32_t, double>, gather<uint32_t, int64_t>},
+    {gather<int64_t, float>, gather<int64_t, double>, gather<int64_t, int64_t>},
+    {gather<uint64_t, float>, gather<uint64_t, double>, gather<uint64_t, int64_t>},
+    {gather<float, float>, gather<float, double>, gather<float, int64_t>},
+    {gather<double, float>, gather<double, double>, gather<double, int64_t>},
+};
