@@ -15,6 +15,22 @@ Target target_of(DType dtype) {
   return dtype == DType::float32 ? Target::float32 : dtype == DType::float64 ? Target::float64 : Target::int64;
 }
 
+// Holds the programs frozen: nobody trains the model during a pass of predictions.
+class Frozen {
+ public:
+  explicit Frozen(const Programs& programs) : programs_(programs) {
+    for (const auto& [rows, program] : programs_) program->freeze();
+  }
+  ~Frozen() {
+    for (const auto& [rows, program] : programs_) program->thaw();
+  }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  const Programs& programs_;
+};
+
 class Pass {
  public:
   explicit Pass(const EpochRequest& request)
@@ -38,6 +54,7 @@ class Pass {
 
   PassResult predict(bool with_loss) {
     PassResult result;
+    const Frozen frozen(request_.programs);
     double total = 0;
     result.stopped = !for_batches([&](Program& program, int64_t begin, int64_t count) {
       if (!program.forward()) return false;

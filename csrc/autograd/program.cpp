@@ -157,6 +157,20 @@ void Program::undo() {
     if (step->node->operation->is_stateful()) step->node->operation->restore_state(step->node->arrays);
 }
 
+// A parameter is what the step reads and does not make.
+void Program::freeze() {
+  for (const ForwardStep& step : forward_) {
+    const auto& inputs = step.node->inputs;
+    const bool reads_parameters = inputs.size() > 1 && inputs[1] != nullptr && inputs[1]->node == nullptr &&
+                                  std::find(inputs_.begin(), inputs_.end(), inputs[1]) == inputs_.end();
+    if (reads_parameters) step.node->operation->freeze(step.node->arrays);
+  }
+}
+
+void Program::thaw() {
+  for (const ForwardStep& step : forward_) step.node->operation->thaw();
+}
+
 double Program::loss() const {
   return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
 }

@@ -18,6 +18,7 @@ class Program {
 
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
   const TensorPtr& output() const { return output_; }
+  double work() const { return work_; }  // flops of forward()
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 
   // False: stopped by an Interrupt; nothing but activations has changed.
@@ -27,6 +28,10 @@ class Program {
   double loss() const;
   // Gradients and updates of all parameters; false: stopped, undone, no parameter changed.
   bool backward_and_update(const std::vector<SgdOptions>& options);
+
+  // Between the two no parameter may change; forward() is faster meanwhile.
+  void freeze();
+  void thaw();
 
   // One line for each kernel call, for tests and the curious.
   std::vector<std::string> describe() const;

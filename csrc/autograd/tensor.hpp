@@ -99,6 +99,9 @@ class Operation {
   virtual bool is_stateful() const { return false; }
   virtual void save_state(const Arrays&) {}
   virtual void restore_state(const Arrays&) {}
+  // Until thaw() the parameters will not change: forward() may work with a better arranged copy of them.
+  virtual void freeze(const Arrays&) {}
+  virtual void thaw() {}
   // Flops of the forward pass, roughly.
   virtual double work(const Arrays&, const Array& output) const { return static_cast<double>(output.size()); }
 };

@@ -20,6 +20,7 @@ void define_tensor_operations(TensorClass& tensor);
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
 void define_training(py::module_& module);
+void define_prediction(py::module_& module);
 void define_runtime(py::module_& module);
 
 // conversions.cpp

@@ -20,5 +20,6 @@ PYBIND11_MODULE(_core, module) {
   define_functions(module);
   define_random(module);
   define_training(module);
+  define_prediction(module);
   define_runtime(module);
 }

@@ -19,9 +19,10 @@ constexpr int64_t kBlockColumns = 1024;
 // The block structure of one call and where its parts stand in the workspace, all in elements.
 template <class T>
 struct GemmPlan {
-  static constexpr int64_t kTileSize = kMaxTileRows * kPanelColumns<T>;
+  static constexpr int64_t kTileSize = kMaxTileRows * kWidestPanel<T>;
 
   int64_t rows, columns;
+  int64_t panel;  // columns
   bool leaves, pack_a, turn_a, pack_b;
   int64_t block_depth, block_rows, block_columns;
   int64_t
@@ -31,21 +32,23 @@ struct GemmPlan {
 
   GemmPlan(const GemmTask<T>& task, const TileRange& range)
       : rows(range.row_end - range.row_begin), columns(range.column_end - range.column_begin) {
+    int vectors = TileShape::panel_vectors;
+    while (vectors < kTileVectors<T> && rows <= TileShape::rows[vectors]) ++vectors;
+    panel = vectors * int64_t{Vec<T>::lanes};
     leaves = task.leaves && task.k > kLeafRows;
     block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
     // A panel is read once per row tile: packing pays from a handful of them on, and always where it has to be turned.
-    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * kPanelColumns<T> > 4096);
+    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * panel > 4096);
     turn_a = task.a.column_stride != 1;
-    pack_a = turn_a ? block_depth * columns > 4096 && columns > kPanelColumns<T>
-                    : rows > kCloseRows && columns > 4 * kPanelColumns<T>;
+    pack_a = turn_a ? block_depth * columns > 4096 && columns > panel : rows > kCloseRows && columns > 4 * panel;
     packed_row = block_depth + Vec<T>::lanes;
     block_rows = smaller(pack_a ? kBlockRows : rows, rows);
-    block_columns = smaller(round_up(columns, kPanelColumns<T>), kBlockColumns);
+    block_columns = smaller(round_up(columns, panel), kBlockColumns);
     levels = 0;
     if (leaves)
       while ((kBlockDepth << levels) < task.k) ++levels;
     int64_t at = (kBlockLevels + 1) * kTileSize;
-    packed_b = at, at += pack_b ? block_depth * (rows > block_rows ? block_columns : kPanelColumns<T>) : 0;
+    packed_b = at, at += pack_b ? block_depth * (rows > block_rows ? block_columns : panel) : 0;
     packed_a = at, at += pack_a ? packed_row * block_rows : 0;
     parked = at, at += levels * rows * columns;
     size = round_up(at, 64);
@@ -83,15 +86,15 @@ class GemmCall {
 
   // Groups of the tallest tile; narrower panels with taller tiles read the same groups whole, since they are cut the
   // same way.
-  int64_t packed_group() const { return TileShape::rows[kTileVectors<T> - 1]; }
+  int64_t packed_group() const { return tile_rows(plan_.panel / Vec<T>::lanes); }
 
   // Columns and rows below count from the range's first.
   void run_columns(int64_t begin, int64_t end) {
     for (row_begin_ = 0; row_begin_ < plan_.rows; row_begin_ = row_end_) {
       row_end_ = smaller(row_begin_ + plan_.block_rows, plan_.rows);
       if (plan_.pack_a) pack_rows();
-      for (int64_t column = begin; column < end; column += kPanelColumns<T>)
-        run_panel(column, smaller(kPanelColumns<T>, end - column));
+      for (int64_t column = begin; column < end; column += plan_.panel)
+        run_panel(column, smaller(plan_.panel, end - column));
     }
   }
 
@@ -188,7 +191,7 @@ class GemmCall {
   void finish(TileFunction<T> multiply, const T* b, int64_t k, int64_t row, int64_t rows, int64_t column,
               int64_t count) {
     const GemmEpilogue<T>& epilogue = task_.epilogue;
-    const Sums<T> c{c_at(row, column), task_.c_stride}, apart{workspace_, kPanelColumns<T>};
+    const Sums<T> c{c_at(row, column), task_.c_stride}, apart{workspace_, plan_.panel};
     const bool in_tile = epilogue.update == nullptr || is_plain(*epilogue.update);
     tile_.bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + column;
     tile_.learning_rate = epilogue.update != nullptr && in_tile ? &learning_rate_ : nullptr;
@@ -198,7 +201,7 @@ class GemmCall {
   }
 
   Sums<T> parked(int level, int64_t row, int64_t column) const {
-    if (level < kBlockLevels) return {workspace_ + (level + 1) * GemmPlan<T>::kTileSize, kPanelColumns<T>};
+    if (level < kBlockLevels) return {workspace_ + (level + 1) * GemmPlan<T>::kTileSize, plan_.panel};
     T* matrix = workspace_ + plan_.parked + (level - kBlockLevels) * plan_.rows * plan_.columns;
     return {matrix + row * plan_.columns + (column - range_.column_begin), plan_.columns};
   }

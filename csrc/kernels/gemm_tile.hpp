@@ -4,12 +4,13 @@
 // Enough sums are in flight to hide the latency of fma (4 cycles, two a cycle) while sums, B and one A still fit the
 // register file.
 
-// Rows of the largest tile for 1, 2, 3, ... vectors; its length is the widest panel. Set by each instruction set.
+// TileShape, set by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, and the vectors of a
+// panel where rows are plenty. Few rows take a wider panel, so that enough sums are in flight.
 template <class T>
 constexpr int kTileVectors = sizeof(TileShape::rows) / sizeof(TileShape::rows[0]);
 
 template <class T>
-constexpr int64_t kPanelColumns = kTileVectors<T> * int64_t{Vec<T>::lanes};
+constexpr int64_t kWidestPanel = kTileVectors<T> * int64_t{Vec<T>::lanes};
 
 constexpr int kMaxTileRows = TileShape::rows[0];
 

@@ -25,6 +25,7 @@ namespace {
 #include "kernels/losses.hpp"
 #include "kernels/leaf_tree.hpp"
 #include "kernels/sgd.hpp"
+#include "kernels/transpose.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/gemm_pack.hpp"
@@ -71,6 +72,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.layer_norm_backward = layer_norm_backward<T>;
   kernels.normalize_columns = normalize_columns<T>;
   kernels.batch_norm_backward = batch_norm_backward<T>;
+  kernels.transpose = transpose_matrix<T>;
   kernels.sgd = sgd_span<T>;
   kernels.uniform = uniform<T>;
   kernels.normal = normal<T>;

@@ -102,6 +102,8 @@ struct Kernels {
   const LossKernel<T>* losses;
   int loss_count;
 
+  void (*transpose)(const T* x, int64_t rows, int64_t columns, T* out);  // out (columns, rows)
+
   // Sums. (rows, columns) row-major.
   void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride,
                    T* out);                                                // over rows: leaves and tree

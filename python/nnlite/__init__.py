@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from .checkpoint import load, save
     from .gradient_check import gradcheck
     from .history import History
-    from .training import Trainer
+    from .training import Predictor, Trainer
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Tensor", "Trainer", "arange",
-    "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
+    "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Tensor", "Trainer",
+    "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
     "gradcheck", "is_grad_enabled", "load", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
     "ones_like", "optim", "rand", "randn", "save", "set_num_threads", "show_config", "stack", "tensor", "where", "zeros",
     "zeros_like",
@@ -55,6 +55,7 @@ __all__ = [
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
 _LAZY = {
     "History": "history",
+    "Predictor": "training",
     "Trainer": "training",
     "callbacks": "callbacks",
     "data": "data",

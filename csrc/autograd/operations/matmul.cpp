@@ -41,9 +41,10 @@ class Linear final : public Operation {
   void forward(const Arrays& in, const Array& out) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
-      GemmTask<T> task{
-          rows_,    outputs_, inputs_, rows_of<T>(in[0].data, inputs_), transposed<T>(in[1].data, inputs_), out.as<T>(),
-          outputs_, false,    {}};
+      const MatrixView<T> weight =
+          frozen_ == nullptr ? transposed<T>(in[1].data, inputs_) : rows_of<T>(frozen_->data(), outputs_);
+      GemmTask<T> task{rows_,    outputs_, inputs_, rows_of<T>(in[0].data, inputs_), weight, out.as<T>(),
+                       outputs_, false,    {}};
       task.epilogue.bias = in[2].as<T>();
       matrix_product(task);
     });
@@ -70,6 +71,16 @@ class Linear final : public Operation {
   }
 
   bool can_update(size_t input) const override { return input > 0; }
+
+  // The weight turned once, so that no product has to.
+  void freeze(const Arrays& in) override {
+    frozen_ = std::make_unique<Storage>(in[1].bytes());
+    dispatch(in[1].dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels<T>().transpose(in[1].as<T>(), outputs_, inputs_, static_cast<T*>(frozen_->data()));
+    });
+  }
+  void thaw() override { frozen_ = nullptr; }
 
   double work(const Arrays&, const Array&) const override {
     return 2.0 * static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(outputs_);
@@ -104,7 +115,7 @@ class Linear final : public Operation {
   }
 
   int64_t rows_ = 0, inputs_ = 0, outputs_ = 0;
-  std::unique_ptr<Storage> bias_sums_;
+  std::unique_ptr<Storage> bias_sums_, frozen_;
 };
 
 // c (..., M, N) = a (..., M, K) b (..., K, N), the leading dimensions broadcast.

@@ -1,5 +1,6 @@
 """Training, evaluation and prediction over arrays."""
 
+from .predictor import Predictor
 from .trainer import Trainer
 
-__all__ = ["Trainer"]
+__all__ = ["Predictor", "Trainer"]

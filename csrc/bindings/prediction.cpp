@@ -1,0 +1,64 @@
+// A model frozen for prediction: arrays in, an array out, with as little in between as there can be.
+#include <cstring>
+#include <mutex>
+
+#include "autograd/program.hpp"
+#include "bindings/bindings.hpp"
+
+namespace nnlite {
+namespace {
+
+class FrozenProgram {
+ public:
+  FrozenProgram(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output)
+      : program_(tape, std::move(inputs), std::move(output), nullptr, {}) {
+    program_.freeze();
+  }
+
+  // None where the arrays are not exactly what the program was recorded for: the caller knows what to do then.
+  py::object call(const py::args& values) {
+    const std::vector<TensorPtr>& inputs = program_.inputs();
+    if (values.size() != inputs.size()) return py::none();
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (!fits(values[i], inputs[i]->array())) return py::none();
+    const Array& from = program_.output()->array();
+    py::array output(numpy_dtype(from.dtype), std::vector<py::ssize_t>(from.shape.begin(), from.shape.end()));
+    void* to = output.mutable_data();
+    without_gil(program_.work(), [&] {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      for (size_t i = 0; i < inputs.size(); ++i)
+        std::memcpy(inputs[i]->array().data, py::detail::array_proxy(values[i].ptr())->data,
+                    inputs[i]->array().bytes());
+      program_.forward();
+      std::memcpy(to, from.data, from.bytes());
+    });
+    return std::move(output);
+  }
+
+ private:
+  static bool fits(py::handle value, const Array& input) {
+    constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+    if (!py::isinstance<py::array>(value)) return false;
+    const auto array = py::reinterpret_borrow<py::array>(value);
+    if ((array.flags() & kWanted) != kWanted || !array.dtype().is(numpy_dtype(input.dtype)) ||
+        array.ndim() != input.shape.rank())
+      return false;
+    return std::equal(input.shape.begin(), input.shape.end(), array.shape());
+  }
+
+  Program program_;
+  std::mutex mutex_;  // the program's buffers serve one call at a time
+};
+
+}  // namespace
+
+void define_prediction(py::module_& module) {
+  py::class_<FrozenProgram>(
+      module, "FrozenProgram",
+      "A recorded forward pass whose parameters stay as they are; None for arrays of another kind.")
+      .def(py::init<const Tape&, std::vector<TensorPtr>, TensorPtr>(), py::arg("tape"), py::arg("inputs"),
+           py::arg("output"))
+      .def("__call__", &FrozenProgram::call);
+}
+
+}  // namespace nnlite
