@@ -76,16 +76,35 @@ T loss_sum(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int6
   });
 }
 
-// The largest value of each row and its first position; a NaN counts as the largest, as in NumPy and PyTorch.
+// The first position of a row's largest value; a NaN counts as the largest, as in NumPy and PyTorch. One pass for the
+// value, one up to its place: v - v is 0 for finite v, and a row with a NaN or an infinity takes the plain way.
+template <class T>
+int64_t find_max(const T* values, int64_t n) {
+  using V = Vec<T>;
+  V largest = -infinity<T>(), finite(T(0));
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    const V v = load_lanes(values + i, count);
+    largest = max(largest, count == V::lanes ? v : select(first_lanes<T>(count), v, -infinity<T>()));
+    finite = finite + (v - v);
+  });
+  int64_t best = 0;
+  if (any(finite != V(T(0)))) {
+    for (int64_t j = 1; j < n && values[best] == values[best]; ++j)
+      if (values[j] > values[best] || values[j] != values[j]) best = j;
+    return best;
+  }
+  const T most = max_lanes(largest);
+  const V value(most);
+  while (best + V::lanes < n && !any(V::load(values + best) == value)) best += V::lanes;
+  while (values[best] < most) ++best;
+  return best;
+}
+
 template <class T>
 void max_columns(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax) {
   for (int64_t row = 0; row < rows; ++row) {
-    const T* values = x + row * columns;
-    int64_t best = 0;
-    for (int64_t j = 1; j < columns && values[best] == values[best]; ++j)
-      if (values[j] > values[best] || values[j] != values[j]) best = j;
-    if (out != nullptr) out[row] = values[best];
-    argmax[row] = best;
+    argmax[row] = find_max(x + row * columns, columns);
+    if (out != nullptr) out[row] = x[row * columns + argmax[row]];
   }
 }
 

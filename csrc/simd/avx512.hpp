@@ -216,6 +216,14 @@ inline VecD power_of_two(VecD n) {
   return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_add_epi64(_mm512_cvtpd_epi64(n.v), _mm512_set1_epi64(1023)), 52));
 }
 
+// v * 2^n for whole n, rounded once: what the portable version takes two exact steps for.
+inline VecF scale_exponent(VecF v, VecF n) {
+  return _mm512_scalef_ps(v.v, n.v);
+}
+inline VecD scale_exponent(VecD v, VecD n) {
+  return _mm512_scalef_pd(v.v, n.v);
+}
+
 // x = mantissa * 2^e for positive normal x, mantissa in [1, 2); returns e.
 inline VecF split_exponent(VecF x, VecF* mantissa) {
   const __m512i bits = _mm512_castps_si512(x.v);
