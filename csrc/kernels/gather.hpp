@@ -1,16 +1,6 @@
 // Rows of an array taken in any order and turned into a tensor's type. Cost: one read of each row from wherever in
 // memory it stands, which the processor cannot foresee. So they are called into the cache a batch before their turn:
-// small ones while this batch is gathered, large ones, a few lines at a time, in between the tiles of matrix products.
-
-constexpr int64_t kCacheLine = 64, kLinesUnderWay = 16;
-
-inline void prefetch_lines(RowsAhead& rows, int64_t lines) {
-  for (; lines > 0 && rows.at < rows.end; --lines) {
-    __builtin_prefetch(rows.data + rows.order[rows.at] * rows.row_stride + rows.offset, 0, 2);
-    rows.offset += kCacheLine;
-    if (rows.offset >= rows.row_bytes) rows.offset = 0, ++rows.at;
-  }
-}
+// small ones while this batch is gathered, large ones by the tiles of matrix products (ahead.hpp).
 
 inline void prefetch_row(const char* row, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);

@@ -12,7 +12,6 @@ constexpr int kBlockLevels = 2;  // tree levels inside a block; the higher ones 
 
 // Rows of A in a block, which is read from the level-2 cache once per panel: a multiple of every tile's rows.
 constexpr int64_t kBlockRows = 192;
-constexpr int64_t kCloseRows = 64;
 // Columns of B that are packed at a time.
 constexpr int64_t kBlockColumns = 1024;
 
@@ -40,7 +39,7 @@ struct GemmPlan {
     // A panel is read once per row tile: packing pays from a handful of them on, and always where it has to be turned.
     pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * panel > 4096);
     turn_a = task.a.column_stride != 1;
-    pack_a = turn_a ? block_depth * columns > 4096 && columns > panel : rows > kCloseRows && columns > 4 * panel;
+    pack_a = turn_a ? block_depth * columns > 4096 && columns > panel : rows > kBlockRows && columns > 4 * panel;
     packed_row = block_depth + Vec<T>::lanes;
     block_rows = smaller(pack_a ? kBlockRows : rows, rows);
     block_columns = smaller(round_up(columns, panel), kBlockColumns);
@@ -65,7 +64,7 @@ template <class T>
 class GemmCall {
  public:
   GemmCall(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead)
-      : task_(task), range_(range), plan_(task, range), workspace_(workspace), ahead_(ahead) {}
+      : task_(task), range_(range), plan_(task, range), workspace_(workspace), rows_ahead_(ahead) {}
 
   // An empty sum is zero, and still gets its bias or update: one pass with no k.
   void run() {
@@ -127,6 +126,8 @@ class GemmCall {
       b = packed;
       tile_.b_stride = vectors * lanes;
     }
+    panel_ahead_ = next_panel(at);
+    c_ahead_ = next_c(at);
     const bool masked = !plan_.pack_b && tile_.columns < lanes;
     const auto& functions = kTileFunctions<T>.functions[masked][vectors - 1];
     const int64_t step = plan_.pack_a && plan_.turn_a ? packed_group() : tile_rows(vectors);
@@ -138,6 +139,33 @@ class GemmCall {
       else
         run_chain(functions[rows - 1], b, row, rows, column, count);
     }
+  }
+
+  // The panel of B after the one at `at`, where it has not been packed yet.
+  BlockAhead next_panel(int64_t at) const {
+    const int64_t next = at + plan_.panel, columns = smaller(plan_.panel, plan_.columns - next);
+    if (columns <= 0 || row_begin_ > 0) return {};
+    const MatrixView<T>& b = task_.b;
+    const T* data = b.data + k_begin_ * b.row_stride + (range_.column_begin + next) * b.column_stride;
+    const auto lines = [](int64_t elements) { return elements * int64_t{sizeof(T)} / kCacheLine + 1; };
+    const auto* bytes = reinterpret_cast<const char*>(data);
+    if (b.column_stride == 1) return {bytes, b.row_stride * int64_t{sizeof(T)}, k_end_ - k_begin_, lines(columns)};
+    return {bytes, kCacheLine, lines(columns * b.column_stride), 1};
+  }
+
+  // The part of C that the next panel updates.
+  BlockAhead next_c(int64_t at) const {
+    const int64_t next = at + plan_.panel, columns = smaller(plan_.panel, plan_.columns - next);
+    if (columns <= 0 || (task_.epilogue.update == nullptr && k_begin_ == 0)) return {};
+    return {reinterpret_cast<const char*>(c_at(row_begin_, range_.column_begin + next)),
+            task_.c_stride * int64_t{sizeof(T)}, row_end_ - row_begin_, columns * int64_t{sizeof(T)} / kCacheLine + 1};
+  }
+
+  LineStream take_ahead() {
+    if (!panel_ahead_.done()) return panel_ahead_.take(tile_.k);
+    if (!c_ahead_.done()) return c_ahead_.take(tile_.k);
+    if (rows_ahead_ != nullptr && rows_ahead_->at < rows_ahead_->end) return take_lines(*rows_ahead_, tile_.k);
+    return {reinterpret_cast<const char*>(tile_.a), 0};
   }
 
   const T* a_at(int64_t row) const {
@@ -182,8 +210,7 @@ class GemmCall {
     tile_.a = a_ + (k - k_begin_) * tile_.a_k_stride;
     tile_.b = b + (k - k_begin_) * tile_.b_stride;
     tile_.out = out;
-    // A few lines each time: more than the processor can have under way would hold up the tile.
-    if (ahead_ != nullptr) prefetch_lines(*ahead_, smaller(tile_.k / 4, kLinesUnderWay));
+    tile_.ahead = take_ahead();
     multiply(tile_);
   }
 
@@ -226,7 +253,8 @@ class GemmCall {
   const TileRange& range_;
   GemmPlan<T> plan_;
   T* workspace_;
-  RowsAhead* ahead_;
+  RowsAhead* rows_ahead_;
+  BlockAhead panel_ahead_, c_ahead_;
   Tile<T> tile_{};
   const T* a_ = nullptr;
   int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;

@@ -28,6 +28,7 @@ struct Tile {
   int64_t a_row_stride, a_k_stride;
   const T* b;
   int64_t b_stride;  // rows of B, packed or in place
+  LineStream ahead;  // called into the cache meanwhile, a line for each k
   Sums<T> out;
   int columns;  // of the last vector that count: 1 ... lanes
   bool resume;  // go on from the sums that stand in `out`
@@ -58,7 +59,7 @@ void multiply_tile(const Tile<T>& tile) {
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = load(tile.out.data + i * tile.out.stride, j);
   // The tile below is computed next: its sums travel while these are made.
-  if (tile.k >= 64)
+  if (tile.k > 2 * kLeafRows)
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
@@ -66,6 +67,7 @@ void multiply_tile(const Tile<T>& tile) {
         __builtin_prefetch(tile.out.data + (Rows + i) * tile.out.stride + j * V::lanes, 1);
   const T* a = tile.a;
   const T* b = tile.b;
+  const char* ahead = tile.ahead.line;
   for (int64_t k = 0; k < tile.k; ++k) {
     V row[Vectors];
 #pragma GCC unroll 8
@@ -77,6 +79,8 @@ void multiply_tile(const Tile<T>& tile) {
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(value, row[j], sum[i][j]);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += tile.ahead.stride;
     a += tile.a_k_stride;
     b += tile.b_stride;
   }

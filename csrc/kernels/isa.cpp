@@ -26,6 +26,7 @@ namespace {
 #include "kernels/leaf_tree.hpp"
 #include "kernels/sgd.hpp"
 #include "kernels/transpose.hpp"
+#include "kernels/ahead.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/gemm_pack.hpp"

@@ -1,15 +1,27 @@
 #include "runtime/memory.hpp"
 
+#include <sys/mman.h>
+
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
 namespace nnlite {
 namespace {
 
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Large buffers stand on huge pages where the system has them: a matrix of 16 MB is then 8 pages to fault in and to
+// look up instead of 4,096.
 void* allocate(size_t bytes) {
-  if (bytes > PTRDIFF_MAX - kAlignment) throw std::bad_alloc();
-  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
-  if (data == nullptr) throw std::bad_alloc();
+  if (bytes > PTRDIFF_MAX - kHugePage) throw std::bad_alloc();
+  const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
+  const size_t size = (bytes + kAlignment) / kAlignment * kAlignment;
+  void* data = nullptr;
+  if (posix_memalign(&data, alignment, size) != 0) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  if (alignment == kHugePage) madvise(data, size, MADV_HUGEPAGE);
+#endif
   return data;
 }
 
