@@ -1,4 +1,4 @@
-"""The command line: `nnlite train`, `nnlite predict`, `nnlite info`."""
+"""The command line: `nnlite train`, `nnlite predict`, `nnlite info`, `nnlite bench`."""
 
 from .main import main
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import DivergenceError
+from .bench import add_bench
 from .info import add_info
 from .predict import add_predict
 from .train import add_train
@@ -18,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each puts the function to run under `run`."""
     parser = argparse.ArgumentParser(prog="nnlite", description="Train small neural networks on a CPU.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_train, add_predict, add_info):
+    for add in (add_train, add_predict, add_info, add_bench):
         add(commands)
     return parser
 

@@ -1,0 +1,62 @@
+"""All that a run with peers found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nnlite.benchmarks import report
+from nnlite.benchmarks.prediction import CALL, PREDICT
+from nnlite.benchmarks.results import OWN, Result
+from nnlite.benchmarks.steps import OWN_LOOP, TWO_THREADS
+from nnlite.benchmarks.suite import Report, limit_figures
+
+OWN_NAMES = frozenset({OWN, OWN_LOOP, CALL, PREDICT, TWO_THREADS})
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The report of this process, and the products of one with AVX2 where this one has more."""
+
+    main: Report
+    avx2: Report | None = None
+
+    def section(self, name: str) -> list[Result]:
+        """The results of a section."""
+        return [result for result in self.main.results if result.section == name]
+
+    def figure(self, name: str) -> float | None:
+        """A single number, by its name."""
+        return next((figure.value for figure in self.main.figures if figure.name == name), None)
+
+    def text(self) -> str:
+        """Tables."""
+        parts = [report.text(self.main)]
+        if self.avx2 is not None:
+            limits = report.figures_table(limit_figures(self.avx2.limits))
+            parts.append(f"== products with AVX2\n\n{limits}\n\n{report.results_table(self.avx2.results)}")
+        return "\n\n".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.main.as_dict(), "avx2": None if self.avx2 is None else self.avx2.as_dict()}
+
+
+def peers_of(result: Result) -> dict[str, float]:
+    """The seconds of those that are not this library."""
+    return {name: seconds for name, seconds in result.seconds.items() if name not in OWN_NAMES}
+
+
+def fastest_peer(result: Result) -> tuple[str, float] | None:
+    """The quickest peer and its time over this library's."""
+    others = peers_of(result)
+    if not others:
+        return None
+    name = min(others, key=others.__getitem__)
+    return name, result.ratio(name)
+
+
+def contested(results: Iterable[Result]) -> list[Result]:
+    """Those in which a peer took part."""
+    return [result for result in results if peers_of(result)]
