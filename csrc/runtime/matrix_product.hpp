@@ -11,47 +11,71 @@
 
 namespace nnlite {
 
-// Columns are cut first: every part then packs its own columns of B, and none is packed twice. Rows follow where
-// columns are few.
+// How C is cut: along its columns or along its rows, whichever is expected to be done first. A part packs its own rows
+// of A and columns of B, so that cutting columns packs A anew for each part and cutting rows packs B anew.
 struct Grid {
-  int64_t rows, columns;          // parts
   int64_t row_step, column_step;  // elements of a part
+  int64_t rows, columns;          // parts
 
-  static constexpr int64_t kColumnGrain = 64,
-                           kRowGrain = 96;     // whole panels; enough rows to pay for packing a panel again
+  static constexpr int64_t kColumnGrain = 64, kRowGrain = 24;  // whole panels, whole tiles
+  static constexpr double kPackingWork = 16;                   // flops that packing an element is worth
   static constexpr double kWorkPerPart = 2e9;  // at most, some 20 ms: between parts a loop can be interrupted
 
-  Grid(int64_t m, int64_t n, double work) {
-    const double threads =
-        std::floor(std::max(1.0, std::min(static_cast<double>(num_threads()), work / kWorkPerThread)));
-    const double interruptible = work / kWorkPerPart;
-    split(n, kColumnGrain, std::max(threads < 2 ? 1 : 4 * threads, interruptible), columns, column_step);
-    const auto made = static_cast<double>(columns);
-    const double shared_out = made < threads ? 2 * threads / made : 1;
-    split(m, threads < 2 ? kRowGrain : kRowGrain / 4, std::max(shared_out, interruptible / made), rows, row_step);
+  Grid(int64_t m, int64_t n, int64_t row_step_, int64_t column_step_)
+      : row_step(row_step_),
+        column_step(column_step_),
+        rows((m + row_step - 1) / row_step),
+        columns((n + column_step - 1) / column_step) {}
+
+  static Grid best(int64_t m, int64_t n, int64_t k, int threads) {
+    const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    const auto least = static_cast<int64_t>(std::ceil(work / kWorkPerPart));
+    Grid best(m, n, m, n);
+    double best_time = HUGE_VAL;
+    for (const int64_t turns : {1, 2, 4}) {
+      const int64_t parts = std::max(turns * threads, least);
+      for (const Grid& grid :
+           {Grid(m, n, m, step_of(n, kColumnGrain, parts)), Grid(m, n, step_of(m, kRowGrain, parts), n)}) {
+        const double time = grid.time(k, threads);
+        if (time < best_time) best = grid, best_time = time;
+      }
+    }
+    return best;
   }
 
  private:
-  static void split(int64_t size, int64_t grain, double wanted, int64_t& parts, int64_t& step) {
-    const int64_t grains = std::max<int64_t>(1, (size + grain - 1) / grain);
-    const int64_t pieces = std::min(static_cast<int64_t>(std::ceil(wanted)), grains);
-    step = (grains + pieces - 1) / pieces * grain;
-    parts = std::max<int64_t>(1, (size + step - 1) / step);
+  static int64_t step_of(int64_t size, int64_t grain, int64_t parts) {
+    const int64_t grains = (size + grain - 1) / grain;
+    return std::max<int64_t>(1, (grains + parts - 1) / parts) * grain;
+  }
+
+  // Flops until the last thread is done. One that is held up by another program costs less the smaller its parts are.
+  double time(int64_t k, int threads) const {
+    const auto m = static_cast<double>(row_step), n = static_cast<double>(column_step);
+    const double turns = std::ceil(static_cast<double>(rows * columns) / threads);
+    return turns * (1 + 0.1 / turns) * static_cast<double>(k) * (2 * m * n + kPackingWork * (m + n));
   }
 };
+
+template <class T>
+void multiply_part(const GemmTask<T>& task, const TileRange& range) {
+  const Kernels<T>& table = kernels<T>();
+  const auto bytes = static_cast<size_t>(table.gemm_workspace(task, range)) * sizeof(T);
+  table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)), rows_ahead());
+}
 
 template <class T>
 void matrix_product(const GemmTask<T>& task) {
   if (task.m == 0 || task.n == 0) return;
   const double work = 2.0 * static_cast<double>(task.m) * static_cast<double>(task.n) * static_cast<double>(task.k);
-  const Grid grid(task.m, task.n, work);
-  const Kernels<T>& table = kernels<T>();
+  const int threads = static_cast<int>(std::min(static_cast<double>(num_threads()), work / kWorkPerThread));
+  if (threads < 2 && work <= Grid::kWorkPerPart)
+    return parallel_for(1, work, [&](int64_t) { multiply_part(task, {0, task.m, 0, task.n}); });
+  const Grid grid = Grid::best(task.m, task.n, task.k, std::max(1, threads));
   parallel_for(grid.rows * grid.columns, work, [&](int64_t part) {
     const int64_t row = part / grid.columns * grid.row_step, column = part % grid.columns * grid.column_step;
-    const TileRange range{row, std::min(row + grid.row_step, task.m), column,
-                          std::min(column + grid.column_step, task.n)};
-    const auto bytes = static_cast<size_t>(table.gemm_workspace(task, range)) * sizeof(T);
-    table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)), rows_ahead());
+    multiply_part(task,
+                  {row, std::min(row + grid.row_step, task.m), column, std::min(column + grid.column_step, task.n)});
   });
 }
 
