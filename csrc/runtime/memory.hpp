@@ -23,6 +23,7 @@ class Storage {
 
  private:
   void* data_;
+  int size_class_ = 0;             // of own memory
   std::function<void()> release_;  // empty: own memory
 };
 
