@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "runtime/interrupt.hpp"
+
 namespace nnlite {
 
 int num_threads();
@@ -22,6 +24,11 @@ void run_tasks(int64_t tasks, double work, TaskFunction function, const void* bo
 // a caller that finds the team busy runs them itself. Under an Interrupt that stops, the rest of the tasks is left out.
 template <class Body>
 void parallel_for(int64_t tasks, double work, const Body& body) {
+  if (tasks == 1) {
+    Interrupt* interrupt = Interrupt::current();
+    if (interrupt == nullptr || !interrupt->spend(work)) body(int64_t{0});
+    return;
+  }
   run_tasks(tasks, work, [](const void* erased, int64_t task) { (*static_cast<const Body*>(erased))(task); }, &body);
 }
 

