@@ -19,15 +19,22 @@ Target target_of(DType dtype) {
 class Frozen {
  public:
   explicit Frozen(const Programs& programs) : programs_(programs) {
-    for (const auto& [rows, program] : programs_) program->freeze();
+    try {
+      for (const auto& [rows, program] : programs_) program->freeze();
+    } catch (...) {  // out of memory half-way: a program left frozen would go on with yesterday's weights
+      thaw();
+      throw;
+    }
   }
-  ~Frozen() {
-    for (const auto& [rows, program] : programs_) program->thaw();
-  }
+  ~Frozen() { thaw(); }
   Frozen(const Frozen&) = delete;
   Frozen& operator=(const Frozen&) = delete;
 
  private:
+  void thaw() {
+    for (const auto& [rows, program] : programs_) program->thaw();
+  }
+
   const Programs& programs_;
 };
 

@@ -165,6 +165,19 @@ def test_predictions_do_not_depend_on_the_batch(batch_size):
     np.testing.assert_array_equal(trainer.predict(X[5:6])[0], trainer.predict(X)[5])
 
 
+def test_a_pass_of_predictions_always_sees_the_present_weights():
+    """Passes of several batches work on weights arranged anew; none may stay behind for the next."""
+    model = nn.MLP([2, 16, 2])
+    trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.5))
+    x, y = nl.data.make_moons(600, noise=0.1, seed=0)
+    for _ in range(3):
+        trainer.fit(x, y, validation_data=(x, y), progress=False)
+        with nl.no_grad():
+            expected = model(x).numpy()
+        np.testing.assert_array_equal(trainer.predict(x, batch_size=64), expected)
+        model[0].weight.detach().numpy()[:] *= 0.9
+
+
 def test_dropout_is_off_and_statistics_rest_in_validation():
     trainer = make_trainer(lr=0.0)
     trainer.fit(X, Y, validation_data=(X, Y))
