@@ -9,7 +9,7 @@ struct LineStream {
   int64_t stride;
 };
 
-// A block of memory, `passes` times `length` lines: the next panel of B.
+// A block of memory, `passes` times `length` lines: the next columns of B, or of C.
 struct BlockAhead {
   const char* data = nullptr;
   int64_t stride = 0, length = 0, passes = 0;

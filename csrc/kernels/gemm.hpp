@@ -21,7 +21,7 @@ struct GemmPlan {
   static constexpr int64_t kTileSize = kMaxTileRows * kWidestPanel<T>;
 
   int64_t rows, columns;
-  int64_t panel;  // columns
+  int64_t panel, group;  // columns of one, and of those that are packed together
   bool leaves, pack_a, turn_a, pack_b;
   int64_t block_depth, block_rows, block_columns;
   int64_t
@@ -34,28 +34,29 @@ struct GemmPlan {
     int vectors = TileShape::panel_vectors;
     while (vectors < kTileVectors<T> && rows <= TileShape::rows[vectors]) ++vectors;
     panel = vectors * int64_t{Vec<T>::lanes};
+    group = smaller(kWidestPanel<T>, round_up(columns, panel));
     leaves = task.leaves && task.k > kLeafRows;
     block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
     // A panel is read once per row tile: packing pays from a handful of them on, and always where it has to be turned.
-    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * panel > 4096);
+    pack_b = task.b.column_stride != 1 || (rows > 8 * kMaxTileRows && block_depth * group > 4096);
     turn_a = task.a.column_stride != 1;
     pack_a = turn_a ? block_depth * columns > 4096 && columns > panel : rows > kBlockRows && columns > 4 * panel;
     packed_row = block_depth + Vec<T>::lanes;
     block_rows = smaller(pack_a ? kBlockRows : rows, rows);
-    block_columns = smaller(round_up(columns, panel), kBlockColumns);
+    block_columns = smaller(round_up(columns, group), kBlockColumns);
     levels = 0;
     if (leaves)
       while ((kBlockDepth << levels) < task.k) ++levels;
     int64_t at = (kBlockLevels + 1) * kTileSize;
-    packed_b = at, at += pack_b ? block_depth * (rows > block_rows ? block_columns : panel) : 0;
+    packed_b = at, at += pack_b ? block_depth * (rows > block_rows ? block_columns : group) : 0;
     packed_a = at, at += pack_a ? packed_row * block_rows : 0;
     parked = at, at += levels * rows * columns;
     size = round_up(at, 64);
   }
 
-  // Where a panel of B is packed: one slot for all, unless they are read again by the next rows of A.
+  // Where a panel of B is packed: each group over the one before, unless they are read again by the next rows of A.
   int64_t panel_slot(int64_t column) const {
-    return packed_b + (rows > block_rows ? column % block_columns * block_depth : 0);
+    return packed_b + column % (rows > block_rows ? block_columns : group) * block_depth;
   }
 };
 
@@ -92,9 +93,26 @@ class GemmCall {
     for (row_begin_ = 0; row_begin_ < plan_.rows; row_begin_ = row_end_) {
       row_end_ = smaller(row_begin_ + plan_.block_rows, plan_.rows);
       if (plan_.pack_a) pack_rows();
-      for (int64_t column = begin; column < end; column += plan_.panel)
-        run_panel(column, smaller(plan_.panel, end - column));
+      for (int64_t group = begin; group < end; group += plan_.group) {
+        const int64_t group_end = smaller(group + plan_.group, end);
+        if (plan_.pack_b && row_begin_ == 0) pack_group(group, group_end);
+        b_ahead_ = next_group(group_end);
+        for (int64_t column = group; column < group_end; column += plan_.panel)
+          run_panel(column, smaller(plan_.panel, group_end - column));
+      }
     }
+  }
+
+  // Panels narrower than a group are packed side by side, a few k at a time: rows of B stand far apart, each on a page
+  // of its own, and are read once for all.
+  void pack_group(int64_t begin, int64_t end) {
+    const int64_t chunk = task_.b.column_stride == 1 ? 8 : k_end_ - k_begin_;
+    for (int64_t k = k_begin_; k < k_end_; k += chunk)
+      for (int64_t column = begin; column < end; column += plan_.panel) {
+        const int64_t count = smaller(plan_.panel, end - column);
+        T* packed = workspace_ + plan_.panel_slot(column) + (k - k_begin_) * round_up(count, Vec<T>::lanes);
+        pack_panel(task_.b, k, smaller(k + chunk, k_end_), range_.column_begin + column, count, packed);
+      }
   }
 
   void pack_rows() {
@@ -121,12 +139,9 @@ class GemmCall {
     const T* b = task_.b.data + k_begin_ * task_.b.row_stride + column * task_.b.column_stride;
     tile_.b_stride = task_.b.row_stride;
     if (plan_.pack_b) {
-      T* packed = workspace_ + plan_.panel_slot(at);
-      if (row_begin_ == 0) pack_panel(task_.b, k_begin_, k_end_, column, count, packed);
-      b = packed;
+      b = workspace_ + plan_.panel_slot(at);
       tile_.b_stride = vectors * lanes;
     }
-    panel_ahead_ = next_panel(at);
     c_ahead_ = next_c(at);
     const bool masked = !plan_.pack_b && tile_.columns < lanes;
     const auto& functions = kTileFunctions<T>.functions[masked][vectors - 1];
@@ -141,9 +156,9 @@ class GemmCall {
     }
   }
 
-  // The panel of B after the one at `at`, where it has not been packed yet.
-  BlockAhead next_panel(int64_t at) const {
-    const int64_t next = at + plan_.panel, columns = smaller(plan_.panel, plan_.columns - next);
+  // The group of B from `next` on, where it has not been packed yet.
+  BlockAhead next_group(int64_t next) const {
+    const int64_t columns = smaller(plan_.group, plan_.columns - next);
     if (columns <= 0 || row_begin_ > 0) return {};
     const MatrixView<T>& b = task_.b;
     const T* data = b.data + k_begin_ * b.row_stride + (range_.column_begin + next) * b.column_stride;
@@ -162,7 +177,7 @@ class GemmCall {
   }
 
   LineStream take_ahead() {
-    if (!panel_ahead_.done()) return panel_ahead_.take(tile_.k);
+    if (!b_ahead_.done()) return b_ahead_.take(tile_.k);
     if (!c_ahead_.done()) return c_ahead_.take(tile_.k);
     if (rows_ahead_ != nullptr && rows_ahead_->at < rows_ahead_->end) return take_lines(*rows_ahead_, tile_.k);
     return {reinterpret_cast<const char*>(tile_.a), 0};
@@ -254,7 +269,7 @@ class GemmCall {
   GemmPlan<T> plan_;
   T* workspace_;
   RowsAhead* rows_ahead_;
-  BlockAhead panel_ahead_, c_ahead_;
+  BlockAhead b_ahead_, c_ahead_;
   Tile<T> tile_{};
   const T* a_ = nullptr;
   int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;
