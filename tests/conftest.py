@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,29 @@ settings.register_profile(
 settings.load_profile("default")
 
 DTYPES = [np.float32, np.float64]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stress-scale",
+        type=float,
+        metavar="SHARE",
+        help="make this share of the full number of trials of each proof in tests/reliability (1: all of them)",
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each proof that held: trials, and the 95 % bound on the rate of failures that none in N leaves."""
+    proofs = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in getattr(report, "user_properties", [])
+        if name == "proof" and report.when == "call"
+    ]
+    if proofs and terminalreporter.config.getoption("--stress-scale") is not None:
+        terminalreporter.section("proofs")
+        for what, trials, figure in proofs:
+            terminalreporter.write_line(f"{what} | {trials:,} | {3 / trials:.1e} | {figure}")
 
 
 @pytest.fixture(autouse=True)

@@ -47,14 +47,16 @@ class Pass {
 
   EpochResult train() {
     EpochResult result;
+    result.losses.reserve(static_cast<size_t>(request_.epochs));
+    result.total = request_.total;
     for (int64_t i = 0; i < request_.epochs; ++i) {
-      at_.epoch = request_.first_epoch + i;
+      at_ = {request_.first_epoch + i, i == 0 ? request_.first_batch : 0};
       set_order(i);
-      double total = 0;
-      result.status = train_epoch(i + 1 == request_.epochs, total);
+      result.status = train_epoch(i + 1 == request_.epochs, result.total);
       result.batch = at_.batch;
-      if (result.status != EpochStatus::done) return result;
-      result.losses.push_back(total / static_cast<double>(rows_));
+      if (result.status != EpochStatus::done) break;
+      result.losses.push_back(result.total / static_cast<double>(rows_));
+      result.total = 0;
     }
     return result;
   }
@@ -86,11 +88,11 @@ class Pass {
     order_ = permutation_.data();
   }
 
-  // f(program, begin, count) for each batch, its inputs filled in; false ends the pass.
+  // f(program, begin, count) for each batch from at_ on, its inputs filled in; false ends the pass.
   template <class F>
   bool for_batches(const F& f) {
-    at_.batch = 0;
-    for (int64_t begin = 0; begin < rows_; begin += request_.batch_size, ++at_.batch) {
+    for (; at_.batch * request_.batch_size < rows_; ++at_.batch) {
+      const int64_t begin = at_.batch * request_.batch_size;
       const int64_t count = std::min(request_.batch_size, rows_ - begin);
       Program& program = *request_.programs.at(count);
       for (size_t i = 0; i < request_.sources.size(); ++i) {

@@ -116,8 +116,9 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
     if (poll.is_none()) return true;
     PyObject* answer =
         PyObject_CallFunction(poll.ptr(), "LL", static_cast<long long>(at.epoch), static_cast<long long>(at.batch));
+    const bool stop = answer == nullptr || PyObject_IsTrue(answer) != 0;
     Py_XDECREF(answer);
-    return answer != nullptr;
+    return !stop;
   };
   return prepared;
 }
@@ -128,8 +129,8 @@ void raise_pending() {
 }
 
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
-                uint64_t seed, int64_t first_epoch, int64_t epochs, const std::vector<Options>& options,
-                const py::object& outputs, const py::object& poll) {
+                uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch, double total,
+                const std::vector<Options>& options, const py::object& outputs, const py::object& poll) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -145,15 +146,19 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
     request.order_count = order_array.shape(0);
   }
   request.seed = seed, request.first_epoch = first_epoch, request.epochs = epochs;
+  if (first_batch < 0) throw std::invalid_argument(text("first_batch must be at least 0, got ", first_batch));
+  request.first_batch = first_batch, request.total = total;
   for (const Options& option : options) request.options.push_back(options_from(option));
   EpochResult result;
   {
     const py::gil_scoped_release release;
     result = train_epochs(request);
   }
-  raise_pending();
+  // What stopped the loop is handed over, not raised: the caller must know how far it came.
+  const py::object error =
+      PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
   return py::make_tuple(py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data()),
-                        static_cast<int>(result.status), result.batch);
+                        static_cast<int>(result.status), result.batch, result.total, error);
 }
 
 double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
@@ -208,7 +213,7 @@ void define_training(py::module_& module) {
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   define_tape(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
-             arg("first_epoch"), arg("epochs"), arg("options"), arg("outputs"), arg("poll"));
+             arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"), arg("poll"));
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
              arg("with_loss") = false);
 }

@@ -258,16 +258,24 @@ def train_epochs(
     seed: int,
     first_epoch: int,
     epochs: int,
+    first_batch: int,
+    total: float,
     options: Sequence[tuple[float, float, float, float, bool, bool]],
     outputs: Array | None,
-    poll: Callable[[int, int], None] | None,
-) -> tuple[NDArray[np.float64], int, int]: ...
+    poll: Callable[[int, int], bool | None] | None,
+) -> tuple[NDArray[np.float64], int, int, float, BaseException | None]:
+    """(losses of whole epochs; status; the batch where it stopped; that epoch's total so far; what stopped it).
+
+    Starts at `first_batch` of `first_epoch`, whose batches before it had `total`. The status is 0 done, 1 the loss was
+    not finite, 2 stopped: by a true answer of `poll` or by an exception, which is handed over.
+    """
+
 def run_batches(
     programs: dict[int, Program],
     arrays: Sequence[Array],
     batch_size: int,
     outputs: Array | None,
-    poll: Callable[[int, int], None] | None,
+    poll: Callable[[int, int], bool | None] | None,
     with_loss: bool = False,
 ) -> float: ...
 

@@ -1,7 +1,8 @@
 """What to do between epochs and batches, with Keras's names."""
 
 import csv
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,13 @@ class Callback:
     def on_batch_end(self, batch: int, logs: Logs) -> None:
         """After a batch; overriding it makes every batch run from Python."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint of a fit keeps of this callback: numbers, text, lists, arrays and dictionaries of them."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` gave; called after `on_train_begin` when a fit is taken up again."""
+
 
 class CallbackList:
     """Passes events on to each of several callbacks."""
@@ -55,6 +63,9 @@ class CallbackList:
 
     def __len__(self) -> int:
         return len(self._callbacks)
+
+    def __iter__(self) -> Iterator[Callback]:
+        return iter(self._callbacks)
 
     @property
     def watches_batches(self) -> bool:
@@ -168,6 +179,12 @@ class _Monitor(Callback):
         self.best = value
         return True
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = float(state_dict["best"])
+
 
 class EarlyStopping(_Monitor):
     """Ends the fit when `monitor` has not improved by more than `min_delta` for `patience` epochs (Prechelt 1998).
@@ -215,6 +232,22 @@ class EarlyStopping(_Monitor):
         if self._weights is not None:
             self.trainer.model.load_state_dict(self._weights)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "waited": self._waited,
+            "weights": self._weights,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.best_epoch = state_dict["best_epoch"]
+        self.stopped_epoch = state_dict["stopped_epoch"]
+        self._waited = state_dict["waited"]
+        self._weights = state_dict["weights"]
+
 
 class ModelCheckpoint(_Monitor):
     """Saves the model after each epoch, or with `save_best_only` when `monitor` improved.
@@ -260,6 +293,13 @@ class LearningRateScheduler(Callback):
         else:
             self._schedule.step()
 
+    def state_dict(self) -> dict[str, Any]:
+        return {} if callable(self._schedule) else {"schedule": self._schedule.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if not callable(self._schedule):
+            self._schedule.load_state_dict(state_dict["schedule"])
+
 
 class CSVLogger(Callback):
     """Writes a row of figures for each epoch."""
@@ -280,3 +320,12 @@ class CSVLogger(Callback):
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"fields": self._fields, "bytes": self.path.stat().st_size if self._fields else 0}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Rows of epochs after the checkpoint are dropped: they come again."""
+        self._fields = state_dict["fields"]
+        if self._fields is not None:
+            os.truncate(self.path, min(state_dict["bytes"], self.path.stat().st_size))

@@ -180,6 +180,14 @@ class ReduceLROnPlateau:
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """The settings, the best figure and the counters."""
+        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a saved position."""
+        self.__dict__.update(state_dict)
+
     def _reduce(self) -> None:
         for group in self.optimizer.param_groups:
             lower = max(group["lr"] * self.factor, self.min_lr)

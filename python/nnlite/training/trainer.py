@@ -1,48 +1,29 @@
 """The training loop."""
 
-import math
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _core
 from ..callbacks import Callback, CallbackList
-from ..grad_mode import enable_grad, no_grad
+from ..grad_mode import no_grad
 from ..history import History
 from ..metrics import resolve
 from ..nn import BCELoss, Module
 from ..optim import SGD, Optimizer
 from .arrays import Array
 from .capture import Capture, eager_batch, eager_output
-from .divergence import Memento, divergence
+from .checkpoints import Checkpoints
 from .guard import fitting, predicting
 from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
 from .progress import Progress
+from .run import Plan, Run
 
 Metric = str | Callable[[Array, Array], float]
 
-_SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
 _FEW_ROWS = 256  # a single pass over so few costs less than recording one
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The settings of one `fit`."""
-
-    rows: Rows
-    validation: Rows | None
-    epochs: int
-    batch_size: int
-    shuffle: bool
-    compile: bool
-
-    @property
-    def batches(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
 
 
 class Trainer:
@@ -85,7 +66,7 @@ class Trainer:
             raise TypeError(f"metrics must be a list of metrics: use metrics=[{metrics!r}]")
         self.model = model
         self.criterion = criterion
-        self.optimizer = optimizer
+        self.optimizer: SGD = optimizer
         threshold = 0.5 if isinstance(criterion, BCELoss) else 0.0
         self.metrics = [resolve(metric, threshold) for metric in metrics]
         self.seed = _positive("seed", seed, 0)
@@ -113,6 +94,9 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         progress: bool | None = None,
         compile: bool = True,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        checkpoint_seconds: float = 30.0,
     ) -> History:
         """Trains for `epochs` passes over x (N, ...) and y (N, ...), and returns the history of this call.
 
@@ -123,9 +107,17 @@ class Trainer:
         shows a bar on a terminal. `compile=False` runs every operation from Python, for models that read values in
         `forward`; the bits are the same.
 
+        With `checkpoint` (a folder) the state of the fit is written there at its start, about every
+        `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
+        random numbers, history and callbacks, each time as one file that replaces the one before. The same script with
+        `resume=True` goes on from it, whatever ended the process, and comes to the bits of a run that was never
+        interrupted; `epochs` still counts from the fit's beginning. Without a checkpoint in the folder it starts anew.
+        A callback of your own takes part by `state_dict` and `load_state_dict`.
+
         Raises ValueError or TypeError for bad input before anything changes, DivergenceError when the loss is not
-        finite, CaptureError for a model that must run with compile=False. Ctrl-C leaves the weights at a batch
-        boundary.
+        finite, CaptureError for a model that must run with compile=False, FileExistsError for a folder with a
+        checkpoint that is not to be resumed, OSError where a checkpoint cannot be written. Ctrl-C leaves the weights at
+        a batch boundary.
         """
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
         rows, validation = self._split(rows, validation_data, validation_split)
@@ -134,49 +126,31 @@ class Trainer:
         if rows.weight is not None:
             require_weightable(self.criterion)
         epochs, batch_size = _positive("epochs", epochs, 0), _positive("batch_size", batch_size)
-        plan = _Plan(rows, validation, epochs, batch_size, shuffle, compile)
+        plan = Plan(rows, validation, epochs, batch_size, shuffle, compile)
         listeners = CallbackList(callbacks, self)
         self._require_trainable()
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
+        checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
         with fitting(self.model), _generator(self._generator), _mode(self.model, True):
-            return self._run(plan, listeners, progress)
+            return self._run(plan, listeners, progress, checkpoints)
 
-    def _run(self, plan: _Plan, listeners: CallbackList, wanted: bool | None) -> History:
-        eager = not plan.compile or listeners.watches_batches
-        self._check_plan(plan, eager)
+    def _run(
+        self, plan: Plan, listeners: CallbackList, wanted: bool | None, checkpoints: Checkpoints | None
+    ) -> History:
+        self._check_plan(plan, not plan.compile or listeners.watches_batches)
         self.history = History()
         self.stop_training = False
         names = ["loss", *(name for name, _ in self.metrics)]
         self.figures = names + [f"val_{name}" for name in names if plan.validation is not None]
-        listeners.on_train_begin()
         bar = Progress(wanted, plan.epochs, plan.batches, self.epoch)
         try:
-            self._run_epochs(plan, listeners, bar, eager)
+            Run(self, plan, listeners, bar, checkpoints).run()
         finally:
             bar.close()
-        listeners.on_train_end()
         return self.history
 
-    def _run_epochs(self, plan: _Plan, listeners: CallbackList, bar: Progress, eager: bool) -> None:
-        run = self._run_eagerly if eager else self._run_natively
-        # With nothing to do between epochs, many of them are one native call.
-        alone = not (eager or self.metrics or plan.validation is not None or len(listeners))
-        last, count = self.epoch + plan.epochs, 1
-        while self.epoch < last and not self.stop_training:
-            start = time.perf_counter()
-            listeners.on_epoch_begin(self.epoch)
-            for logs in run(plan, count, bar, listeners):
-                if plan.validation is not None:
-                    figures = self._evaluate(plan.validation, plan.batch_size)
-                    logs.update({f"val_{key}": value for key, value in figures.items()})
-                self.history.append(self.epoch, logs)
-                bar.epoch_done(self.epoch, logs)
-                self.epoch += 1
-                listeners.on_epoch_end(self.epoch - 1, logs)
-            if alone:
-                wanted = int(_SECONDS_AT_ONCE * count / max(time.perf_counter() - start, 1e-9))
-                count = max(1, min(wanted, last - self.epoch))
-
-    def _check_plan(self, plan: _Plan, eager: bool) -> None:
+    def _check_plan(self, plan: Plan, eager: bool) -> None:
         """What needs a pass through the model to be checked, before anything changes."""
         if not eager:
             row_shape = self._capture.programs(plan.rows, plan.batch_size, True, True).row_shape
@@ -195,72 +169,6 @@ class Trainer:
                 "the optimizer holds none of the model's parameters; make it from model.parameters(), after "
                 "model.double() and the like"
             )
-
-    def _order(self, plan: _Plan, epoch: int) -> NDArray[np.int64]:
-        return _core.permutation(len(plan.rows), self.seed, epoch) if plan.shuffle else np.arange(len(plan.rows))
-
-    def _run_natively(self, plan: _Plan, epochs: int, bar: Progress, _: CallbackList) -> list[dict[str, float]]:
-        programs = self._capture.programs(plan.rows, plan.batch_size, True, True)
-        outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype) if self.metrics else None
-        losses, status, batch = _core.train_epochs(
-            programs.by_rows,
-            plan.rows.arrays(),
-            plan.batch_size,
-            None if plan.shuffle else np.arange(len(plan.rows))[None],
-            self.seed,
-            self.epoch,
-            epochs,
-            self._native_options(),
-            outputs,
-            bar.at if bar.shown else None,
-        )
-        if status == 1:
-            for i, loss in enumerate(losses):
-                self.history.append(self.epoch + i, {"loss": float(loss)})
-            self.epoch += len(losses)
-            raise self._divergence(plan, batch)
-        logs = [{"loss": float(loss)} for loss in losses]
-        if outputs is not None:
-            logs[-1].update(self._figures(outputs, plan.rows))
-        return logs
-
-    def _native_options(self) -> list[tuple[float, float, float, float, bool, bool]]:
-        assert isinstance(self.optimizer, SGD)
-        return self.optimizer.native_options()
-
-    def _run_eagerly(self, plan: _Plan, _: int, bar: Progress, listeners: CallbackList) -> list[dict[str, float]]:
-        order = self._order(plan, self.epoch)
-        total = 0.0
-        outputs: list[Array] = []
-        for batch in range(plan.batches):
-            chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-            listeners.on_batch_begin(batch)
-            before = Memento(self.model)
-            self.optimizer.zero_grad()
-            with enable_grad():
-                output, loss = eager_batch(self.model, self.criterion, plan.rows, chosen, check_all=batch == 0)
-            value = loss.item()
-            if not math.isfinite(value):
-                before.restore()
-                raise self._divergence(plan, batch)
-            if self.metrics:
-                outputs.append(output.detach().numpy())
-            loss.backward()
-            self.optimizer.step()
-            total += value * len(chosen)
-            bar.at(self.epoch, batch + 1)
-            listeners.on_batch_end(batch, {"loss": value})
-        logs = {"loss": total / len(plan.rows)}
-        if self.metrics:
-            joined = np.concatenate(outputs)
-            in_order = np.empty_like(joined)
-            in_order[order] = joined
-            logs.update(self._figures(in_order, plan.rows))
-        return [logs]
-
-    def _divergence(self, plan: _Plan, batch: int) -> Exception:
-        chosen = self._order(plan, self.epoch)[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-        return divergence(self, plan.rows, chosen, self.epoch, batch)
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
         """The mean loss and the metrics over x and y, in evaluation mode, without changing anything."""

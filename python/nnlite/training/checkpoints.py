@@ -1,0 +1,168 @@
+"""A fit that can be taken up again: everything that decides its further bits, in one file that is always whole."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..checkpoint import load_with_metadata, save
+from ..errors import ModelFileError
+from ..history import History
+
+if TYPE_CHECKING:
+    from .run import Plan, Run
+    from .trainer import Trainer
+
+_NAME = "checkpoint.safetensors"
+_ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
+_PARTS = {
+    "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
+    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float,
+}  # fmt: skip
+
+
+class Checkpoints:
+    """The checkpoint of one fit in `folder`, written anew about every `seconds`."""
+
+    def __init__(self, folder: str | Path, resume: bool, seconds: float) -> None:
+        if not (isinstance(seconds, int | float) and seconds >= 0):
+            raise ValueError(f"checkpoint_seconds must be a number of at least 0, got {seconds!r}")
+        self.path = Path(folder) / _NAME
+        self._resume = resume
+        self._seconds = seconds
+        self._next = 0.0
+        if not resume and self.path.exists():
+            raise FileExistsError(
+                errno.EEXIST,
+                "a fit left a checkpoint here: go on with it by resume=True, or delete it, or use another folder",
+                str(self.path),
+            )
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+    def begin(self, run: Run) -> None:
+        """Takes up the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can."""
+        if self._resume and self.path.exists():
+            restore(run, self.path)
+            self._next = time.monotonic() + self._seconds
+        else:
+            self.save(run)
+
+    def due(self) -> bool:
+        """Whether it is time for the next."""
+        return time.monotonic() >= self._next
+
+    def save(self, run: Run) -> None:
+        """Replaces the file by the state of this moment, which must be one between two batches."""
+        arrays: dict[str, Any] = {}
+        plain = _without_arrays(_state_of(run), "", arrays)
+        save(self.path, arrays, metadata={"checkpoint": plain})
+        self._next = time.monotonic() + self._seconds
+
+
+def _settings(trainer: Trainer, plan: Plan) -> dict[str, Any]:
+    """What must be the same when a fit is taken up again; names as a user knows them."""
+    return {
+        "seed": trainer.seed,
+        "batch_size": plan.batch_size,
+        "shuffle": plan.shuffle,
+        "the shapes of the data": [list(array.shape) for array in plan.rows.arrays()],
+    }
+
+
+def _state_of(run: Run) -> dict[str, Any]:
+    trainer, position = run.trainer, run.position
+    optimizer = trainer.optimizer.state_dict()
+    return {
+        "settings": _settings(trainer, run.plan),
+        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in run.listeners],
+        "model": trainer.model.state_dict(),
+        "optimizer": {**optimizer, "state": [[number, state] for number, state in optimizer["state"].items()]},
+        "generator": trainer._generator.state(),
+        "history": {"epoch": trainer.history.epoch, "history": trainer.history.history},
+        "first_epoch": run.first_epoch,
+        "epoch": trainer.epoch,
+        "stop_training": trainer.stop_training,
+        "batch": position.batch,
+        "total": position.total,
+        "outputs": position.outputs if position.batch > 0 else None,
+    }
+
+
+def restore(run: Run, path: Path) -> None:
+    """Sets a fit that has not begun to the state of a file; ValueError, and nothing changed, where it does not fit."""
+    state = _read(path)
+    _require_same_fit(run, state, path)
+    trainer = run.trainer
+    before = trainer.model.state_dict()
+    trainer.model.load_state_dict(state["model"])
+    try:
+        trainer.optimizer.load_state_dict({**state["optimizer"], "state": dict(state["optimizer"]["state"])})
+    except BaseException:
+        trainer.model.load_state_dict(before)
+        raise
+    trainer._generator.set_state(state["generator"])
+    trainer.history = History(state["history"]["history"], state["history"]["epoch"])
+    trainer.epoch, run.first_epoch = state["epoch"], state["first_epoch"]
+    trainer.stop_training = state["stop_training"]
+    run.position = type(run.position)(state["batch"], state["total"], state["outputs"])
+    for callback, (_, values) in zip(run.listeners, state["callbacks"], strict=True):
+        callback.load_state_dict(values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    arrays, metadata = load_with_metadata(path)
+    if "checkpoint" not in metadata:
+        raise ModelFileError(f"{path} holds a model, but no checkpoint of a fit")
+    try:
+        state = _with_arrays(metadata["checkpoint"], arrays)
+        wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None
+    if wrong:
+        raise ModelFileError(f"{path} is no whole checkpoint: {', '.join(wrong)} cannot be read")
+    return dict(state)
+
+
+def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
+    for name, value in _settings(run.trainer, run.plan).items():
+        saved = state["settings"][name]
+        if saved != value:
+            raise ValueError(
+                f"{path} is the checkpoint of another fit: {name} was {saved} there and is {value} here; make them "
+                "equal, or start anew in another folder"
+            )
+    saved_names, names = [name for name, _ in state["callbacks"]], [type(c).__name__ for c in run.listeners]
+    if saved_names != names:
+        raise ValueError(
+            f"{path} is the checkpoint of a fit with the callbacks {saved_names}, this one has {names}; pass the same "
+            "in the same order"
+        )
+
+
+def _without_arrays(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """`value` as plain data for JSON; its arrays go into `arrays` under names that tell where they were."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {_ARRAY: name}
+    if isinstance(value, Mapping):
+        return {str(key): _without_arrays(item, f"{name}/{key}".lstrip("/"), arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(item, f"{name}/{i}", arrays) for i, item in enumerate(value)]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a checkpoint cannot hold {name}, a {type(value).__name__}: only numbers, text, lists and arrays")
+
+
+def _with_arrays(value: Any, arrays: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if list(value) == [_ARRAY]:
+            return arrays[value[_ARRAY]]
+        return {key: _with_arrays(item, arrays) for key, item in value.items()}
+    return [_with_arrays(item, arrays) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,189 @@
+"""One fit, from its first batch to its last."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..callbacks import CallbackList, Logs
+from ..grad_mode import enable_grad
+from .arrays import Array
+from .capture import eager_batch
+from .checkpoints import Checkpoints
+from .divergence import Memento, divergence
+from .inputs import Rows
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+_SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
+_DIVERGED = 1  # a status of _core.train_epochs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one `fit`."""
+
+    rows: Rows
+    validation: Rows | None
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    compile: bool
+
+    @property
+    def batches(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+
+@dataclass
+class Position:
+    """Where a fit stands within an epoch: batches done, their losses times rows, and their outputs (N, ...) if wanted."""
+
+    batch: int = 0
+    total: float = 0.0
+    outputs: Array | None = None
+
+
+class Run:
+    """One fit under way: the trainer's epochs from `first_epoch` on, from wherever `position` says."""
+
+    def __init__(
+        self, trainer: Trainer, plan: Plan, listeners: CallbackList, bar: Progress, checkpoints: Checkpoints | None
+    ) -> None:
+        self.trainer = trainer
+        self.plan = plan
+        self.listeners = listeners
+        self.first_epoch = trainer.epoch
+        self.position = Position()
+        self._bar = bar
+        self._checkpoints = checkpoints
+        self._eager = not plan.compile or listeners.watches_batches
+
+    def run(self) -> None:
+        """All epochs that are still to do."""
+        self.listeners.on_train_begin()
+        if self._checkpoints is not None:
+            self._checkpoints.begin(self)
+        self._run_epochs()
+        if self._checkpoints is not None:
+            self._checkpoints.save(self)
+        self.listeners.on_train_end()
+
+    def _run_epochs(self) -> None:
+        trainer, plan = self.trainer, self.plan
+        step = self._run_eagerly if self._eager else self._run_natively
+        # With nothing to do between epochs, many of them are one native call.
+        alone = not (self._eager or trainer.metrics or plan.validation is not None or len(self.listeners))
+        last, count = self.first_epoch + plan.epochs, 1
+        while trainer.epoch < last and not trainer.stop_training:
+            start, before = time.perf_counter(), trainer.epoch
+            if self.position.batch == 0:
+                self.listeners.on_epoch_begin(trainer.epoch)
+            step(min(count, last - trainer.epoch))
+            if self._checkpoints is not None and self._checkpoints.due():
+                self._checkpoints.save(self)
+            if alone and trainer.epoch > before:
+                seconds_each = (time.perf_counter() - start) / (trainer.epoch - before)
+                count = max(1, int(_SECONDS_AT_ONCE / max(seconds_each, 1e-9)))
+
+    def _run_natively(self, epochs: int) -> None:
+        trainer, plan, position = self.trainer, self.plan, self.position
+        programs = trainer._capture.programs(plan.rows, plan.batch_size, True, True)
+        if trainer.metrics and position.outputs is None:
+            position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
+        losses, status, batch, total, error = _core.train_epochs(
+            programs.by_rows,
+            plan.rows.arrays(),
+            plan.batch_size,
+            None if plan.shuffle else np.arange(len(plan.rows))[None],
+            trainer.seed,
+            trainer.epoch,
+            epochs,
+            position.batch,
+            position.total,
+            trainer.optimizer.native_options(),
+            position.outputs,
+            self._poll if self._bar.shown or self._checkpoints is not None else None,
+        )
+        for loss in losses:
+            self._epoch_done({"loss": float(loss)})
+        if len(losses) < epochs:
+            self.position = Position(batch, total, position.outputs)
+        if error is not None:
+            try:
+                if self._checkpoints is not None:
+                    self._checkpoints.save(self)
+            finally:
+                raise error
+        if status == _DIVERGED:
+            raise self._divergence(batch)
+
+    def _poll(self, epoch: int, batch: int) -> bool:
+        """Asked by the native loop now and then; True ends the call at this batch."""
+        self._bar.at(epoch, batch)
+        return self._checkpoints is not None and self._checkpoints.due()
+
+    def _run_eagerly(self, _: int) -> None:
+        trainer, plan = self.trainer, self.plan
+        order = self._order()
+        for batch in range(self.position.batch, plan.batches):
+            chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
+            self.listeners.on_batch_begin(batch)
+            value = self._eager_step(chosen)
+            self.position.batch = batch + 1
+            self.position.total += value * len(chosen)
+            self._bar.at(trainer.epoch, batch + 1)
+            self.listeners.on_batch_end(batch, {"loss": value})
+            if self._checkpoints is not None and self._checkpoints.due():
+                self._checkpoints.save(self)
+        self._epoch_done({"loss": self.position.total / len(plan.rows)})
+
+    def _eager_step(self, chosen: NDArray[np.int64]) -> float:
+        """Forward, backward and update of one batch; its loss."""
+        trainer, position = self.trainer, self.position
+        before = Memento(trainer.model)
+        trainer.optimizer.zero_grad()
+        with enable_grad():
+            output, loss = eager_batch(
+                trainer.model, trainer.criterion, self.plan.rows, chosen, check_all=position.batch == 0
+            )
+        value = loss.item()
+        if not math.isfinite(value):
+            before.restore()
+            raise self._divergence(position.batch)
+        if trainer.metrics:
+            if position.outputs is None:
+                position.outputs = np.empty((len(self.plan.rows), *output.shape[1:]), output.dtype)
+            position.outputs[chosen] = output.detach().numpy()
+        loss.backward()
+        trainer.optimizer.step()
+        return value
+
+    def _epoch_done(self, logs: Logs) -> None:
+        trainer, plan = self.trainer, self.plan
+        if self.position.outputs is not None:
+            logs.update(trainer._figures(self.position.outputs, plan.rows))
+        self.position = Position()
+        if plan.validation is not None:
+            figures = trainer._evaluate(plan.validation, plan.batch_size)
+            logs.update({f"val_{key}": value for key, value in figures.items()})
+        trainer.history.append(trainer.epoch, logs)
+        self._bar.epoch_done(trainer.epoch, logs)
+        trainer.epoch += 1
+        self.listeners.on_epoch_end(trainer.epoch - 1, logs)
+
+    def _order(self) -> NDArray[np.int64]:
+        rows = len(self.plan.rows)
+        return _core.permutation(rows, self.trainer.seed, self.trainer.epoch) if self.plan.shuffle else np.arange(rows)
+
+    def _divergence(self, batch: int) -> Exception:
+        chosen = self._order()[batch * self.plan.batch_size : (batch + 1) * self.plan.batch_size]
+        return divergence(self.trainer, self.plan.rows, chosen, self.trainer.epoch, batch)
