@@ -162,7 +162,7 @@ def test_where_no_file_can_be(tmp_path, name, code) -> None:
     assert sorted(os.listdir(tmp_path)) == before
 
 
-@pytest.mark.parametrize("call", ["open", "write", "flush", "fchmod", "fsync", "replace"])
+@pytest.mark.parametrize("call", ["open", "writelines", "flush", "fchmod", "fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_the_old_file_survives_any_failure(tmp_path, monkeypatch, call, error) -> None:
     path = tmp_path / "m"
@@ -187,7 +187,7 @@ def test_the_old_file_survives_any_failure(tmp_path, monkeypatch, call, error) -
         def __getattr__(self, name):
             return fail if name == call else getattr(self._file, name)
 
-    if call in ("write", "flush"):
+    if call in ("writelines", "flush"):
         genuine = os.fdopen
         monkeypatch.setattr(checkpoint.os, "fdopen", lambda *arguments: Failing(genuine(*arguments)))
     else:

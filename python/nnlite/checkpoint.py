@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from ._core import Tensor
 from .errors import ModelFileError
 from .nn import Module
+from .tensor_file import decode, decode_header, encode, memoryview_of
 
 Array = np.ndarray[Any, Any]
 State = dict[str, Array]
@@ -38,13 +39,11 @@ def save(
     ...     model.load_state_dict(nl.load(f"{folder}/model.safetensors"))
     IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
-    from safetensors.numpy import save as serialise
-
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
     description = {"format": _FORMAT, "order": list(state), "metadata": json.loads(json.dumps(dict(metadata or {})))}
     # Under one key, since safetensors writes several in random order, and one model shall make one file.
     text = json.dumps({**description, "sha256": _checksum(description, state)})
-    _write_atomically(Path(path), serialise(state, {"nnlite": text}))
+    _write_atomically(Path(path), encode(state, {"nnlite": text}))
 
 
 def _checked(state: Mapping[str, Array | Tensor]) -> State:
@@ -66,24 +65,24 @@ def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str
     digest = hashlib.sha256(json.dumps({**description, "sha256": ""}).encode())
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        digest.update(memoryview_of(np.ascontiguousarray(array, array.dtype.newbyteorder("<"))))
     return digest.hexdigest()
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def _write_atomically(path: Path, pieces: Iterable[Any]) -> None:
     try:
-        _replace(Path(os.path.realpath(path)), data)  # a link keeps pointing to the file
+        _replace(Path(os.path.realpath(path)), pieces)  # a link keeps pointing to the file
     except OSError as error:
         raise OSError(error.errno, f"cannot save the model: {error.strerror}", str(path)) from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[Any]) -> None:
     mode = _mode_of(path)
     temporary = path.parent / f".nnlite-{os.getpid()}-{os.urandom(8).hex()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
@@ -128,13 +127,13 @@ def load(path: str | Path) -> State:
 
 def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
     """(state dict, metadata) of a file that `save` wrote; raises as `load`."""
-    data = Path(path).read_bytes()
-    description = _description(path, data)
+    data = _contents(Path(path))
     try:
-        from safetensors.numpy import load as deserialise
-
-        arrays = deserialise(data)
-    except Exception as error:  # the reader's own exception type is not a stable part of its interface
+        description = _description(path, decode_header(data)[0])
+        arrays, _ = decode(data)
+    except ModelFileError:
+        raise
+    except ValueError as error:
         raise ModelFileError(f"{path} is not a whole model file: {error}") from None
     if description["sha256"] != _checksum(description, arrays):
         raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
@@ -144,13 +143,18 @@ def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
     return {name: arrays[name] for name in order}, metadata
 
 
-def _description(path: str | Path, data: bytes) -> dict[str, Any]:
+def _contents(path: Path) -> bytearray:
+    """A file's bytes, in memory that arrays can go on using."""
+    with path.open("rb") as file:
+        data = bytearray(os.fstat(file.fileno()).st_size)
+        count = file.readinto(data)
+    del data[count:]  # it became shorter meanwhile
+    return data
+
+
+def _description(path: str | Path, header: Mapping[str, Any]) -> dict[str, Any]:
     """What `save` wrote beside the arrays, read before anything is allocated for them."""
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > len(data) - 8:
-        raise ModelFileError(f"{path} is not a model file, or is cut short ({len(data)} bytes)")
     try:
-        header = json.loads(data[8 : 8 + size].decode())
         text = header.get("__metadata__", {}).get("nnlite")
         description = json.loads(text) if text is not None else None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -1,0 +1,119 @@
+"""The safetensors format, against the package that defines it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nnlite import tensor_file
+
+TYPES = ["?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8"]
+arrays = st.sampled_from(TYPES).flatmap(
+    lambda code: hnp.arrays(np.dtype(code), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5))
+)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name != "__metadata__")
+states = st.dictionaries(names, arrays, max_size=5)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert sorted(found) == sorted(expected)
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].shape == array.shape, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
+@given(states, st.dictionaries(texts, texts, max_size=3))
+def test_they_read_what_we_write(state, metadata) -> None:
+    data = b"".join(tensor_file.encode(state, metadata))
+    assert_same(safetensors.numpy.load(data), state)
+    found, described = tensor_file.decode(bytearray(data))
+    assert_same(found, state)
+    assert described == metadata
+
+
+@given(states, st.dictionaries(texts, texts, max_size=3))
+def test_we_read_what_they_write(state, metadata) -> None:
+    # Empty metadata makes them write what they cannot read.
+    found, described = tensor_file.decode(bytearray(safetensors.numpy.save(state, metadata or None)))
+    assert_same(found, state)
+    assert described == metadata
+
+
+def test_more_about_an_array_than_we_know_is_no_fault() -> None:
+    found, _ = tensor_file.decode(file({"a": {**entry(), "more": 1}}, bytes(8)))
+    assert found["a"].shape == (2,)
+
+
+def test_an_array_of_more_dimensions_than_numpy_can_have() -> None:
+    with pytest.raises(ValueError, match="impossible sizes"):
+        tensor_file.decode(file({"a": entry(shape=[1] * 40 + [2])}, bytes(8)))
+
+
+@given(states)
+def test_arrays_can_be_written_to_and_are_aligned(state) -> None:
+    found, _ = tensor_file.decode(bytearray(b"".join(tensor_file.encode(state, {}))))
+    for array in found.values():
+        assert array.flags.aligned
+        assert array.flags.writeable
+
+
+def test_an_array_goes_into_the_file_without_a_copy() -> None:
+    array = np.ones((3, 4), np.float32)
+    _, piece = tensor_file.encode({"a": array}, {})
+    array[0, 0] = 7
+    assert bytes(piece) == array.tobytes()
+
+
+def file(header: object, data: bytes) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8)) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (b"", "no header"),
+        (b"\xff" * 20, "no header"),
+        (file([], b""), "no JSON object"),
+        (file(b"{", b""), "Expecting|property name"),
+        (file(b"\xff", b""), "decode"),
+        (file(b"[" * 100_000, b""), "nested too deeply"),
+        (file(b'{"a": 1, "a": 2}', b""), "twice"),
+        (file({"a": 1}, b""), "'a' does not describe"),
+        (file({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)), "does not describe"),
+        (file({"a": entry(shape=[-1])}, bytes(8)), "impossible sizes"),
+        (file({"a": entry(shape=[2.0])}, bytes(8)), "impossible sizes"),
+        (file({"a": entry(shape=[True, 2])}, bytes(8)), "impossible sizes"),
+        (file({"a": entry(offsets=[0])}, bytes(8)), "impossible sizes"),
+        (file({"a": entry(dtype="F8_E4M3")}, bytes(8)), "which no array"),
+        (file({"a": entry(dtype=["F32"])}, bytes(8)), "which no array"),
+        (file({"a": entry(shape=[3])}, bytes(8)), "does not fit its bytes"),
+        (file({"a": entry(shape=[2**62, 2**62])}, bytes(8)), "does not fit its bytes"),
+        (file({"a": entry(offsets=[8, 0])}, bytes(8)), "does not fit its bytes"),
+        (file({"a": entry(shape=[4], offsets=[0, 16])}, bytes(8)), "does not fit its bytes"),
+        (file({"a": entry(offsets=[4, 12])}, bytes(12)), "gap at byte 0"),
+        (file({"a": entry(), "b": entry()}, bytes(8)), "overlap or leave a gap at byte 8"),
+        (file({"a": entry()}, bytes(9)), "take 8 bytes, but 9"),
+        (file({"__metadata__": {"a": 1}}, b""), "not made of texts"),
+        (file({"__metadata__": "a"}, b""), "not made of texts"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_and_they_agree(data, match) -> None:
+    with pytest.raises(ValueError, match=match):
+        tensor_file.decode(data)
+    if "twice" not in match:  # where they take the last
+        with pytest.raises(safetensors.SafetensorError):
+            safetensors.deserialize(data)
