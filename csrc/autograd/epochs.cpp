@@ -108,19 +108,32 @@ class Pass {
   EpochStatus train_epoch(bool last, double& total) {
     EpochStatus status = EpochStatus::stopped;
     const bool whole = for_batches([&](Program& program, int64_t begin, int64_t count) {
-      if (!program.forward()) return false;
-      const double loss = program.loss();
-      if (!std::isfinite(loss)) {
+      double loss = 0;
+      try {
+        if (!program.forward()) return false;
+        loss = program.loss();
+        if (!std::isfinite(loss)) {
+          program.undo();
+          status = EpochStatus::diverged;
+          return false;
+        }
+        if (!program.backward_and_update(request_.options, is_first(program))) return false;
+      } catch (...) {
         program.undo();
-        status = EpochStatus::diverged;
-        return false;
+        throw;
       }
-      if (!program.backward_and_update(request_.options)) return false;
       total += loss * static_cast<double>(count);
       if (last) keep_outputs(program, begin, count);
       return true;
     });
     return whole ? EpochStatus::done : status;
+  }
+
+  // Whether this is the first step of a program in this pass.
+  bool is_first(const Program& program) {
+    if (std::find(begun_.begin(), begun_.end(), &program) != begun_.end()) return false;
+    begun_.push_back(&program);
+    return true;
   }
 
   void keep_outputs(const Program& program, int64_t begin, int64_t count) const {
@@ -139,6 +152,7 @@ class Pass {
   Progress at_;
   const int64_t* order_ = nullptr;
   std::vector<int64_t> permutation_;
+  std::vector<const Program*> begun_;
   Interrupt interrupt_;
 };
 

@@ -32,8 +32,8 @@ struct EpochRequest {
   int64_t order_count = 0;
   uint64_t seed = 0;
   int64_t first_epoch = 0, epochs = 1;
-  int64_t first_batch = 0;  // of the first epoch, where it was begun before;
-  double total = 0;         // then the losses times rows of the batches already done
+  int64_t first_batch = 0;                    // of the first epoch, where it was begun before;
+  double total = 0;                           // then the losses times rows of the batches already done
   std::vector<SgdOptions> options;            // for each group
   OutputRows outputs;                         // of the last epoch
   std::function<bool(const Progress&)> poll;  // false: stop

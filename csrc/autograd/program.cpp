@@ -1,6 +1,7 @@
 #include "autograd/program.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_set>
 
 #include "runtime/dispatch.hpp"
@@ -36,6 +37,26 @@ class Hold {
     if (interrupt_ != nullptr) interrupt_->hold(held);
   }
   Interrupt* interrupt_;
+};
+
+// The values of some arrays, put back unless all went well.
+class Snapshot {
+ public:
+  void keep(void* data, size_t bytes) {
+    kept_.push_back({static_cast<char*>(data), std::vector<char>(bytes)});
+    std::memcpy(kept_.back().values.data(), data, bytes);
+  }
+  void discard() { kept_.clear(); }
+  ~Snapshot() {
+    for (const Kept& kept : kept_) std::memcpy(kept.data, kept.values.data(), kept.values.size());
+  }
+
+ private:
+  struct Kept {
+    char* data;
+    std::vector<char> values;
+  };
+  std::vector<Kept> kept_;
 };
 
 }  // namespace
@@ -179,10 +200,18 @@ void Program::prepare_updates(const std::vector<SgdOptions>& options) {
   for (auto& slot : parameters_) slot->update = slot->group->prepare(slot->index, options[slot->group_number]);
 }
 
-bool Program::backward_and_update(const std::vector<SgdOptions>& options) {
+bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool first) {
   prepare_updates(options);
   const bool fused =
       std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; });
+  Snapshot before;
+  if (first)
+    for (const auto& slot : parameters_) {
+      if (slot->gradient) continue;
+      before.keep(slot->parameter->array().data, slot->parameter->array().bytes());
+      if (slot->update.velocity != nullptr)
+        before.keep(slot->update.velocity->data(), slot->parameter->array().bytes());
+    }
   const Hold hold_all(fused);
   for (const BackwardStep& step : backward_) {
     step.node->operation->vjp(step.node->arrays, step.node->output, step.doutput, step.gradients);
@@ -197,6 +226,7 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options) {
       return false;
     }
   }
+  before.discard();
   const Hold hold_updates(true);
   for (auto& slot : parameters_) {
     if (slot->gradient) update_parameter(slot->parameter->array(), slot->gradient.data, slot->update);

@@ -26,8 +26,10 @@ class Program {
   // Takes back what the forward pass changed besides activations, for a step that will not be finished.
   void undo();
   double loss() const;
-  // Gradients and updates of all parameters; false: stopped, undone, no parameter changed.
-  bool backward_and_update(const std::vector<SgdOptions>& options);
+  // Gradients and updates of all parameters; false: stopped, undone, no parameter changed. The same holds where it
+  // throws, if it is the `first` step since anything that memory depends on may have changed: later ones allocate
+  // nothing.
+  bool backward_and_update(const std::vector<SgdOptions>& options, bool first);
 
   // Between the two no parameter may change; forward() is faster meanwhile.
   void freeze();

@@ -43,16 +43,23 @@ void SgdGroup::finish(size_t i) {
   updates_[i].first_step = false;
 }
 
+// All checks and all memory: a failure must not leave some parameters updated and others not.
+void SgdGroup::prepare(const SgdOptions& options) {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const TensorPtr &parameter = parameters_[i], &gradient = parameter->grad;
+    if (gradient == nullptr) continue;
+    if (gradient->shape() != parameter->shape() || gradient->dtype() != parameter->dtype())
+      throw std::invalid_argument(text("parameter ", i, " of shape ", parameter->shape(), " has a gradient of shape ",
+                                       gradient->shape(), " and type ", name_of(gradient->dtype())));
+    prepare(i, options);
+  }
+}
+
 void SgdGroup::step(const SgdOptions& options) {
-  // All memory first: a failure must not leave some parameters updated and others not.
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i]->grad != nullptr) prepare(i, options);
+  prepare(options);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const TensorPtr& parameter = parameters_[i];
     if (parameter->grad == nullptr) continue;
-    if (parameter->grad->shape() != parameter->shape() || parameter->grad->dtype() != parameter->dtype())
-      throw std::invalid_argument(text("parameter ", i, " of shape ", parameter->shape(), " has a gradient of shape ",
-                                       parameter->grad->shape(), " and type ", name_of(parameter->grad->dtype())));
     update_parameter(parameter->array(), parameter->grad->array().data, updates_[i]);
     finish(i);
   }

@@ -48,6 +48,8 @@ class SgdGroup {
 
   // One step from the parameters' grad; those without one are left alone.
   void step(const SgdOptions& options);
+  // Gets all memory that step() will need, so that it cannot fail.
+  void prepare(const SgdOptions& options);
   void zero_grad();
 
   // The update of parameter i under these options, its velocity in place. After the step, finish(i).

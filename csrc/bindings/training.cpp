@@ -209,11 +209,15 @@ void define_training(py::module_& module) {
           [](SgdGroup& group, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
              bool maximize) { group.step({lr, momentum, dampening, weight_decay, nesterov, maximize}); },
           arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"), arg("nesterov"), arg("maximize"))
+      .def(
+          "prepare", [](SgdGroup& group, const Options& options) { group.prepare(options_from(options)); },
+          arg("options"))
       .def("zero_grad", &SgdGroup::zero_grad)
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   define_tape(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
-             arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"), arg("poll"));
+             arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),
+             arg("poll"));
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
              arg("with_loss") = false);
 }

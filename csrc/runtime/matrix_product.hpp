@@ -43,6 +43,12 @@ struct Grid {
     return best;
   }
 
+  template <class T>
+  TileRange range(int64_t part, const GemmTask<T>& task) const {
+    const int64_t row = part / columns * row_step, column = part % columns * column_step;
+    return {row, std::min(row + row_step, task.m), column, std::min(column + column_step, task.n)};
+  }
+
  private:
   static int64_t step_of(int64_t size, int64_t grain, int64_t parts) {
     const int64_t grains = (size + grain - 1) / grain;
@@ -58,24 +64,30 @@ struct Grid {
 };
 
 template <class T>
-void multiply_part(const GemmTask<T>& task, const TileRange& range) {
-  const Kernels<T>& table = kernels<T>();
-  const auto bytes = static_cast<size_t>(table.gemm_workspace(task, range)) * sizeof(T);
-  table.gemm(task, range, static_cast<T*>(thread_scratch(bytes)), rows_ahead());
+T* scratch(int64_t size) {
+  return static_cast<T*>(thread_scratch(static_cast<size_t>(size) * sizeof(T)));
 }
 
 template <class T>
 void matrix_product(const GemmTask<T>& task) {
   if (task.m == 0 || task.n == 0) return;
+  const Kernels<T>& table = kernels<T>();
   const double work = 2.0 * static_cast<double>(task.m) * static_cast<double>(task.n) * static_cast<double>(task.k);
   const int threads = static_cast<int>(std::min(static_cast<double>(num_threads()), work / kWorkPerThread));
-  if (threads < 2 && work <= Grid::kWorkPerPart)
-    return parallel_for(1, work, [&](int64_t) { multiply_part(task, {0, task.m, 0, task.n}); });
+  if (threads < 2 && work <= Grid::kWorkPerPart) {
+    const TileRange whole{0, task.m, 0, task.n};
+    T* workspace = scratch<T>(table.gemm_workspace(task, whole));
+    return parallel_for(1, work, [&](int64_t) { table.gemm(task, whole, workspace, rows_ahead()); });
+  }
   const Grid grid = Grid::best(task.m, task.n, task.k, std::max(1, threads));
-  parallel_for(grid.rows * grid.columns, work, [&](int64_t part) {
-    const int64_t row = part / grid.columns * grid.row_step, column = part % grid.columns * grid.column_step;
-    multiply_part(task,
-                  {row, std::min(row + grid.row_step, task.m), column, std::min(column + grid.column_step, task.n)});
+  const int64_t parts = grid.rows * grid.columns;
+  // The caller's memory serves all threads: none of them can fail to get its own when parts are already done.
+  int64_t size = 0;
+  for (int64_t part = 0; part < parts; ++part)
+    size = std::max(size, table.gemm_workspace(task, grid.range(part, task)));
+  T* workspace = scratch<T>(size * std::max(1, threads));
+  parallel_for(parts, work, [&](int64_t part) {
+    table.gemm(task, grid.range(part, task), workspace + team_thread() * size, rows_ahead());
   });
 }
 

@@ -38,6 +38,8 @@ std::atomic<int>& thread_count() {
 
 std::atomic<bool> team_busy{false};
 
+thread_local int thread_number = 0;
+
 // libgomp's threads do not survive a fork, and the child would wait for them for ever; let go of them before.
 void release_team_before_fork() {
   if (!team_busy.load()) omp_pause_resource_all(omp_pause_hard);
@@ -68,7 +70,8 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
   std::mutex error_mutex;
 #pragma omp parallel num_threads(threads)
   {
-    const bool caller = omp_get_thread_num() == 0;
+    thread_number = omp_get_thread_num();
+    const bool caller = thread_number == 0;
     try {
       for (int64_t task = next++; task < tasks; task = next++) {
         // Only the calling thread may ask (Python's signals are its business); the others see the answer.
@@ -96,6 +99,10 @@ int num_threads() {
 
 void set_num_threads(int count) {
   thread_count().store(std::max(1, count));
+}
+
+int team_thread() {
+  return thread_number;
 }
 
 void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body) {

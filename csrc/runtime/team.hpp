@@ -17,6 +17,9 @@ int usable_cores();
 // that it takes to wake one.
 constexpr double kWorkPerThread = 4e6;
 
+// The calling thread's number within the team that runs its task: 0 for the caller of run_tasks.
+int team_thread();
+
 using TaskFunction = void (*)(const void* body, int64_t task);
 void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body);
 

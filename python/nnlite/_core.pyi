@@ -214,6 +214,8 @@ class SGDGroup:
     def step(
         self, lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool
     ) -> None: ...
+    def prepare(self, options: tuple[float, float, float, float, bool, bool]) -> None:
+        """Gets all memory that `step` with these options will need."""
     def zero_grad(self) -> None: ...
     @property
     def momentum_buffers(self) -> list[Array | None]:

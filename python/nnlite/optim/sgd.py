@@ -72,6 +72,9 @@ class SGD(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if len(self._native) > 1:  # what can fail, before any group changes
+            for native, group in zip(self._native, self.param_groups, strict=True):
+                native.prepare(_options_of(group))
         for native, group in zip(self._native, self.param_groups):  # noqa: B905  (an own loop pays for strict)
             native.step(*_options_of(group))
         return loss

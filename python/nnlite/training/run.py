@@ -150,21 +150,25 @@ class Run:
         """Forward, backward and update of one batch; its loss."""
         trainer, position = self.trainer, self.position
         before = Memento(trainer.model)
-        trainer.optimizer.zero_grad()
-        with enable_grad():
-            output, loss = eager_batch(
-                trainer.model, trainer.criterion, self.plan.rows, chosen, check_all=position.batch == 0
-            )
-        value = loss.item()
-        if not math.isfinite(value):
-            before.restore()
-            raise self._divergence(position.batch)
-        if trainer.metrics:
-            if position.outputs is None:
+        try:
+            trainer.optimizer.zero_grad()
+            with enable_grad():
+                output, loss = eager_batch(
+                    trainer.model, trainer.criterion, self.plan.rows, chosen, check_all=position.batch == 0
+                )
+            value = loss.item()
+            if not math.isfinite(value):
+                before.restore()
+                raise self._divergence(position.batch)
+            if trainer.metrics and position.outputs is None:
                 position.outputs = np.empty((len(self.plan.rows), *output.shape[1:]), output.dtype)
+            loss.backward()
+            trainer.optimizer.step()
+        except Exception:
+            before.restore()
+            raise
+        if position.outputs is not None:
             position.outputs[chosen] = output.detach().numpy()
-        loss.backward()
-        trainer.optimizer.step()
         return value
 
     def _epoch_done(self, logs: Logs) -> None:
