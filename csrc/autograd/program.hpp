@@ -10,7 +10,7 @@
 
 namespace nnlite {
 
-class Program {
+class Program : public SharedObject {
  public:
   // `loss` and `groups` may be absent: then the program only predicts. The tape must have been closed.
   Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,

@@ -40,7 +40,7 @@ struct ParameterUpdate {
 // Applies the update to `parameter` with a gradient of its shape.
 void update_parameter(const Array& parameter, const void* gradient, const ParameterUpdate& update);
 
-class SgdGroup {
+class SgdGroup : public SharedObject {
  public:
   explicit SgdGroup(std::vector<TensorPtr> parameters);
 

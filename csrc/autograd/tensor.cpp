@@ -66,16 +66,25 @@ TensorPtr full(const Shape& shape, DType dtype, double value) {
 Node::Node(OperationPtr op, std::vector<TensorPtr> in, bool gradient)
     : operation(std::move(op)), inputs(std::move(in)), number(next_number++), needs_gradient(gradient) {}
 
-// A chain of nodes would otherwise be destroyed by recursion, one stack frame an operation.
+// A chain of nodes would otherwise be destroyed by recursion, one stack frame an operation. The nodes themselves make
+// the list of those still to destroy: a destructor must not need memory.
 Node::~Node() {
-  std::vector<TensorPtr> pending = std::move(inputs);
-  while (!pending.empty()) {
-    const TensorPtr tensor = std::move(pending.back());
-    pending.pop_back();
-    if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1)
-      continue;
-    for (TensorPtr& input : tensor->node->inputs) pending.push_back(std::move(input));
-    tensor->node->inputs.clear();
+  std::shared_ptr<Node> doomed;
+  const auto let_go = [&doomed](std::vector<TensorPtr>& tensors) {
+    for (TensorPtr& input : tensors) {
+      const TensorPtr tensor = std::move(input);
+      if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1)
+        continue;
+      tensor->node->next_doomed = std::move(doomed);
+      doomed = std::move(tensor->node);
+    }
+    tensors.clear();
+  };
+  let_go(inputs);
+  while (doomed != nullptr) {
+    const std::shared_ptr<Node> node = std::move(doomed);
+    doomed = std::move(node->next_doomed);
+    let_go(node->inputs);
   }
 }
 
@@ -201,6 +210,11 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
     const std::vector<Node*>& nodes;
     bool release;
     std::vector<std::shared_ptr<Node>> keep;
+    Cleanup(const std::vector<Node*>& walked, bool forget) : nodes(walked), release(forget) {
+      size_t inputs = 0;
+      for (const Node* node : nodes) inputs += node->inputs.size();
+      keep.reserve(inputs + 1);  // the destructor must not need memory
+    }
     ~Cleanup() {
       for (Node* node : nodes) {
         node->doutput = nullptr;
@@ -211,7 +225,8 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
         node->released = true;
       }
     }
-  } cleanup{nodes, !retain_graph, {root->node}};
+  } cleanup(nodes, !retain_graph);
+  cleanup.keep.push_back(root->node);
   root->node->doutput = seed;
   for (Node* node : nodes)
     if (node->doutput != nullptr) propagate(*node);

@@ -31,7 +31,7 @@ struct Array {
 class Tensor;
 using TensorPtr = std::shared_ptr<Tensor>;
 
-class Tensor {
+class Tensor : public SharedObject {
  public:
   Tensor(const Shape& shape, DType dtype);  // memory not initialised
   Tensor(const Shape& shape, DType dtype, StoragePtr storage);
@@ -125,6 +125,9 @@ class Node {
 
   // The gradient of the output, while a backward pass is under way.
   TensorPtr doutput;
+
+ private:
+  std::shared_ptr<Node> next_doomed;  // while a chain is destroyed
 };
 
 // Runs (or, under a trace, only records) an operation.

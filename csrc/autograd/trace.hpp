@@ -15,7 +15,7 @@ struct CaptureError : std::runtime_error {
 };
 
 // While a tape is open on a thread, apply_operation() records there and runs nothing.
-class Tape {
+class Tape : public SharedObject {
  public:
   void open();  // throws std::runtime_error when another one is open
   void close();

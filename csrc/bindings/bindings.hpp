@@ -59,6 +59,13 @@ py::object plain_array(const TensorPtr& x);
 
 bool is_tensor(py::handle value);
 
+// For py::init: an object that belongs to a shared pointer from the start. With py::init<...> pybind11 makes the
+// pointer where nothing catches std::bad_alloc any more.
+template <class T, class... Arguments>
+std::shared_ptr<T> make(Arguments... arguments) {
+  return std::make_shared<T>(std::forward<Arguments>(arguments)...);
+}
+
 // Runs f without the GIL where it is long enough to matter.
 template <class F>
 auto without_gil(double work, F&& f) {

@@ -8,7 +8,7 @@
 namespace nnlite {
 namespace {
 
-class FrozenProgram {
+class FrozenProgram : public SharedObject {
  public:
   FrozenProgram(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output)
       : program_(tape, std::move(inputs), std::move(output), nullptr, {}) {
@@ -53,11 +53,11 @@ class FrozenProgram {
 }  // namespace
 
 void define_prediction(py::module_& module) {
-  py::class_<FrozenProgram>(
+  py::class_<FrozenProgram, std::shared_ptr<FrozenProgram>>(
       module, "FrozenProgram",
       "A recorded forward pass whose parameters stay as they are; None for arrays of another kind.")
-      .def(py::init<const Tape&, std::vector<TensorPtr>, TensorPtr>(), py::arg("tape"), py::arg("inputs"),
-           py::arg("output"))
+      .def(py::init(&make<FrozenProgram, const Tape&, std::vector<TensorPtr>, TensorPtr>), py::arg("tape"),
+           py::arg("inputs"), py::arg("output"))
       .def("__call__", &FrozenProgram::call);
 }
 

@@ -175,10 +175,18 @@ double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_s
 
 using GroupPtr = std::shared_ptr<SgdGroup>;
 
+// One step of several groups: whatever can fail, fails before any of them changes.
+void step_groups(const std::vector<GroupPtr>& groups, const std::vector<Options>& options) {
+  if (groups.size() != options.size())
+    throw std::invalid_argument(text("got options for ", options.size(), " of ", groups.size(), " groups"));
+  for (size_t i = 0; i < groups.size(); ++i) groups[i]->prepare(options_from(options[i]));
+  for (size_t i = 0; i < groups.size(); ++i) groups[i]->step(options_from(options[i]));
+}
+
 void define_tape(py::module_& module) {
   py::class_<Tape, std::shared_ptr<Tape>>(module, "Tape",
                                           "Records the operations of a step by shape, without running them.")
-      .def(py::init<>())
+      .def(py::init(&make<Tape>))
       .def("__enter__",
            [](const std::shared_ptr<Tape>& tape) {
              tape->open();
@@ -192,7 +200,7 @@ void define_tape(py::module_& module) {
       py::arg("shape"), py::arg("dtype"));
   py::class_<Program, std::shared_ptr<Program>>(module, "Program",
                                                 "The recorded tape of one step over buffers planned once.")
-      .def(py::init<const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>>(),
+      .def(py::init(&make<Program, const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>>),
            py::arg("tape"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
            py::arg("groups") = std::vector<GroupPtr>())
       .def("describe", &Program::describe);
@@ -203,17 +211,15 @@ void define_tape(py::module_& module) {
 void define_training(py::module_& module) {
   using py::arg;
   py::class_<SgdGroup, GroupPtr>(module, "SGDGroup", "The parameters of one group with their momentum buffers.")
-      .def(py::init<std::vector<TensorPtr>>(), arg("parameters"))
+      .def(py::init(&make<SgdGroup, std::vector<TensorPtr>>), arg("parameters"))
       .def(
           "step",
           [](SgdGroup& group, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
              bool maximize) { group.step({lr, momentum, dampening, weight_decay, nesterov, maximize}); },
           arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"), arg("nesterov"), arg("maximize"))
-      .def(
-          "prepare", [](SgdGroup& group, const Options& options) { group.prepare(options_from(options)); },
-          arg("options"))
       .def("zero_grad", &SgdGroup::zero_grad)
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
+  module.def("step_groups", &step_groups, arg("groups"), arg("options"));
   define_tape(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
              arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),

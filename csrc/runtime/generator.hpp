@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/types.hpp"
+#include "runtime/memory.hpp"
 
 namespace nnlite {
 
@@ -16,7 +17,7 @@ constexpr int kPurposes = 5;
 constexpr const char* kPurposeNames[kPurposes] = {"init", "shuffle", "dropout", "data", "split"};
 
 // Hands out streams: each purpose counts its own draws, so that what is drawn for one never moves another.
-class Generator {
+class Generator : public SharedObject {
  public:
   explicit Generator(uint64_t seed) : seed_(seed) {}
 

@@ -29,6 +29,12 @@ class Storage {
 
 using StoragePtr = std::shared_ptr<Storage>;
 
+// Base of the classes whose objects belong to shared pointers. Where pybind11 runs out of memory while it wraps one, it
+// hands the object to operator delete although its owner lets go of it too.
+struct SharedObject {
+  static void operator delete(void*) noexcept {}
+};
+
 // Aligned memory of the calling thread, valid until its next call; grows and is kept.
 void* thread_scratch(size_t bytes);
 

@@ -214,14 +214,15 @@ class SGDGroup:
     def step(
         self, lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool
     ) -> None: ...
-    def prepare(self, options: tuple[float, float, float, float, bool, bool]) -> None:
-        """Gets all memory that `step` with these options will need."""
     def zero_grad(self) -> None: ...
     @property
     def momentum_buffers(self) -> list[Array | None]:
         """Copies."""
     @momentum_buffers.setter
     def momentum_buffers(self, buffers: Sequence[Array | None]) -> None: ...
+
+def step_groups(groups: Sequence[SGDGroup], options: Sequence[tuple[float, float, float, float, bool, bool]]) -> None:
+    """One step of several groups; where it fails, none of them has changed."""
 
 # Captured programs
 class Tape:

@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
 _FORMAT = 1
+_TEMPORARY = ".nnlite-"  # then the process's number, and something random
 
 
 def save(
@@ -78,7 +79,7 @@ def _write_atomically(path: Path, pieces: Iterable[Any]) -> None:
 
 def _replace(path: Path, pieces: Iterable[Any]) -> None:
     mode = _mode_of(path)
-    temporary = path.parent / f".nnlite-{os.getpid()}-{os.urandom(8).hex()}"
+    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -93,6 +94,24 @@ def _replace(path: Path, pieces: Iterable[Any]) -> None:
             os.unlink(temporary)
         raise
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes the unfinished files that processes of this machine left in `folder` when they were killed."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        number = path.name.removeprefix(_TEMPORARY).partition("-")[0]
+        if number.isdecimal() and not _is_running(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def _mode_of(path: Path) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._core import step_groups
 from ..grad_mode import enable_grad
 from .optimizer import Optimizer, Parameters
 
@@ -72,11 +73,10 @@ class SGD(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if len(self._native) > 1:  # what can fail, before any group changes
-            for native, group in zip(self._native, self.param_groups, strict=True):
-                native.prepare(_options_of(group))
-        for native, group in zip(self._native, self.param_groups):  # noqa: B905  (an own loop pays for strict)
-            native.step(*_options_of(group))
+        if len(self._native) == 1:  # an own loop pays for each microsecond
+            self._native[0].step(*_options_of(self.param_groups[0]))
+        else:
+            step_groups(self._native, self.native_options())
         return loss
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoint import load_with_metadata, save
+from ..checkpoint import load_with_metadata, remove_leftovers, save
 from ..errors import ModelFileError
 from ..history import History
 
@@ -43,6 +43,7 @@ class Checkpoints:
                 str(self.path),
             )
         Path(folder).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(Path(folder))
 
     def begin(self, run: Run) -> None:
         """Takes up the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can."""

@@ -1,0 +1,158 @@
+"""Runs each stage of a model's life while its n-th allocation fails, for one n in so many; prints trials and MemoryErrors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import nnlite as nl
+from faults import LARGE_ALLOCATIONS, LIBRARY_ALLOCATIONS, Faults
+from nnlite import nn, optim
+from nnlite.callbacks import LambdaCallback
+
+ROWS = 300
+X = nl.Generator(3).normal((ROWS, 40))
+Y = nl.Generator(4).permutation(ROWS) % 10
+OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 128, "progress": False}
+
+
+def make_trainer() -> nl.Trainer:
+    """Running statistics, draws of random numbers, momentum, two groups: whatever may be left half changed."""
+    nl.manual_seed(5)
+    model = nn.Sequential(
+        nn.Linear(40, 200), nn.BatchNorm1d(200), nn.ReLU(), nn.Dropout(0.2), nn.Linear(200, 70), nn.Tanh(),
+        nn.Linear(70, 10),
+    )  # fmt: skip
+    groups = [{"params": list(model[0].parameters()), "lr": 0.05}, {"params": list(model.parameters())[2:]}]
+    return nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(groups, lr=0.1, momentum=0.9), metrics=["accuracy"])
+
+
+def boundaries() -> list[str]:
+    """Fingerprints of the weights at the start and after each batch of a fit that nothing disturbs."""
+    trainer = make_trainer()
+    found = [trainer.model.fingerprint()]
+    note = LambdaCallback(on_batch_end=lambda batch, logs: found.append(trainer.model.fingerprint()))
+    trainer.fit(X, Y, callbacks=[note], **OPTIONS)
+    return found
+
+
+BOUNDARIES = boundaries()
+
+
+class Stage(NamedTuple):
+    """`work` on a fresh trainer, and whether it trains; `check` looks at its result."""
+
+    work: Callable[[nl.Trainer], Any]
+    check: Callable[[Any], bool]
+    trains: bool = False
+
+
+def own_step(trainer: nl.Trainer) -> Any:
+    trainer.optimizer.zero_grad()
+    trainer.criterion(trainer.model(X), Y).backward()
+    trainer.optimizer.step()
+    return True
+
+
+def stages(folder: Path) -> dict[str, Stage]:
+    path = folder / "model"
+    trained = make_trainer()
+    trained.fit(X, Y, **OPTIONS)
+    expected = trained.predict(X)
+    nl.save(path, trained.model)
+
+    def load(_: nl.Trainer) -> Any:
+        model = make_trainer().model
+        model.load_state_dict(nl.load(path))
+        return model.fingerprint()
+
+    def predict(_: nl.Trainer) -> Any:
+        return trained.predict(X, batch_size=128)
+
+    def predictor(_: nl.Trainer) -> Any:
+        return nl.Predictor(trained.model)(X)
+
+    def save(_: nl.Trainer) -> Any:
+        nl.save(path, trained.model)
+        return nl.load(path)["0.weight"]
+
+    def same(result: Any) -> bool:
+        return bool((result == expected).all())
+
+    weight = trained.model.state_dict()["0.weight"]
+    return {
+        "construct": Stage(lambda _: make_trainer().model.fingerprint(), lambda r: r == BOUNDARIES[0]),
+        "fit": Stage(lambda trainer: trainer.fit(X, Y, **OPTIONS), lambda r: len(r) == 2, trains=True),
+        "fit, eager": Stage(
+            lambda trainer: trainer.fit(X, Y, compile=False, **OPTIONS), lambda r: len(r) == 2, trains=True
+        ),
+        "own step": Stage(own_step, lambda r: r is True),
+        "predict": Stage(predict, same),
+        "predictor": Stage(predictor, same),
+        "evaluate": Stage(lambda trainer: trainer.evaluate(X, Y), lambda r: "accuracy" in r),
+        "save": Stage(save, lambda r: bool((r == weight).all())),
+        "load": Stage(load, lambda r: r == trained.model.fingerprint()),
+    }
+
+
+def values_of(trainer: nl.Trainer) -> bytes:
+    """The parameters; running statistics move with each forward pass of one's own."""
+    return b"".join(parameter.detach().numpy().tobytes() for parameter in trainer.model.parameters())
+
+
+def count_of(faults: Faults, stage: Stage, target: int) -> int:
+    """Allocations of a run in which none fails."""
+    trainer = make_trainer()
+    faults.arm(target, 0, 0)
+    stage.work(trainer)
+    return faults.disarm()
+
+
+def attempt(faults: Faults, name: str, stage: Stage, target: int, number: int) -> bool:
+    """One run with one failure; whether it ended in MemoryError. What it leaves must be whole, and work."""
+    trainer = make_trainer()
+    before, parameters = trainer.model.fingerprint(), values_of(trainer)
+    failed, result = False, None
+    faults.arm(target, number, errno.ENOMEM)
+    try:
+        result = stage.work(trainer)
+    except MemoryError:
+        failed = True
+    finally:
+        faults.disarm()
+    assert failed or stage.check(result), f"{name}: a wrong result, and no error, with failure {number}"
+    after = trainer.model.fingerprint()
+    if stage.trains:
+        assert after in BOUNDARIES, f"{name}: the weights stand between two batches after failure {number}"
+        if failed and after == before:
+            trainer.fit(X, Y, **OPTIONS)
+            assert trainer.model.fingerprint() == BOUNDARIES[-1], f"{name}: another training after failure {number}"
+    elif failed:
+        assert values_of(trainer) == parameters, f"{name}: other weights after failure {number}"
+        assert stage.check(stage.work(make_trainer())), f"{name}: the next call fails after failure {number}"
+    return failed
+
+
+def main() -> None:
+    folder, one_in = Path(sys.argv[1]), int(sys.argv[2])
+    faults = Faults()
+    faults.watch(Path(nl._core.__file__))
+    trials = {}
+    for name, stage in stages(folder).items():
+        stage.work(make_trainer())  # whatever is imported or built once
+        found = []
+        for target in (LIBRARY_ALLOCATIONS, LARGE_ALLOCATIONS):
+            count = count_of(faults, stage, target)
+            found += [attempt(faults, name, stage, target, number) for number in range(1, count + 1, one_in)]
+        trials[name] = [len(found), sum(found)]
+    print(json.dumps(trials))
+
+
+if __name__ == "__main__":
+    main()
