@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 import nnlite as nl
 from faults import LARGE_ALLOCATIONS, LIBRARY_ALLOCATIONS, Faults
 from nnlite import nn, optim

@@ -15,6 +15,7 @@ import pytest
 
 import nnlite as nl
 from faults import run_with_faults
+from nnlite.checkpoint import remove_leftovers
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -129,5 +130,5 @@ def test_what_killed_processes_left_is_tidied_up(tmp_path):
     dead, own, other = f".nnlite-{int(gone.stdout)}-ab", f".nnlite-{os.getpid()}-ab", ".nnlite-notes"
     for name in (dead, own, other):
         (tmp_path / name).write_text("")
-    nl.checkpoint.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted([own, other])

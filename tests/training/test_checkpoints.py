@@ -11,6 +11,7 @@ import pytest
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint
+from nnlite.checkpoint import load_with_metadata
 
 X, Y = nl.data.make_moons(500, noise=0.2, seed=1)
 MANY = nl.data.make_moons(100_000, noise=0.2, seed=1)  # an epoch takes long enough to be asked in
@@ -135,10 +136,10 @@ def test_ctrl_c_within_a_native_epoch_leaves_a_checkpoint_of_that_moment(tmp_pat
         return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(nl.training.run.Run, "_poll", press)
+        patch.setattr("nnlite.training.run.Run._poll", press)
         with pytest.raises(KeyboardInterrupt):
             make_trainer().fit(*MANY, **options)
-    state = nl.checkpoint.load_with_metadata(tmp_path / "checkpoint.safetensors")[1]["checkpoint"]
+    state = load_with_metadata(tmp_path / "checkpoint.safetensors")[1]["checkpoint"]
     assert (state["epoch"], state["batch"]) == asked[-1]
     resumed, whole = make_trainer(), make_trainer()
     resumed.fit(*MANY, resume=True, **options)
@@ -151,8 +152,8 @@ def test_native_epochs_are_cut_for_checkpoints_without_a_trace(tmp_path, monkeyp
     whole, cut = make_trainer(), make_trainer()
     history = whole.fit(*MANY, epochs=3, batch_size=2)
     saves = []
-    save = nl.training.checkpoints.save
-    monkeypatch.setattr(nl.training.checkpoints, "save", lambda *a, **k: (saves.append(1), save(*a, **k)))
+    save = nl.save
+    monkeypatch.setattr("nnlite.training.checkpoints.save", lambda *a, **k: (saves.append(1), save(*a, **k)))
     again = cut.fit(*MANY, epochs=3, batch_size=2, checkpoint=tmp_path, checkpoint_seconds=0)
     assert len(saves) > 5  # more than one an epoch
     assert cut.model.fingerprint() == whole.model.fingerprint()
@@ -318,9 +319,9 @@ def test_a_vanished_folder_ends_the_fit_with_its_name_and_the_weights_stay(tmp_p
 
 def test_the_interval_is_kept(tmp_path, monkeypatch):
     saves: list[float] = []
-    save = nl.training.checkpoints.save
+    save = nl.save
     monkeypatch.setattr(
-        nl.training.checkpoints, "save", lambda *a, **k: (saves.append(time.monotonic()), save(*a, **k))
+        "nnlite.training.checkpoints.save", lambda *a, **k: (saves.append(time.monotonic()), save(*a, **k))
     )
     make_trainer().fit(X, Y, epochs=50, checkpoint=tmp_path, checkpoint_seconds=1e6)
     assert len(saves) == 2  # at its start and its end
