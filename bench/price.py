@@ -2,8 +2,8 @@
 
     python -m bench.price [--rounds N]
 
-The library is built twice from these sources, as it is and without leaves in its weight gradients; both train the networks of the benchmarks in
-processes of their own, in turn. Needs cmake, ninja and pybind11 (`pip install cmake ninja pybind11`).
+The library is built twice from these sources, as it is and without leaves in its weight gradients; both train the networks of the
+benchmarks in processes of their own, in turn. Needs cmake, ninja and pybind11 (`pip install cmake ninja pybind11`).
 """
 
 from __future__ import annotations
