@@ -15,7 +15,20 @@ import nnlite as nl
 from nnlite import nn, optim
 
 COLUMNS = 3
-TYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint64", "float16", "float32", ">f8", "complex64", "object"]
+TYPES = [
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint64",
+    "float16",
+    "float32",
+    ">f8",
+    "complex64",
+    "object",
+]
 SHAPES: dict[str, tuple[int, ...]] = {
     "rows": (12, COLUMNS), "one row": (1, COLUMNS), "no rows": (0, COLUMNS), "a vector": (12,), "a number": (),
     "a column": (12, 1), "too wide": (12, COLUMNS + 1), "three dimensions": (2, 6, COLUMNS),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 
 _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
-_PARTS = {
+_PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
-    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float,
+    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
 
 
@@ -95,19 +97,31 @@ def _state_of(run: Run) -> dict[str, Any]:
 
 
 def restore(run: Run, path: Path) -> None:
-    """Sets a fit that has not begun to the state of a file; ValueError, and nothing changed, where it does not fit."""
+    """Sets a fit that has not begun to the state of a file.
+
+    Where the file does not fit, nothing has changed: RuntimeError for another model, ModelFileError for a file that is no
+    whole checkpoint, ValueError for the checkpoint of another fit.
+    """
     state = _read(path)
     _require_same_fit(run, state, path)
-    trainer = run.trainer
-    before = trainer.model.state_dict()
-    trainer.model.load_state_dict(state["model"])
+    before = _state_of(run)
     try:
-        trainer.optimizer.load_state_dict({**state["optimizer"], "state": dict(state["optimizer"]["state"])})
-    except BaseException:
-        trainer.model.load_state_dict(before)
-        raise
+        _apply(run, state)
+    except Exception as error:
+        _apply(run, before)
+        if isinstance(error, RuntimeError):
+            raise
+        raise ModelFileError(f"{path} is no whole checkpoint: {type(error).__name__}: {error}") from error
+
+
+def _apply(run: Run, state: Mapping[str, Any]) -> None:
+    trainer = run.trainer
+    if not (0 <= state["first_epoch"] <= state["epoch"] and 0 <= state["batch"] <= run.plan.batches):
+        raise ValueError(f"epoch {state['epoch']} and batch {state['batch']} are no place in this fit")
+    trainer.model.load_state_dict(state["model"])
+    trainer.optimizer.load_state_dict({**state["optimizer"], "state": dict(state["optimizer"]["state"])})
     trainer._generator.set_state(state["generator"])
-    trainer.history = History(state["history"]["history"], state["history"]["epoch"])
+    trainer.history = History.from_json(json.dumps(state["history"]))
     trainer.epoch, run.first_epoch = state["epoch"], state["first_epoch"]
     trainer.stop_training = state["stop_training"]
     run.position = type(run.position)(state["batch"], state["total"], state["outputs"])
@@ -131,13 +145,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
     for name, value in _settings(run.trainer, run.plan).items():
-        saved = state["settings"][name]
+        saved = state["settings"].get(name)
         if saved != value:
             raise ValueError(
                 f"{path} is the checkpoint of another fit: {name} was {saved} there and is {value} here; make them "
                 "equal, or start anew in another folder"
             )
-    saved_names, names = [name for name, _ in state["callbacks"]], [type(c).__name__ for c in run.listeners]
+    saved_names = [callback[0] if isinstance(callback, list) and callback else None for callback in state["callbacks"]]
+    names = [type(callback).__name__ for callback in run.listeners]
     if saved_names != names:
         raise ValueError(
             f"{path} is the checkpoint of a fit with the callbacks {saved_names}, this one has {names}; pass the same "
