@@ -242,11 +242,15 @@ class EarlyStopping(_Monitor):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        weights, stopped = state_dict["weights"], state_dict["stopped_epoch"]
+        if weights is not None:  # what does not fit the model shall show now, and not when the fit is over
+            present = self.trainer.model.state_dict()
+            self.trainer.model.load_state_dict(weights)
+            self.trainer.model.load_state_dict(present)
         super().load_state_dict(state_dict)
-        self.best_epoch = state_dict["best_epoch"]
-        self.stopped_epoch = state_dict["stopped_epoch"]
-        self._waited = state_dict["waited"]
-        self._weights = state_dict["weights"]
+        self.best_epoch, self._waited = int(state_dict["best_epoch"]), int(state_dict["waited"])
+        self.stopped_epoch = None if stopped is None else int(stopped)
+        self._weights = weights
 
 
 class ModelCheckpoint(_Monitor):
@@ -326,6 +330,7 @@ class CSVLogger(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Rows of epochs after the checkpoint are dropped: they come again."""
-        self._fields = state_dict["fields"]
-        if self._fields is not None:
-            os.truncate(self.path, min(state_dict["bytes"], self.path.stat().st_size))
+        fields, size = state_dict["fields"], int(state_dict["bytes"])
+        if fields is not None:
+            os.truncate(self.path, min(size, self.path.stat().st_size))
+        self._fields = None if fields is None else list(map(str, fields))

@@ -100,6 +100,6 @@ def rebuilt(header: dict[str, Any], body: bytes, repair: bool) -> bytes:
         description = json.loads(header["__metadata__"]["nnlite"])
         digest = _checksum({**description, "sha256": ""}, decode(data)[0])
         header["__metadata__"]["nnlite"] = json.dumps({**description, "sha256": digest})
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return data
     return rebuilt(header, body, False)

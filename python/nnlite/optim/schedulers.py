@@ -9,6 +9,22 @@ from typing import Any
 from .optimizer import Optimizer
 
 
+def _checked(own: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    """The saved values of the entries in `own`, if there is one of the same kind for each."""
+    for key, value in own.items():
+        if key not in saved:
+            raise ValueError(f"the schedule's state dict has no {key!r}")
+        if _kind(saved[key]) != _kind(value):
+            raise ValueError(f"the schedule's state dict has {key}={saved[key]!r}, where {value!r} could stand")
+    return {key: saved[key] for key in own}
+
+
+def _kind(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_kind(item) for item in value]
+    return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
+
+
 class LRScheduler:
     """Sets the learning rate of each group from its initial one and the number of steps so far."""
 
@@ -43,8 +59,8 @@ class LRScheduler:
         return {key: value for key, value in self.__dict__.items() if key != "optimizer" and not callable(value)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a saved position."""
-        self.__dict__.update(state_dict)
+        """Goes on from a saved position; ValueError, and nothing changed, for what `state_dict` cannot have given."""
+        self.__dict__.update(_checked(self.state_dict(), state_dict))
 
 
 class LambdaLR(LRScheduler):
@@ -185,8 +201,8 @@ class ReduceLROnPlateau:
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a saved position."""
-        self.__dict__.update(state_dict)
+        """Goes on from a saved position; ValueError, and nothing changed, for what `state_dict` cannot have given."""
+        self.__dict__.update(_checked(self.state_dict(), state_dict))
 
     def _reduce(self) -> None:
         for group in self.optimizer.param_groups:
