@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/generator.hpp"
 #include "runtime/interrupt.hpp"
 
@@ -147,6 +148,7 @@ class Pass {
     }
   }
 
+  const FloatingPointScope scope_;
   const EpochRequest& request_;
   int64_t rows_;
   Progress at_;

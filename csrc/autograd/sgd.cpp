@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/team.hpp"
 
 namespace nnlite {
@@ -56,6 +57,7 @@ void SgdGroup::prepare(const SgdOptions& options) {
 }
 
 void SgdGroup::step(const SgdOptions& options) {
+  const FloatingPointScope scope;
   prepare(options);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const TensorPtr& parameter = parameters_[i];

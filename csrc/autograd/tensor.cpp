@@ -6,6 +6,7 @@
 
 #include "autograd/trace.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/team.hpp"
 
 namespace nnlite {
@@ -52,6 +53,7 @@ const Array& Tensor::values() const {
 }
 
 TensorPtr full(const Shape& shape, DType dtype, double value) {
+  const FloatingPointScope scope;
   auto tensor = std::make_shared<Tensor>(shape, dtype);
   const int64_t n = tensor->array().size();
   if (dtype == DType::int64)
@@ -97,6 +99,7 @@ bool set_grad_enabled(bool enabled) {
 }
 
 TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
+  const FloatingPointScope scope;
   Tape* tape = Tape::current();
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
   auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
@@ -193,6 +196,7 @@ TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient
 }  // namespace
 
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
+  const FloatingPointScope scope;
   if (Tape::current() != nullptr)
     throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
   if (!root->requires_grad())

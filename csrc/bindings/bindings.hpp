@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "autograd/tensor.hpp"
+#include "bindings/gil.hpp"
 
 namespace nnlite {
 
@@ -69,7 +70,7 @@ std::shared_ptr<T> make(Arguments... arguments) {
 // Runs f without the GIL where it is long enough to matter.
 template <class F>
 auto without_gil(double work, F&& f) {
-  std::optional<py::gil_scoped_release> release;
+  std::optional<WithoutGil> release;
   if (work > 2e6) release.emplace();
   return f();
 }

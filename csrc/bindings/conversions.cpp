@@ -11,8 +11,7 @@ StoragePtr shared_memory(const py::array& array) {
   PyObject* owner = py::object(array).release().ptr();
   return std::make_shared<Storage>(const_cast<void*>(array.data()), [owner] {
     if (!Py_IsInitialized()) return;
-    const py::gil_scoped_acquire gil;
-    Py_DECREF(owner);
+    with_gil([owner] { Py_DECREF(owner); });
   });
 }
 

@@ -3,6 +3,7 @@
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 
 namespace nnlite {
 namespace {
@@ -111,6 +112,7 @@ py::array unary_values(const std::string& name, const py::array_t<T, py::array::
 }
 
 py::array unary_kernel(const std::string& name, const py::array& x, double alpha, double beta) {
+  const FloatingPointScope scope;
   if (x.dtype().is(py::dtype::of<float>())) return unary_values<float>(name, x, alpha, beta);
   return unary_values<double>(name, x, alpha, beta);
 }

@@ -1,12 +1,20 @@
 // A model frozen for prediction: arrays in, an array out, with as little in between as there can be.
+#include <pthread.h>
+
+#include <atomic>
 #include <cstring>
 #include <mutex>
 
 #include "autograd/program.hpp"
 #include "bindings/bindings.hpp"
+#include "runtime/floating_point.hpp"
 
 namespace nnlite {
 namespace {
+
+// Forks behind this process.
+std::atomic<int> forks{0};
+const int registered = pthread_atfork(nullptr, nullptr, [] { ++forks; });
 
 class FrozenProgram : public SharedObject {
  public:
@@ -15,10 +23,11 @@ class FrozenProgram : public SharedObject {
     program_.freeze();
   }
 
-  // None where the arrays are not exactly what the program was recorded for: the caller knows what to do then.
+  // None where the arrays are not exactly what the program was recorded for: the caller knows what to do then. So in a
+  // forked child: a thread that the child does not have may have been in here.
   py::object call(const py::args& values) {
     const std::vector<TensorPtr>& inputs = program_.inputs();
-    if (values.size() != inputs.size()) return py::none();
+    if (values.size() != inputs.size() || forks != made_after_) return py::none();
     for (size_t i = 0; i < inputs.size(); ++i)
       if (!fits(values[i], inputs[i]->array())) return py::none();
     const Array& from = program_.output()->array();
@@ -26,6 +35,7 @@ class FrozenProgram : public SharedObject {
     void* to = output.mutable_data();
     without_gil(program_.work(), [&] {
       const std::lock_guard<std::mutex> lock(mutex_);
+      const FloatingPointScope scope;
       for (size_t i = 0; i < inputs.size(); ++i)
         std::memcpy(inputs[i]->array().data, py::detail::array_proxy(values[i].ptr())->data,
                     inputs[i]->array().bytes());
@@ -47,7 +57,8 @@ class FrozenProgram : public SharedObject {
   }
 
   Program program_;
-  std::mutex mutex_;  // the program's buffers serve one call at a time
+  const int made_after_ = forks;  // so many forks
+  std::mutex mutex_;              // the program's buffers serve one call at a time
 };
 
 }  // namespace

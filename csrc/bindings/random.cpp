@@ -1,6 +1,7 @@
 // Random numbers.
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/generator.hpp"
 #include "runtime/team.hpp"
 
@@ -14,6 +15,7 @@ template <class Draw>
 py::array drawn(py::handle sizes, py::handle dtype, const Draw& draw) {
   const auto tensor = std::make_shared<Tensor>(shape_from(sizes), dtype_from(dtype));
   if (!is_floating(tensor->dtype())) throw TypeError("random numbers are float32 or float64");
+  const FloatingPointScope scope;
   dispatch(tensor->dtype(), [&](auto zero) {
     using T = decltype(zero);
     parallel_spans(tensor->array().size(), 4096, 16,

@@ -2,6 +2,7 @@
 #include "autograd/shape.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/team.hpp"
 
 namespace nnlite {
@@ -20,6 +21,7 @@ py::dict config() {
 
 int64_t first_nonfinite(const py::array& array) {
   if (array.dtype().kind() != 'f') return -1;
+  const FloatingPointScope scope;
   if (array.dtype().is(py::dtype::of<float>())) {
     const auto values = py::array_t<float, py::array::c_style>::ensure(array);
     return kernels<float>().first_nonfinite(values.data(), values.size());
@@ -33,7 +35,8 @@ int64_t fma_burst(const std::string& dtype, int64_t rounds) {
   if (dtype != "float32" && dtype != "float64")
     throw std::invalid_argument(text("dtype must be 'float32' or 'float64', got '", dtype, "'"));
   if (rounds < 1) throw std::invalid_argument(text("rounds must be at least 1, got ", rounds));
-  const py::gil_scoped_release release;
+  const WithoutGil release;
+  const FloatingPointScope scope;
   return dispatch(dtype == "float32" ? DType::float32 : DType::float64, [&](auto zero) {
     using T = decltype(zero);
     T sink[2] = {T(0.5), T(1)};

@@ -7,6 +7,7 @@
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
 #include "runtime/team.hpp"
 
 namespace nnlite {
@@ -44,6 +45,7 @@ TensorPtr draw_into(const TensorPtr& x, const char* name, const Draw& draw) {
   require_in_place(x, name);
   if (!is_floating(x->dtype())) throw TypeError(text(name, " needs a float32 or float64 tensor"));
   const RandomStream stream = default_generator()->next(Purpose::initialization);
+  const FloatingPointScope scope;
   dispatch(x->dtype(), [&](auto zero) {
     using T = decltype(zero);
     parallel_spans(x->array().size(), 4096, 16,

@@ -111,13 +111,15 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   require_programs(request);
   set_outputs(request, outputs);
   request.poll = [poll](const Progress& at) {
-    const py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0) return false;
-    if (poll.is_none()) return true;
-    PyObject* answer =
-        PyObject_CallFunction(poll.ptr(), "LL", static_cast<long long>(at.epoch), static_cast<long long>(at.batch));
-    const bool stop = answer == nullptr || PyObject_IsTrue(answer) != 0;
-    Py_XDECREF(answer);
+    bool stop = false;
+    with_gil([&] {
+      stop = PyErr_CheckSignals() != 0;
+      if (stop || poll.is_none()) return;
+      PyObject* answer =
+          PyObject_CallFunction(poll.ptr(), "LL", static_cast<long long>(at.epoch), static_cast<long long>(at.batch));
+      stop = answer == nullptr || PyObject_IsTrue(answer) != 0;
+      Py_XDECREF(answer);
+    });
     return !stop;
   };
   return prepared;
@@ -151,7 +153,7 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   for (const Options& option : options) request.options.push_back(options_from(option));
   EpochResult result;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil release;
     result = train_epochs(request);
   }
   // What stopped the loop is handed over, not raised: the caller must know how far it came.
@@ -166,7 +168,7 @@ double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_s
   const Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
   PassResult result;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil release;
     result = run_batches(prepared.request, with_loss);
   }
   raise_pending();

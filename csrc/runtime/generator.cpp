@@ -1,5 +1,7 @@
 #include "runtime/generator.hpp"
 
+#include <pthread.h>
+
 #include <mutex>
 #include <stdexcept>
 #include <utility>
@@ -8,6 +10,9 @@ namespace nnlite {
 namespace {
 
 std::mutex default_mutex;
+// A fork waits for whoever holds it: in the child nobody would ever let go.
+const int registered =
+    pthread_atfork([] { default_mutex.lock(); }, [] { default_mutex.unlock(); }, [] { default_mutex.unlock(); });
 thread_local std::shared_ptr<Generator> own_generator;
 
 std::shared_ptr<Generator>& default_slot() {

@@ -29,8 +29,8 @@ class Storage {
 
 using StoragePtr = std::shared_ptr<Storage>;
 
-// Base of the classes whose objects belong to shared pointers. Where a binding runs out of memory while it wraps one, it
-// hands the object to operator delete although its owner lets go of it too.
+// Base of the classes whose objects belong to shared pointers. Where a binding runs out of memory while it wraps one,
+// it hands the object to operator delete although its owner lets go of it too.
 struct SharedObject {
   static void operator delete(void*) noexcept {}
 };

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "runtime/floating_point.hpp"
 #include "runtime/interrupt.hpp"
 
 namespace nnlite {
@@ -40,9 +41,38 @@ std::atomic<bool> team_busy{false};
 
 thread_local int thread_number = 0;
 
-// libgomp's threads do not survive a fork, and the child would wait for them for ever; let go of them before.
-void release_team_before_fork() {
-  if (!team_busy.load()) omp_pause_resource_all(omp_pause_hard);
+// libgomp keeps waiting threads for each thread that has led the team, as long as that thread lives. So many leaders
+// keep theirs (the main thread and one that trains in the background, say); the others end them after use.
+constexpr int kKeptTeams = 2;
+std::atomic<int> kept_teams{0};
+
+struct OwnTeam {
+  bool kept = false;
+  ~OwnTeam() {
+    if (kept) --kept_teams;
+  }
+};
+thread_local OwnTeam own_team;
+
+// The calling thread's.
+void end_team() {
+  omp_pause_resource_all(omp_pause_hard);
+}
+
+// Called by a leader while the lease is its own.
+void keep_or_end_team() {
+  if (own_team.kept) return;
+  own_team.kept = kept_teams.load() < kKeptTeams;
+  if (own_team.kept)
+    ++kept_teams;
+  else
+    end_team();
+}
+
+// Only the forking thread is left, and its team was ended before: the child would wait for those threads for ever.
+void begin_in_child() {
+  kept_teams.store(own_team.kept ? 1 : 0);
+  team_busy.store(false);
 }
 
 struct TeamLease {
@@ -62,7 +92,7 @@ void run_here(int64_t tasks, double work, TaskFunction function, const void* bod
 
 void run_on_team(int threads, int64_t tasks, double work, TaskFunction function, const void* body) {
   static std::once_flag registered;
-  std::call_once(registered, [] { pthread_atfork(release_team_before_fork, nullptr, nullptr); });
+  std::call_once(registered, [] { pthread_atfork(end_team, nullptr, begin_in_child); });
   Interrupt* interrupt = Interrupt::current();
   const double work_per_turn = work / static_cast<double>(tasks) * threads;
   std::atomic<int64_t> next{0};
@@ -70,6 +100,7 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
   std::mutex error_mutex;
 #pragma omp parallel num_threads(threads)
   {
+    const FloatingPointScope scope;
     thread_number = omp_get_thread_num();
     const bool caller = thread_number == 0;
     try {
@@ -83,6 +114,7 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
       error = std::current_exception();
     }
   }
+  keep_or_end_team();
   if (error) std::rethrow_exception(error);
 }
 

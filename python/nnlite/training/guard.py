@@ -1,55 +1,71 @@
 """One training at a time on a model."""
 
+from __future__ import annotations
+
+import os
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..nn import Module
 
 
-class _State:
+class _Use:
+    """Kept with the model: a table of weak references would lose a Ctrl-C that comes while one of them ends."""
+
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.fitting = False
+        self.process = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Use, ()  # a copy of the model is nobody's
 
 
-_states: "weakref.WeakKeyDictionary[Module, _State]" = weakref.WeakKeyDictionary()
-_states_lock = threading.Lock()
+def _use_of(model: Module) -> _Use:
+    use: _Use = model.__dict__.setdefault("_use", _Use())
+    if use.process != os.getpid():
+        _take_over(use)
+    return use
 
 
-def _state_of(model: Module) -> _State:
-    with _states_lock:
-        return _states.setdefault(model, _State())
+def _take_over(use: _Use) -> None:
+    """In a forked child: threads that held the model in the parent do not exist here."""
+    if use.lock.acquire(blocking=False):
+        use.lock.release()
+    else:
+        use.lock, use.fitting = threading.RLock(), False
+    use.process = os.getpid()
 
 
 @contextmanager
 def fitting(model: Module) -> Iterator[None]:
     """Holds the model for a fit; RuntimeError when another thread is using it, or a fit is under way."""
-    state = _state_of(model)
-    if not state.lock.acquire(blocking=False):
+    use = _use_of(model)
+    if not use.lock.acquire(blocking=False):
         raise RuntimeError("this model is in use by another thread; one fit at a time, and none while it predicts")
     try:
-        if state.fitting:
+        if use.fitting:
             raise RuntimeError("fit was called inside a fit of the same model")
-        state.fitting = True
+        use.fitting = True
         try:
             yield
         finally:
-            state.fitting = False
+            use.fitting = False
     finally:
-        state.lock.release()
+        use.lock.release()
 
 
 @contextmanager
 def predicting(model: Module) -> Iterator[None]:
     """Waits for other predictions; RuntimeError while another thread fits the model."""
-    state = _state_of(model)
-    if not state.lock.acquire(blocking=False):
-        if state.fitting:
+    use = _use_of(model)
+    if not use.lock.acquire(blocking=False):
+        if use.fitting:
             raise RuntimeError("this model is being trained by another thread; predict afterwards, or on a copy")
-        state.lock.acquire()
+        use.lock.acquire()
     try:
         yield
     finally:
-        state.lock.release()
+        use.lock.release()

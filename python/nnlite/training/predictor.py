@@ -1,6 +1,7 @@
 """Predictions from a frozen model."""
 
 import copy
+import os
 from collections import OrderedDict
 from typing import Any
 
@@ -72,12 +73,7 @@ class Predictor:
         return np.concatenate(parts)
 
     def _run(self, arrays: list[Array]) -> Array:
-        key = tuple((array.shape, array.dtype.str) for array in arrays)
-        if key not in self._programs:
-            self._programs[key] = self._record(arrays)
-            while len(self._programs) > _KEPT:
-                self._programs.popitem(last=False)
-        program = self._programs[key]
+        program = self._program(arrays)
         if program is None:
             with no_grad():
                 return run_model(self._model, arrays, len(arrays[0])).numpy()
@@ -85,6 +81,18 @@ class Predictor:
         output = program(*arrays)
         assert output is not None
         return output
+
+    def _program(self, arrays: list[Array]) -> FrozenProgram | None:
+        """The one for arrays of this kind, recorded where it is not kept; any other thread may push it out again."""
+        # A forked child records its own: a thread that it does not have may have been running one of its parent's.
+        key = (os.getpid(), *((array.shape, array.dtype.str) for array in arrays))
+        try:
+            return self._programs[key]
+        except KeyError:
+            program = self._programs[key] = self._record(arrays)
+            while len(self._programs) > _KEPT:
+                self._programs.popitem(last=False)
+            return program
 
     def _record(self, arrays: list[Array]) -> FrozenProgram | None:
         """None for a model that reads values and so has to run operation by operation."""

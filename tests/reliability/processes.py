@@ -1,0 +1,71 @@
+"""Work in processes of its own: what a proof may crash, hang or interrupt must not be the process of the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnlite as nl
+from nnlite import nn, optim
+
+FOLDER = Path(__file__).parent
+_CALL = "import json, sys; from {module} import {name}; print(json.dumps({name}(*json.loads(sys.argv[1]))))"
+
+
+def command(function: Callable[..., Any], *arguments: Any) -> list[str]:
+    """Calls a function of one of these modules in a fresh interpreter."""
+    code = _CALL.format(module=function.__module__, name=function.__name__)
+    return [sys.executable, "-c", code, json.dumps(arguments)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """For a fresh interpreter: these modules can be imported."""
+    paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path), **more}
+
+
+def in_fresh_interpreter(function: Callable[..., Any], *arguments: Any, timeout: float = 600, **more: str) -> Any:
+    """What the function returns there."""
+    result = subprocess.run(
+        command(function, *arguments), env=environment(**more), capture_output=True, text=True, timeout=timeout
+    )
+    assert result.returncode == 0, f"{function.__name__}{arguments} ended with {result.returncode}:\n{result.stderr}"
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def system_threads() -> int:
+    """Threads of this process that the operating system knows, Python's and all others."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def settled_system_threads() -> int:
+    """The same, once threads that are ending have gone."""
+    counts = [system_threads()]
+    while len(counts) < 4 or len(set(counts[-4:])) > 1:
+        time.sleep(0.01)
+        counts.append(system_threads())
+    return counts[-1]
+
+
+def large_trainer() -> tuple[nl.Trainer, np.ndarray, np.ndarray]:
+    """A training with products that a whole team of threads shares, and its rows."""
+    x = nl.Generator(3).normal((256, 256))
+    y = nl.Generator(4).permutation(256) % 10
+    nl.manual_seed(0)
+    model = nn.MLP([256, 512, 512, 10])
+    return nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1)), x, y
+
+
+def train_large() -> str:
+    """The fingerprint after two steps."""
+    trainer, x, y = large_trainer()
+    trainer.fit(x, y, epochs=2, batch_size=256, progress=False)
+    return trainer.model.fingerprint()
