@@ -1,4 +1,5 @@
-"""Checks a wheel: its size, what it exports, its requirements, and what importing it costs."""
+"""Checks a wheel: its size, what it exports, how it is linked, its requirements, what importing it costs, and that a second
+build of the same sources (the second argument) has the same bytes."""
 
 import subprocess
 import sys
@@ -35,6 +36,30 @@ def exported_symbols(library: Path) -> list[str]:
     return [line.split()[-1] for line in listing.splitlines()]
 
 
+def linking_failures(library: Path) -> list[str]:
+    """What the loader could not protect: memory that is both writeable and executable, or tables that stay writeable."""
+    command = ["readelf", "--wide", "--program-headers", "--dynamic", library]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    flags = {line.split()[0]: line.split()[6:-1] for line in listing.splitlines() if line.startswith("  GNU_")}
+    failures = []
+    if "GNU_RELRO" not in flags or "NOW" not in listing.partition("FLAGS")[2]:
+        failures.append("the extension is not linked with -z relro -z now: its tables stay writeable")
+    if "E" in "".join(flags.get("GNU_STACK", ["E"])):
+        failures.append("the extension asks for an executable stack")
+    return failures
+
+
+def differing_files(one: Path, two: Path) -> list[str]:
+    """Names of a wheel's files whose contents or attributes are others in the second; "(archive)" where only the rest is."""
+    if one.read_bytes() == two.read_bytes():
+        return []
+    entries = [
+        {i.filename: (i.CRC, i.date_time, i.external_attr) for i in zipfile.ZipFile(w).infolist()} for w in (one, two)
+    ]
+    names = entries[0].keys() | entries[1].keys()
+    return sorted(name for name in names if entries[0].get(name) != entries[1].get(name)) or ["(archive)"]
+
+
 def main() -> None:
     """Prints each figure; exits with 1 where one is out of bounds."""
     wheel = Path(sys.argv[1])
@@ -43,6 +68,8 @@ def main() -> None:
     print(f"wheel {wheel.name}: {size:,} bytes (limit {SIZE_LIMIT:,})")
     if size >= SIZE_LIMIT:
         failures.append("the wheel is too large")
+    if differing := differing_files(wheel, Path(sys.argv[2])):
+        failures.append(f"a second build differs in {', '.join(differing)}")
     with tempfile.TemporaryDirectory() as folder:
         names = zipfile.ZipFile(wheel).namelist()
         library = next(name for name in names if name.startswith("nnlite/_core") and name.endswith(".so"))
@@ -51,6 +78,7 @@ def main() -> None:
         print(f"exported symbols: {', '.join(symbols)}")
         if symbols != ["PyInit__core"]:
             failures.append("the extension exports more than its module")
+        failures += linking_failures(Path(folder) / library)
         for name in ("nnlite/py.typed", "nnlite/_core.pyi"):
             if name not in names:
                 failures.append(f"the wheel lacks {name}")

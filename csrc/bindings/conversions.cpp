@@ -42,8 +42,8 @@ py::array conform(const py::array& array, DType dtype) {
       py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
   const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & kWanted) == kWanted;
   if (ready) return array;
-  py::object converted = py::module_::import("numpy").attr("ascontiguousarray")(array, numpy_dtype(dtype));
-  return py::array(converted.attr("reshape")(array.attr("shape")));  // ascontiguousarray makes 0-d arrays 1-d
+  // ascontiguousarray would let unaligned memory through.
+  return py::array(py::module_::import("numpy").attr("require")(array, numpy_dtype(dtype), "CA"));
 }
 
 TensorPtr share(const py::array& array, DType dtype) {

@@ -36,9 +36,11 @@ class FrozenProgram : public SharedObject {
     without_gil(program_.work(), [&] {
       const std::lock_guard<std::mutex> lock(mutex_);
       const FloatingPointScope scope;
-      for (size_t i = 0; i < inputs.size(); ++i)
-        std::memcpy(inputs[i]->array().data, py::detail::array_proxy(values[i].ptr())->data,
-                    inputs[i]->array().bytes());
+      // values[i] would count a reference, which only the holder of the GIL may.
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        PyObject* const value = PyTuple_GET_ITEM(values.ptr(), static_cast<py::ssize_t>(i));
+        std::memcpy(inputs[i]->array().data, py::detail::array_proxy(value)->data, inputs[i]->array().bytes());
+      }
       program_.forward();
       std::memcpy(to, from.data, from.bytes());
     });

@@ -263,7 +263,12 @@ void define_tensor(py::module_& module) {
   define_arithmetic(tensor, "__pow__", "__rpow__", nullptr, "pow");
   define_comparisons(tensor);
   define_tensor_operations(tensor);
-  module.def("as_tensor", [](py::handle value) { return target_operand(value, DType::float32); });
+  // An array's float64 stays what it is; lists of floats become float32.
+  module.def("as_tensor", [](py::handle value) {
+    const bool wide = py::isinstance<py::array>(value) && py::dtype(value.attr("dtype")).kind() == 'f' &&
+                      py::dtype(value.attr("dtype")).itemsize() >= 8;
+    return target_operand(value, wide ? DType::float64 : DType::float32);
+  });
 }
 
 }  // namespace nnlite

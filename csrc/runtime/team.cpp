@@ -10,6 +10,10 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#ifdef __SANITIZE_THREAD__
+#include <thread>
+#include <vector>
+#endif
 
 #include "runtime/floating_point.hpp"
 #include "runtime/interrupt.hpp"
@@ -90,6 +94,21 @@ void run_here(int64_t tasks, double work, TaskFunction function, const void* bod
   }
 }
 
+// body(number) on each of `threads` threads, number 0 on the calling one.
+template <class Body>
+void on_each_thread(int threads, const Body& body) {
+#ifdef __SANITIZE_THREAD__
+  // ThreadSanitizer cannot see how libgomp's threads wait for one another; threads that it knows stand in for them.
+  std::vector<std::thread> others;
+  for (int i = 1; i < threads; ++i) others.emplace_back([&body, i] { body(i); });
+  body(0);
+  for (std::thread& other : others) other.join();
+#else
+#pragma omp parallel num_threads(threads)
+  body(omp_get_thread_num());
+#endif
+}
+
 void run_on_team(int threads, int64_t tasks, double work, TaskFunction function, const void* body) {
   static std::once_flag registered;
   std::call_once(registered, [] { pthread_atfork(end_team, nullptr, begin_in_child); });
@@ -98,11 +117,10 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
   std::atomic<int64_t> next{0};
   std::exception_ptr error;
   std::mutex error_mutex;
-#pragma omp parallel num_threads(threads)
-  {
+  on_each_thread(threads, [&](int number) {
     const FloatingPointScope scope;
-    thread_number = omp_get_thread_num();
-    const bool caller = thread_number == 0;
+    thread_number = number;
+    const bool caller = number == 0;
     try {
       for (int64_t task = next++; task < tasks; task = next++) {
         // Only the calling thread may ask (Python's signals are its business); the others see the answer.
@@ -113,7 +131,7 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
       const std::lock_guard<std::mutex> lock(error_mutex);
       error = std::current_exception();
     }
-  }
+  });
   keep_or_end_team();
   if (error) std::rethrow_exception(error);
 }

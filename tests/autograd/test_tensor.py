@@ -32,15 +32,18 @@ def test_types_follow_pytorch() -> None:
 def test_any_layout_is_read_right(array: np.ndarray) -> None:
     np.testing.assert_array_equal(nl.tensor(array).numpy(), array)
     np.testing.assert_array_equal((nl.as_tensor(array) * 1).numpy(), array.astype(np.float32))
+    assert nl.as_tensor(array).numpy().flags.carray, "kernels read whole, aligned rows"
 
 
-def test_tensor_copies_and_from_numpy_shares() -> None:
-    array = np.zeros(3, np.float32)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_tensor_copies_and_from_numpy_shares(dtype: type) -> None:
+    array = np.zeros(3, dtype)
     copy, shared = nl.tensor(array), nl.from_numpy(array)
+    assert copy.dtype == shared.dtype == dtype
     array[0] = 1
     assert copy.numpy()[0] == 0
     assert shared.numpy()[0] == 1
-    locked = np.zeros(3, np.float32)
+    locked = np.zeros(3, dtype)
     locked.flags.writeable = False
     nl.from_numpy(locked).fill_(1.0)
     assert locked[0] == 0

@@ -8,6 +8,7 @@ import pytest
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.data import DataLoader, Subset, TensorDataset
+from nnlite.training.arrays import as_array
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((50, 4)).astype(np.float32)
@@ -140,6 +141,7 @@ def test_harmless_forms_give_the_same_bits(case):
 def test_unaligned_and_read_only_memory():
     unaligned = np.frombuffer(b"\0" + X.tobytes(), np.uint8)[1:].view(np.float32).reshape(X.shape)
     assert not unaligned.flags.writeable
+    assert as_array("x", unaligned).flags.aligned  # what reads it later may count on that
     expected, trainer = make_trainer(), make_trainer()
     expected.fit(X, Y)
     trainer.fit(unaligned, Y)

@@ -23,7 +23,7 @@ def as_array(name: str, value: Any) -> Array:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     if not array.dtype.isnative or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
         array = array.astype(_readable(array.dtype))
-    return array if _rows_contiguous(array) else np.ascontiguousarray(array)
+    return array if _rows_contiguous(array) else np.require(array, requirements=["C", "A"])
 
 
 def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
