@@ -28,6 +28,7 @@ EMULATED = [  # an emulator runs no sanitizer
 MEASURED = [
     "tests/training/test_guard.py::test_ctrl_c_within_a_long_epoch_of_large_layers",
     "tests/reliability/test_interruption.py",
+    "tests/test_cli.py::TestTrain::test_digits_are_learnt_in_seconds",
 ]
 # They measure memory, replace its allocation, or end processes: the runtime of a sanitizer does the same itself.
 PROCESSES = [f"tests/reliability/test_{name}.py" for name in ("memory", "saves", "leaks", "exits", "guard_pages")]
