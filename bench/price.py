@@ -28,8 +28,6 @@ _LEAST_SECONDS = 0.3  # of one measurement
 
 def build(folder: Path, leaves: str) -> None:
     """A copy of the package in `folder`, its extension compiled with these leaves."""
-    import pybind11
-
     shutil.copytree(ROOT / "csrc", folder / "csrc")
     shutil.copytree(ROOT / "python", folder / "python", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     shutil.copy(ROOT / "CMakeLists.txt", folder)
@@ -37,9 +35,12 @@ def build(folder: Path, leaves: str) -> None:
     text = header.read_text()
     assert text.count(LEAVES) == 1, f"{header.name} no longer says {LEAVES!r}"
     header.write_text(text.replace(LEAVES, leaves))
+    pybind11 = subprocess.run(
+        [sys.executable, "-m", "pybind11", "--cmakedir"], check=True, capture_output=True, text=True
+    )
     options = [
         "-DCMAKE_BUILD_TYPE=Release", "-DSKBUILD_PROJECT_VERSION=0", f"-DPython_EXECUTABLE={sys.executable}",
-        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+        f"-Dpybind11_DIR={pybind11.stdout.strip()}",
     ]  # fmt: skip
     subprocess.run(
         ["cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", *options], check=True, stdout=sys.stderr
