@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import nnlite as nl
-from workloads import WORKLOADS, by_own_loop, by_trainer
+from nnlite import nn, optim
+from workloads import WORKLOADS, by_own_loop, by_trainer, classes, numbers
 
 # Recorded by `python tests/workloads.py > tests/golden.json`. A change is a change of arithmetic: every user's models change
 # with it.
@@ -60,6 +61,20 @@ def test_operation_by_operation(name):
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_an_own_loop(name):
     assert by_own_loop(name) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("options", [{}, {"maximize": True}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
+def test_batches_of_a_few_rows(batch, options):
+    # Their products have kernels of their own, with the update in them where the epochs are native.
+    def trained(compile):
+        nl.manual_seed(0)
+        model = nn.MLP([5, 19, 1, 33, 3])
+        trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.01, **options), seed=1)
+        trainer.fit(numbers(22, 5), classes(22, 3), batch_size=batch, compile=compile, progress=False)
+        return model.fingerprint()
+
+    assert trained(True) == trained(False)
 
 
 def test_every_workload_has_its_own_bits():

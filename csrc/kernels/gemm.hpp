@@ -69,8 +69,7 @@ class GemmCall {
 
   // An empty sum is zero, and still gets its bias or update: one pass with no k.
   void run() {
-    if (task_.epilogue.update != nullptr)
-      learning_rate_ = task_.epilogue.update->maximize ? -task_.epilogue.update->lr : task_.epilogue.update->lr;
+    if (task_.epilogue.update != nullptr) learning_rate_ = plain_rate(*task_.epilogue.update);
     do {
       k_end_ = smaller(k_begin_ + plan_.block_depth, task_.k);
       for (int64_t column = 0; column < plan_.columns; column += plan_.block_columns)
@@ -234,6 +233,7 @@ class GemmCall {
               int64_t count) {
     const GemmEpilogue<T>& epilogue = task_.epilogue;
     const Sums<T> c{c_at(row, column), task_.c_stride}, apart{workspace_, plan_.panel};
+    // A plain update is done before the sums leave their registers.
     const bool in_tile = epilogue.update == nullptr || is_plain(*epilogue.update);
     tile_.bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + column;
     tile_.learning_rate = epilogue.update != nullptr && in_tile ? &learning_rate_ : nullptr;
@@ -249,11 +249,6 @@ class GemmCall {
   }
 
   T* c_at(int64_t row, int64_t column) const { return task_.c + (range_.row_begin + row) * task_.c_stride + column; }
-
-  // Without momentum or decay the update is one fma, which the tile does before the sums leave their registers.
-  static bool is_plain(const SgdCoefficients<T>& update) {
-    return update.momentum == T(0) && update.weight_decay == T(0);
-  }
 
   void update(const Sums<T>& sums, int64_t row, int64_t rows, int64_t column, int64_t count) {
     const GemmEpilogue<T>& epilogue = task_.epilogue;
@@ -276,12 +271,21 @@ class GemmCall {
   T learning_rate_ = 0;
 };
 
+// The kernel for shapes that a row of tiles would serve badly, null for all others.
+template <class T>
+GemmFunction<T> special_function(const GemmTask<T>& task, const TileRange& range) {
+  return is_thin(task) ? multiply_thin<T> : turned_function(task, range);
+}
+
 template <class T>
 void gemm(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead) {
-  GemmCall<T>(task, range, workspace, ahead).run();
+  if (const GemmFunction<T> special = special_function(task, range))
+    special(task, range);
+  else
+    GemmCall<T>(task, range, workspace, ahead).run();
 }
 
 template <class T>
 int64_t gemm_workspace(const GemmTask<T>& task, const TileRange& range) {
-  return GemmPlan<T>(task, range).size;
+  return special_function(task, range) != nullptr ? 0 : GemmPlan<T>(task, range).size;
 }

@@ -30,6 +30,8 @@ namespace {
 #include "kernels/gather.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/gemm_pack.hpp"
+#include "kernels/gemm_thin.hpp"
+#include "kernels/gemm_turned.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/reductions.hpp"
 #include "kernels/softmax.hpp"

@@ -85,7 +85,8 @@ void elementwise(const Kernels<T>& table, const std::string& type) {
 
 template <class T>
 void products(const Kernels<T>& table, const std::string& type) {
-  const int64_t sizes[][3] = {{1, 1, 1}, {7, 19, 5}, {13, 70, 150}, {33, 130, 600}, {64, 3, 1200}};
+  const int64_t sizes[][3] = {{1, 1, 1},     {7, 19, 5},  {13, 70, 150}, {33, 130, 600},
+                              {64, 3, 1200}, {2, 37, 50}, {4, 16, 16},   {9, 37, 3}};
   for (const auto& [m, n, k] : sizes)
     for (int form = 0; form < 3; ++form)
       for (bool leaves : {false, true}) {
@@ -112,8 +113,8 @@ void products(const Kernels<T>& table, const std::string& type) {
 
 // The SGD update in the epilogue gives what a separate pass would: in the tile where it is plain, or from memory.
 template <class T>
-void epilogues(const Kernels<T>& table, const std::string& type) {
-  const int64_t m = 13, n = 70, k = 150;
+void epilogues(const Kernels<T>& table, const std::string& type, int64_t k) {
+  const int64_t m = 13, n = 70;
   const std::vector<T> a = values<T>(m * k), b = values<T>(k * n), start = values<T>(m * n),
                        momentum = values<T>(m * n);
   const auto product = [&](std::vector<T>& c, const GemmEpilogue<T>& epilogue) {
@@ -186,8 +187,8 @@ void random_numbers(const Kernels<T>& table, const std::string& type) {
 
 template <class T>
 void all(const Kernels<T>& table, const std::string& type) {
-  elementwise(table, type), products(table, type), epilogues(table, type), rows(table, type),
-      random_numbers(table, type);
+  elementwise(table, type), products(table, type), rows(table, type), random_numbers(table, type);
+  for (int64_t k : {150, 3}) epilogues(table, type, k);
 }
 }  // namespace
 

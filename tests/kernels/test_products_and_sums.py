@@ -53,6 +53,18 @@ def test_forward_is_a_chain_of_fma(m: int, k: int, n: int) -> None:
     np.testing.assert_array_equal((nl.tensor(x) @ np.ascontiguousarray(weight.T)).numpy(), chain(x, weight.T))
 
 
+@given(st.integers(1, 6), st.integers(1, 50), st.integers(1, 50), st.integers(0, 9))
+def test_few_rows_are_chains_of_fma_too(m: int, k: int, n: int, seed: int) -> None:
+    # Batches of a few rows, and layers of a few inputs, have kernels of their own.
+    x, weight, bias, dy = (random32(*shape, seed=seed) for shape in ((m, k), (n, k), (n,), (m, n)))
+    tensor, parameter = nl.tensor(x, requires_grad=True), nl.tensor(weight, requires_grad=True)
+    output = _core.linear(tensor, parameter, nl.tensor(bias))
+    output.backward(dy)
+    np.testing.assert_array_equal(output.detach().numpy(), chain(x, np.ascontiguousarray(weight.T)) + bias)
+    np.testing.assert_array_equal(parameter.grad.numpy(), chain(np.ascontiguousarray(dy.T), x))
+    np.testing.assert_array_equal(tensor.grad.numpy(), chain(dy, weight))
+
+
 @pytest.mark.parametrize("batch", [1, 2, 127, 128, 129, 256, 257, 300, 513, 1100])
 def test_gradients_sum_the_batch_by_leaves(batch: int) -> None:
     x, dy = random32(batch, 19), random32(batch, 5, seed=1)

@@ -1,0 +1,61 @@
+// The matrix product of a few rows with a B whose columns are contiguous (a weight in PyTorch's layout): squares of B
+// are turned in registers and used at once. Packing whole panels, as gemm.hpp does, would write and read again what no
+// second tile of rows needs.
+//
+// Cost: a read of B and its shuffles, about as much as the product of two rows. The sums are the chains of gemm.hpp. At
+// the edges the last whole square is taken: columns that overlap get the same value twice, and of the k that overlap
+// only the new ones count.
+
+constexpr int64_t kTurnedRows = 4;
+
+template <class T, int Rows>
+void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t column) {
+  using V = Vec<T>;
+  constexpr int lanes = V::lanes;
+  const int64_t stride = task.b.column_stride, a_stride = task.a.row_stride;
+  const T *const a = task.a.data + row * a_stride, *const b = task.b.data + column * stride;
+  V sum[Rows];
+  for (int i = 0; i < Rows; ++i) sum[i] = V(T(0));
+  const auto add = [&](int64_t k, const T* turned) {
+    const V values = V::load(turned);
+    for (int i = 0; i < Rows; ++i) sum[i] = fma(V::broadcast(a + i * a_stride + k), values, sum[i]);
+  };
+  int64_t k = 0;
+  for (; k + lanes <= task.k; k += lanes) {
+    alignas(64) T square[lanes * lanes];
+    transpose(b + k, stride, square, lanes);
+#pragma GCC unroll 16
+    for (int l = 0; l < lanes; ++l) add(k + l, square + l * lanes);
+  }
+  if (k < task.k) {
+    alignas(64) T square[lanes * lanes];
+    const int64_t begin = task.k - lanes;
+    transpose(b + begin, stride, square, lanes);
+    for (; k < task.k; ++k) add(k, square + (k - begin) * lanes);
+  }
+  for (int i = 0; i < Rows; ++i) {
+    if (task.epilogue.bias != nullptr) sum[i] = sum[i] + V::load(task.epilogue.bias + column);
+    sum[i].store(task.c + (row + i) * task.c_stride + column);
+  }
+}
+
+template <class T, int Rows>
+void multiply_turned(const GemmTask<T>& task, const TileRange& range) {
+  for (int64_t column = range.column_begin; column < range.column_end; column += Vec<T>::lanes)
+    multiply_turned_columns<T, Rows>(task, range.row_begin, smaller(column, range.column_end - Vec<T>::lanes));
+}
+
+// The kernel for so many rows, null where there is none or packing serves better.
+template <class T>
+GemmFunction<T> turned_function(const GemmTask<T>& task, const TileRange& range) {
+  constexpr GemmFunction<T> functions[] = {multiply_turned<T, 1>, multiply_turned<T, 2>, multiply_turned<T, 3>,
+                                           multiply_turned<T, 4>};
+  static_assert(sizeof(functions) / sizeof(functions[0]) == kTurnedRows);
+  constexpr int lanes = Vec<T>::lanes;
+  const int64_t rows = range.row_end - range.row_begin;
+  const bool squares = range.column_end - range.column_begin >= lanes && task.k >= lanes;
+  const bool plain = !task.leaves && task.epilogue.update == nullptr;
+  return task.a.column_stride == 1 && task.b.row_stride == 1 && rows <= kTurnedRows && squares && plain
+             ? functions[rows - 1]
+             : nullptr;
+}
