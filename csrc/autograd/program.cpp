@@ -15,21 +15,14 @@ namespace {
 // are kept apart instead, so that Ctrl-C is answered between kernels.
 constexpr double kFuseLimit = 2e9;
 
-// Between kernels, whose own work their threads account for.
-bool should_stop() {
-  Interrupt* interrupt = Interrupt::current();
-  return interrupt != nullptr && interrupt->spend(0);
-}
-
-bool is_stopped() {
-  const Interrupt* interrupt = Interrupt::current();
+bool is_stopped(const Interrupt* interrupt) {
   return interrupt != nullptr && interrupt->stopped();
 }
 
 // Holds interruption off while parameters change.
 class Hold {
  public:
-  explicit Hold(bool held) : interrupt_(held ? Interrupt::current() : nullptr) { set(true); }
+  Hold(Interrupt* interrupt, bool held) : interrupt_(held ? interrupt : nullptr) { set(true); }
   ~Hold() { set(false); }
 
  private:
@@ -100,8 +93,7 @@ void Program::plan_backward() {
         "the loss does not depend on any parameter that requires a gradient; there is nothing to train");
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g]->parameters().size(); ++i)
-      parameters_.push_back(
-          std::make_unique<ParameterSlot>(ParameterSlot{groups_[g]->parameters()[i], groups_[g], g, i, {}, {}}));
+      parameters_.push_back({groups_[g]->parameters()[i], groups_[g], g, i, {}});
   const Array seed = buffer(loss_->shape(), loss_->dtype());
   dispatch(seed.dtype, [&](auto zero) { *seed.as<decltype(zero)>() = 1; });
   gradients_.emplace_back(loss_.get(), seed);
@@ -109,9 +101,9 @@ void Program::plan_backward() {
     if (step->node->needs_gradient) plan_step(step->node.get());
   for (auto& slot : parameters_)
     for (const auto& [tensor, gradient] : gradients_)
-      if (tensor == slot->parameter.get()) slot->gradient = gradient;
+      if (tensor == slot.parameter.get()) slot.gradient = gradient;
   parameters_.erase(
-      std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; }),
+      std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; }),
       parameters_.end());
   if (3 * work_ <= kFuseLimit) fuse_updates();
 }
@@ -148,28 +140,29 @@ void Program::fuse_updates() {
   for (auto& slot : parameters_) {
     size_t readers = 0;
     for (const ForwardStep& step : forward_)
-      readers += static_cast<size_t>(std::count(step.node->inputs.begin(), step.node->inputs.end(), slot->parameter));
+      readers += static_cast<size_t>(std::count(step.node->inputs.begin(), step.node->inputs.end(), slot.parameter));
     const auto same = std::count_if(parameters_.begin(), parameters_.end(),
-                                    [&](const auto& other) { return other->parameter == slot->parameter; });
+                                    [&](const auto& other) { return other.parameter == slot.parameter; });
     if (readers != 1 || same != 1) continue;
     for (BackwardStep& step : backward_)
       for (size_t i = 0; i < step.gradients.size(); ++i)
-        if (step.node->inputs[i] == slot->parameter && step.node->operation->can_update(i)) {
-          step.gradients[i] = {slot->parameter->array().data, &slot->update};
-          slot->gradient = {};
+        if (step.node->inputs[i] == slot.parameter && step.node->operation->can_update(i)) {
+          step.gradients[i] = {slot.parameter->array().data, &slot.update()};
+          slot.gradient = {};
         }
   }
 }
 
 bool Program::forward() {
+  Interrupt* const interrupt = Interrupt::current();
   for (const ForwardStep& step : forward_)
     if (step.node->operation->is_stateful()) step.node->operation->save_state(step.node->arrays);
   for (const ForwardStep& step : forward_) {
-    if (should_stop()) break;
+    if (interrupt != nullptr && interrupt->spend(0)) break;  // the kernels account for their own work
     step.node->operation->forward(step.node->arrays, step.node->output);
   }
-  if (is_stopped()) undo();
-  return !is_stopped();
+  if (is_stopped(interrupt)) undo();
+  return !is_stopped(interrupt);
 }
 
 // Latest first: the first of several dropouts has the count that all of them started from.
@@ -196,23 +189,21 @@ double Program::loss() const {
   return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
 }
 
-void Program::prepare_updates(const std::vector<SgdOptions>& options) {
-  for (auto& slot : parameters_) slot->update = slot->group->prepare(slot->index, options[slot->group_number]);
-}
-
 bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool first) {
-  prepare_updates(options);
+  Interrupt* const interrupt = Interrupt::current();
   const bool fused =
-      std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot->gradient; });
+      std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; });
   Snapshot before;
-  if (first)
+  if (first) {
+    for (const auto& slot : parameters_) slot.group->prepare(slot.index, options[slot.group_number]);
     for (const auto& slot : parameters_) {
-      if (slot->gradient) continue;
-      before.keep(slot->parameter->array().data, slot->parameter->array().bytes());
-      if (slot->update.velocity != nullptr)
-        before.keep(slot->update.velocity->data(), slot->parameter->array().bytes());
+      if (slot.gradient) continue;
+      before.keep(slot.parameter->array().data, slot.parameter->array().bytes());
+      if (slot.update().velocity != nullptr)
+        before.keep(slot.update().velocity->data(), slot.parameter->array().bytes());
     }
-  const Hold hold_all(fused);
+  }
+  const Hold hold_all(interrupt, fused);
   for (const BackwardStep& step : backward_) {
     step.node->operation->vjp(step.node->arrays, step.node->output, step.doutput, step.gradients);
     for (const Addition& addition : step.additions)
@@ -221,16 +212,16 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool f
         kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(),
                          addition.target.size());
       });
-    if (is_stopped()) {
+    if (is_stopped(interrupt)) {
       undo();
       return false;
     }
   }
   before.discard();
-  const Hold hold_updates(true);
+  const Hold hold_updates(interrupt, true);
   for (auto& slot : parameters_) {
-    if (slot->gradient) update_parameter(slot->parameter->array(), slot->gradient.data, slot->update);
-    slot->group->finish(slot->index);
+    if (slot.gradient) update_parameter(slot.parameter->array(), slot.gradient.data, slot.update());
+    slot.group->finish(slot.index);
   }
   return true;
 }
@@ -246,7 +237,7 @@ std::vector<std::string> Program::describe() const {
     lines.push_back(line);
   }
   for (const auto& slot : parameters_)
-    if (slot->gradient) lines.push_back(text("update ", slot->parameter->shape()));
+    if (slot.gradient) lines.push_back(text("update ", slot.parameter->shape()));
   return lines;
 }
 

@@ -28,7 +28,7 @@ class Program : public SharedObject {
   double loss() const;
   // Gradients and updates of all parameters; false: stopped, undone, no parameter changed. The same holds where it
   // throws, if it is the `first` step since anything that memory depends on may have changed: later ones allocate
-  // nothing.
+  // nothing, and go on under the options of the first.
   bool backward_and_update(const std::vector<SgdOptions>& options, bool first);
 
   // Between the two no parameter may change; forward() is faster meanwhile.
@@ -59,7 +59,8 @@ class Program : public SharedObject {
     std::shared_ptr<SgdGroup> group;
     size_t group_number, index;  // within the groups, within its group
     Array gradient;              // empty when the update is fused into the step that makes the gradient
-    ParameterUpdate update;
+
+    const ParameterUpdate& update() const { return group->update(index); }
   };
 
   void plan_forward(const Tape& tape);
@@ -68,14 +69,13 @@ class Program : public SharedObject {
   Array planned_gradient(const TensorPtr& tensor, BackwardStep& step);
   Array buffer(const Shape& shape, DType dtype);
   void fuse_updates();
-  void prepare_updates(const std::vector<SgdOptions>& options);
 
   std::vector<TensorPtr> inputs_;
   TensorPtr output_, loss_;
   std::vector<std::shared_ptr<SgdGroup>> groups_;
   std::vector<ForwardStep> forward_;
   std::vector<BackwardStep> backward_;
-  std::vector<std::unique_ptr<ParameterSlot>> parameters_;
+  std::vector<ParameterSlot> parameters_;
   std::vector<StoragePtr> buffers_;
   std::vector<std::pair<const Tensor*, Array>> gradients_;  // planned so far, by tensor
   double work_ = 0;

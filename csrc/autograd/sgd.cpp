@@ -27,7 +27,7 @@ SgdGroup::SgdGroup(std::vector<TensorPtr> parameters)
       throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
 }
 
-ParameterUpdate& SgdGroup::prepare(size_t i, const SgdOptions& options) {
+void SgdGroup::prepare(size_t i, const SgdOptions& options) {
   ParameterUpdate& update = updates_[i];
   update.options = options;
   if (options.momentum == 0) {
@@ -37,7 +37,6 @@ ParameterUpdate& SgdGroup::prepare(size_t i, const SgdOptions& options) {
     update.velocity = std::make_shared<Storage>(parameters_[i]->array().bytes());
     update.first_step = true;
   }
-  return update;
 }
 
 void SgdGroup::finish(size_t i) {

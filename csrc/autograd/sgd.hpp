@@ -52,8 +52,10 @@ class SgdGroup : public SharedObject {
   void prepare(const SgdOptions& options);
   void zero_grad();
 
-  // The update of parameter i under these options, its velocity in place. After the step, finish(i).
-  ParameterUpdate& prepare(size_t i, const SgdOptions& options);
+  // The update of parameter i, at one place as long as the group lives. It follows these options, with its velocity in
+  // place, from prepare() on; after each step, finish(i).
+  const ParameterUpdate& update(size_t i) const { return updates_[i]; }
+  void prepare(size_t i, const SgdOptions& options);
   void finish(size_t i);
 
   // Momentum buffers; null where there is none yet.

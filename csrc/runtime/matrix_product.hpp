@@ -65,7 +65,7 @@ struct Grid {
 
 template <class T>
 T* scratch(int64_t size) {
-  return static_cast<T*>(thread_scratch(static_cast<size_t>(size) * sizeof(T)));
+  return size == 0 ? nullptr : static_cast<T*>(thread_scratch(static_cast<size_t>(size) * sizeof(T)));
 }
 
 template <class T>
