@@ -45,8 +45,8 @@ def one_row(network: Network, count: int) -> None:
 
 def workloads() -> dict[str, tuple[Callable[[int], None], int]]:
     """By name: the work, and a number of steps that makes the runs of one interpreter start alike beside it."""
-    steps = [Step(*row) for row in NETWORKS[:4]]
-    counts = (200, 700, 150, 10)
+    steps = [*(Step(*row) for row in NETWORKS[:4]), Step(Network((128, 128, 128)), 1, 300)]
+    counts = (200, 700, 150, 10, 300)
     return {
         **{f"native {step.name}": (partial(native, step), count) for step, count in zip(steps, counts, strict=True)},
         f"own loop {steps[1].name}": (partial(own_loop, steps[1]), 200),

@@ -265,7 +265,7 @@ class GemmCall {
   T* workspace_;
   RowsAhead* rows_ahead_;
   BlockAhead b_ahead_, c_ahead_;
-  Tile<T> tile_{};
+  Tile<T> tile_;
   const T* a_ = nullptr;
   int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;
   T learning_rate_ = 0;

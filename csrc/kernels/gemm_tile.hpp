@@ -33,10 +33,10 @@ struct Tile {
   int columns;  // of the last vector that count: 1 ... lanes
   bool resume;  // go on from the sums that stand in `out`
   // What happens to the finished sums, in this order.
-  int parked_count;             // sum = parked + sum, for each: the leaves' tree
-  Sums<T> parked[kTreeLevels];  // the first `parked_count` count
-  const T* bias;                // sum = sum + bias, or null
-  const T* learning_rate;       // out = out - learning_rate * sum instead of out = sum, or null
+  int parked_count = 0;              // sum = parked + sum, for each: the leaves' tree
+  Sums<T> parked[kTreeLevels];       // the first `parked_count` count
+  const T* bias = nullptr;           // sum = sum + bias, or null
+  const T* learning_rate = nullptr;  // out = out - learning_rate * sum instead of out = sum, or null
 };
 
 // The loops over a tile's vectors are unrolled whole: only then does the compiler keep the sums in registers.
