@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_writable(None if options.json == "-" else options.json, options.plot)
         if options.plot and options.sections and "widths" not in options.sections:
             raise ValueError("--plot shows the section widths: name it too, or no section at all")
+        if options.plot and importlib.util.find_spec("matplotlib") is None:
+            raise RuntimeError("--plot needs matplotlib: pip install matplotlib")
         found = collect(settings_of(options))
         verdicts = targets.judge(found)
         fields = {**found.as_dict(), "targets": [verdict.as_dict() for verdict in verdicts]}

@@ -249,6 +249,13 @@ print(" ".join(sorted(name.replace(" ", "") for name in names)))
             assert message in found.stderr
             assert found.stderr.count("\n") == 1
 
+    def test_a_picture_without_matplotlib_is_refused_before_anything_is_measured(self, bench, monkeypatch, capsys):
+        command = bench("command")
+        monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(command, "collect", lambda settings: pytest.fail("it measured"))
+        assert command.main(["--plot", "widths.png"]) == 1
+        assert "pip install matplotlib" in capsys.readouterr().err
+
 
 @needs_sources
 class TestTargets:
