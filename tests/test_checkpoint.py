@@ -117,6 +117,30 @@ def test_what_a_file_cannot_hold(tmp_path, state, metadata, match) -> None:
 # Writing
 
 
+def test_numpy_numbers_in_metadata_are_numbers(tmp_path) -> None:
+    metadata = {
+        "rate": np.float32(0.5), "n": np.int64(3), "yes": np.bool_(True), "all": np.arange(2), "in": [(np.float64(1),)],
+        np.int64(7): {None: np.array(2)},
+    }  # fmt: skip
+    save(tmp_path / "m", STATE, metadata=metadata)
+    expected = {"rate": 0.5, "n": 3, "yes": True, "all": [0, 1], "in": [[1.0]], "7": {"null": 2}}
+    assert load_with_metadata(tmp_path / "m")[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"a": [{"b": {1, 2}}]}, r"metadata\['a'\]\[0\]\['b'\] is a set"), ({(1, 2): 3}, r"the key \(1, 2\), a tuple"),
+        ({"a": 1 + 2j}, r"metadata\['a'\] is a complex"), ({1: 2, "1": 3}, "two keys that are the same text"),
+        ({"a": np.array([1 + 2j])}, r"metadata\['a'\]\[0\] is a complex"),
+    ],
+)  # fmt: skip
+def test_metadata_that_json_cannot_hold_is_named(tmp_path, metadata, words) -> None:
+    with pytest.raises(TypeError, match=words):
+        save(tmp_path / "m", STATE, metadata=metadata)
+    assert not os.listdir(tmp_path)
+
+
 def test_permissions_are_those_of_any_new_file_or_of_the_old_one(tmp_path) -> None:
     old = os.umask(0o027)
     try:

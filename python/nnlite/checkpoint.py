@@ -1,12 +1,9 @@
 """Saving and loading models: safetensors files, written so that no crash leaves half of one."""
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
-import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from ._core import Tensor
 from .errors import ModelFileError
+from .files.atomic import write_atomically
 from .nn import Module
 from .tensor_file import decode, decode_header, encode, memoryview_of
 
@@ -21,7 +19,6 @@ Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
 _FORMAT = 1
-_TEMPORARY = ".nnlite-"  # then the process's number, and something random
 
 
 def save(
@@ -41,10 +38,36 @@ def save(
     IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
-    description = {"format": _FORMAT, "order": list(state), "metadata": json.loads(json.dumps(dict(metadata or {})))}
+    description = {"format": _FORMAT, "order": list(state), "metadata": _plain(metadata or {}, "metadata")}
     # Under one key, since safetensors writes several in random order, and one model shall make one file.
     text = json.dumps({**description, "sha256": _checksum(description, state)})
-    _write_atomically(Path(path), encode(state, {"nnlite": text}))
+    write_atomically(path, encode(state, {"nnlite": text}), "the model")
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Metadata as JSON gives it back; NumPy's scalars and arrays as numbers and lists. TypeError names what is neither."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; metadata holds what JSON can: None, booleans, numbers, text, "
+            "and lists and dictionaries of these"
+        )
+    plain = {_key(key, name): _plain(item, f"{name}[{key!r}]") for key, item in value.items()}
+    if len(plain) < len(value):
+        raise TypeError(f"{name} has two keys that are the same text: {', '.join(map(repr, value))}")
+    return plain
+
+
+def _key(key: Any, name: str) -> str:
+    if not isinstance(key, str | int | float | bool | np.generic) and key is not None:
+        raise TypeError(f"{name} has the key {key!r}, a {type(key).__name__}; keys are text or numbers")
+    plain = key.item() if isinstance(key, np.generic) else key
+    return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def _checked(state: Mapping[str, Array | Tensor]) -> State:
@@ -68,71 +91,6 @@ def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(memoryview_of(np.ascontiguousarray(array, array.dtype.newbyteorder("<"))))
     return digest.hexdigest()
-
-
-def _write_atomically(path: Path, pieces: Iterable[Any]) -> None:
-    try:
-        _replace(Path(os.path.realpath(path)), pieces)  # a link keeps pointing to the file
-    except OSError as error:
-        raise OSError(error.errno, f"cannot save the model: {error.strerror}", str(path)) from error
-
-
-def _replace(path: Path, pieces: Iterable[Any]) -> None:
-    mode = _mode_of(path)
-    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Deletes the unfinished files that processes of this machine left in `folder` when they were killed."""
-    for path in folder.glob(f"{_TEMPORARY}*"):
-        number = path.name.removeprefix(_TEMPORARY).partition("-")[0]
-        if number.isdecimal() and not _is_running(int(number)):
-            path.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True
-
-
-def _mode_of(path: Path) -> int | None:
-    """The permissions of the file that will be replaced; OSError for what must not be (a device, a folder)."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(mode):
-        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(code, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
-    return stat.S_IMODE(mode)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The rename itself must reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load(path: str | Path) -> State:

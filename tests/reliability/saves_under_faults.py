@@ -37,6 +37,7 @@ def save_with(faults: Faults, path: Path, number: int, fault: int) -> int:
     except OSError as error:
         calls = faults.disarm()
         assert str(path) in str(error), f"the error does not name the file: {error}"
+        assert contents(path) == "old", "the save failed, and the new file is there"
         return calls
     calls = faults.disarm()
     assert contents(path) == "new", "the save said that all was well"

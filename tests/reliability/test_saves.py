@@ -15,7 +15,7 @@ import pytest
 
 import nnlite as nl
 from faults import run_with_faults
-from nnlite.checkpoint import remove_leftovers
+from nnlite.files.atomic import remove_leftovers
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -25,7 +25,7 @@ def test_every_system_call_fails_in_turn(tmp_path, proof, no_core_files):
     found = run_with_faults("saves_under_faults.py", str(tmp_path))
     for fault, outcomes in found.items():
         assert sum(outcomes.values()) > 10, f"hardly a system call was reached by {fault}"
-        # Some calls fail without harm, and the new file stands before its folder is synchronised.
+        # Some calls fail without harm; once the new file stands, a failure is no error.
         assert outcomes["new"] > 0, fault
     assert found["a short write"]["old"] == 0, "a short write is to be gone on with"
     assert found["SIGKILL"]["old"] > 0

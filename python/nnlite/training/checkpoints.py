@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoint import load_with_metadata, remove_leftovers, save
+from ..checkpoint import load_with_metadata, save
 from ..errors import ModelFileError
+from ..files.atomic import remove_leftovers
 from ..history import History
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Files that no failure leaves half written."""
