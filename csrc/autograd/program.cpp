@@ -93,7 +93,7 @@ void Program::plan_backward() {
         "the loss does not depend on any parameter that requires a gradient; there is nothing to train");
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g]->parameters().size(); ++i)
-      parameters_.push_back({groups_[g]->parameters()[i], groups_[g], g, i, {}});
+      parameters_.push_back({groups_[g]->parameters()[i], groups_[g], g, i, groups_[g]->parameters()[i]->array(), {}});
   const Array seed = buffer(loss_->shape(), loss_->dtype());
   dispatch(seed.dtype, [&](auto zero) { *seed.as<decltype(zero)>() = 1; });
   gradients_.emplace_back(loss_.get(), seed);
@@ -147,7 +147,7 @@ void Program::fuse_updates() {
     for (BackwardStep& step : backward_)
       for (size_t i = 0; i < step.gradients.size(); ++i)
         if (step.node->inputs[i] == slot.parameter && step.node->operation->can_update(i)) {
-          step.gradients[i] = {slot.parameter->array().data, &slot.update()};
+          step.gradients[i] = {slot.values.data, &slot.update()};
           slot.gradient = {};
         }
   }
@@ -195,12 +195,14 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool f
       std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; });
   Snapshot before;
   if (first) {
+    for (const auto& slot : parameters_)
+      if (slot.parameter->array().data != slot.values.data)
+        throw std::runtime_error("the data of a parameter was replaced while a fit was using it");
     for (const auto& slot : parameters_) slot.group->prepare(slot.index, options[slot.group_number]);
     for (const auto& slot : parameters_) {
       if (slot.gradient) continue;
-      before.keep(slot.parameter->array().data, slot.parameter->array().bytes());
-      if (slot.update().velocity != nullptr)
-        before.keep(slot.update().velocity->data(), slot.parameter->array().bytes());
+      before.keep(slot.values.data, slot.values.bytes());
+      if (slot.update().velocity != nullptr) before.keep(slot.update().velocity->array().data, slot.values.bytes());
     }
   }
   const Hold hold_all(interrupt, fused);
@@ -220,7 +222,7 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool f
   before.discard();
   const Hold hold_updates(interrupt, true);
   for (auto& slot : parameters_) {
-    if (slot.gradient) update_parameter(slot.parameter->array(), slot.gradient.data, slot.update());
+    if (slot.gradient) update_parameter(slot.values, slot.gradient.data, slot.update());
     slot.group->finish(slot.index);
   }
   return true;

@@ -58,6 +58,7 @@ class Program : public SharedObject {
     TensorPtr parameter;
     std::shared_ptr<SgdGroup> group;
     size_t group_number, index;  // within the groups, within its group
+    Array values;                // of the parameter
     Array gradient;              // empty when the update is fused into the step that makes the gradient
 
     const ParameterUpdate& update() const { return group->update(index); }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "autograd/operations.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
 #include "runtime/team.hpp"
@@ -34,8 +35,10 @@ void SgdGroup::prepare(size_t i, const SgdOptions& options) {
     update.velocity = nullptr;
     update.first_step = true;
   } else if (update.velocity == nullptr) {
-    update.velocity = std::make_shared<Storage>(parameters_[i]->array().bytes());
+    update.velocity = std::make_shared<Tensor>(parameters_[i]->shape(), parameters_[i]->dtype());
     update.first_step = true;
+  } else {
+    update.velocity = like_parameter(i, update.velocity);
   }
 }
 
@@ -70,10 +73,19 @@ void SgdGroup::zero_grad() {
   for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
 }
 
+// A parameter's data may have been replaced: its momentum follows the type; another shape leaves it without a meaning.
+TensorPtr SgdGroup::like_parameter(size_t i, const TensorPtr& velocity) const {
+  const Tensor& parameter = *parameters_[i];
+  if (velocity->shape() != parameter.shape())
+    throw std::invalid_argument(text("momentum buffer ", i, " has shape ", velocity->shape(), ", its parameter ",
+                                     parameter.shape(), " by now; make a new optimizer"));
+  return cast(velocity, parameter.dtype());
+}
+
 TensorPtr SgdGroup::velocity(size_t i) const {
   const ParameterUpdate& update = updates_[i];
   if (update.velocity == nullptr || update.first_step) return nullptr;
-  return std::make_shared<Tensor>(parameters_[i]->shape(), parameters_[i]->dtype(), update.velocity);
+  return like_parameter(i, update.velocity);
 }
 
 void SgdGroup::set_velocity(size_t i, const TensorPtr& velocity) {
@@ -85,8 +97,8 @@ void SgdGroup::set_velocity(size_t i, const TensorPtr& velocity) {
   if (values.shape != parameters_[i]->shape() || values.dtype != parameters_[i]->dtype())
     throw std::invalid_argument(
         text("momentum buffer ", i, " has shape ", values.shape, ", its parameter ", parameters_[i]->shape()));
-  update.velocity = std::make_shared<Storage>(values.bytes());
-  std::memcpy(update.velocity->data(), values.data, values.bytes());
+  update.velocity = std::make_shared<Tensor>(values.shape, values.dtype);
+  std::memcpy(update.velocity->array().data, values.data, values.bytes());
 }
 
 }  // namespace nnlite

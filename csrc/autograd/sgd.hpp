@@ -28,12 +28,12 @@ struct SgdOptions {
 // How one parameter is updated: what a gradient needs to become a step.
 struct ParameterUpdate {
   SgdOptions options;
-  StoragePtr velocity;     // null without momentum
+  TensorPtr velocity;      // null without momentum
   bool first_step = true;  // the velocity is not set yet
 
   template <class T>
   T* velocity_as() const {
-    return velocity == nullptr ? nullptr : static_cast<T*>(velocity->data());
+    return velocity == nullptr ? nullptr : velocity->array().as<T>();
   }
 };
 
@@ -63,6 +63,8 @@ class SgdGroup : public SharedObject {
   void set_velocity(size_t i, const TensorPtr& velocity);
 
  private:
+  TensorPtr like_parameter(size_t i, const TensorPtr& velocity) const;
+
   std::vector<TensorPtr> parameters_;
   std::vector<ParameterUpdate> updates_;
 };

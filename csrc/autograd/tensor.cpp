@@ -43,6 +43,18 @@ void Tensor::set_requires_grad(bool requires_grad) {
   requires_grad_ = requires_grad;
 }
 
+void Tensor::set_data(const Tensor& other) {
+  if (Tape::current() != nullptr || other.traced)
+    throw CaptureError("a tensor's data is replaced in a traced forward pass; pass compile=False");
+  if (node != nullptr)
+    throw std::runtime_error("the data of a computed tensor cannot be replaced; use detach() or clone() first");
+  if (requires_grad_ && !is_floating(other.dtype()))
+    throw TypeError(
+        text("data of a tensor that requires a gradient must be float32 or float64, got ", name_of(other.dtype())));
+  array_ = other.array_;
+  storage_ = other.storage_;
+}
+
 const Array& Tensor::values() const {
   if (Tape::current() != nullptr && (traced || requires_grad_))
     throw CaptureError(
@@ -104,7 +116,11 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
   auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
   node->arrays.reserve(node->inputs.size());
-  for (const TensorPtr& input : node->inputs) node->arrays.push_back(input == nullptr ? Array() : input->array());
+  node->memory.reserve(node->inputs.size());
+  for (const TensorPtr& input : node->inputs) {
+    node->arrays.push_back(input == nullptr ? Array() : input->array());
+    if (input != nullptr && input->is_leaf()) node->memory.push_back(input->storage());
+  }
   const Array made = node->operation->infer(node->arrays);
   auto output = node->operation->aliases_input()
                     ? std::make_shared<Tensor>(made.shape, made.dtype, node->inputs[0]->storage())
@@ -154,6 +170,15 @@ void add_into(const Array& target, const Array& term) {
   });
 }
 
+// A leaf's data, or the gradient that it already has, may have got another shape or type since.
+void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
+  if (tensor.shape() == gradient.shape() && tensor.dtype() == gradient.dtype()) return;
+  throw std::runtime_error(text("backward() made a gradient of shape ", gradient.shape(), " and type ",
+                                name_of(gradient.dtype()), " for a tensor that has shape ", tensor.shape(),
+                                " and type ", name_of(tensor.dtype()),
+                                " by now: convert a model before the loss is computed, and forget old gradients"));
+}
+
 // The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
 TensorPtr& gradient_slot(const TensorPtr& tensor) {
   return tensor->node == nullptr ? tensor->grad : tensor->node->doutput;
@@ -165,13 +190,15 @@ void propagate(Node& node) {
   Gradients gradients(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (!wants_gradient(node.inputs[i])) continue;
-    made[i] = std::make_shared<Tensor>(node.inputs[i]->shape(), node.inputs[i]->dtype());
+    made[i] = std::make_shared<Tensor>(node.arrays[i].shape, node.arrays[i].dtype);
     gradients[i].data = made[i]->array().data;
   }
   node.operation->vjp(node.arrays, node.output, doutput->array(), gradients);
   for (size_t i = 0; i < made.size(); ++i) {
     if (made[i] == nullptr) continue;
     TensorPtr& slot = gradient_slot(node.inputs[i]);
+    require_same_kind(*node.inputs[i], *made[i]);
+    if (slot != nullptr) require_same_kind(*slot, *made[i]);
     if (slot == nullptr)
       slot = std::move(made[i]);
     else
@@ -206,6 +233,7 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
   if (root->node == nullptr) {
     const Tensor copy = *seed;
     if (root->grad == nullptr) root->grad = full(root->shape(), root->dtype(), 0.0);
+    require_same_kind(*root->grad, copy);
     return add_into(root->grad->array(), copy.array());
   }
   const std::vector<Node*> nodes = nodes_behind(root);

@@ -45,6 +45,10 @@ class Tensor : public SharedObject {
   void set_requires_grad(bool requires_grad);
   bool is_leaf() const { return node == nullptr; }
 
+  // Takes over the memory, shape and type of `other`, and stays the same object to whoever holds it. Nodes and programs
+  // keep the memory that they were made with. Only for leaves.
+  void set_data(const Tensor& other);
+
   // Throws CaptureError when the values are not there because a tape is being traced.
   const Array& values() const;
 
@@ -114,8 +118,9 @@ class Node {
   ~Node();
 
   OperationPtr operation;
-  std::vector<TensorPtr> inputs;  // null entries are absent optional inputs
-  Arrays arrays;                  // of the inputs
+  std::vector<TensorPtr> inputs;   // null entries are absent optional inputs
+  Arrays arrays;                   // of the inputs
+  std::vector<StoragePtr> memory;  // of the inputs that are leaves, which may get another one by set_data()
   Array output;
   StoragePtr output_storage;
   uint64_t number;         // creation order: a tape runs backward from the highest

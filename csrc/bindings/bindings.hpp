@@ -51,8 +51,8 @@ Shape shape_from(py::handle sizes);  // an int or a sequence of ints
 Shape shape_from_args(const py::args& sizes);
 py::tuple tuple_of(const Shape& shape);
 
-// A view of the tensor's memory that keeps the tensor alive.
-py::array numpy_view(const TensorPtr& tensor);
+// A view of the tensor's memory that keeps the memory alive.
+py::array numpy_view(const TensorPtr& x);
 
 // The same memory without the tape behind it, as a tensor and as an array.
 TensorPtr detached(const TensorPtr& x);

@@ -111,10 +111,13 @@ py::tuple tuple_of(const Shape& shape) {
   return sizes;
 }
 
-py::array numpy_view(const TensorPtr& tensor) {
-  const Array& array = tensor->values();
+// The view's owner is a tensor of its own: `x` may get other memory.
+py::array numpy_view(const TensorPtr& x) {
+  x->values();  // raises where there are none
+  const TensorPtr owner = detached(x);
+  const Array& array = owner->array();
   return py::array(numpy_dtype(array.dtype), std::vector<py::ssize_t>(array.shape.begin(), array.shape.end()),
-                   array.data, py::cast(tensor));
+                   array.data, py::cast(owner));
 }
 
 TensorPtr detached(const TensorPtr& x) {

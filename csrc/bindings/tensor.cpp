@@ -165,6 +165,12 @@ void define_properties(TensorClass& tensor) {
                                            ": they must be equal, and of one type"));
         x->grad = grad;
       });
+  tensor.def_property("data", &detached, [](const TensorPtr& x, py::handle value) {
+    if (!is_tensor(value))
+      throw TypeError(text("data must be a Tensor, got ", py::type::of(value).attr("__name__").cast<std::string>(),
+                           "; make one with nl.tensor"));
+    x->set_data(value.cast<const Tensor&>());
+  });
   tensor.def("numel", [](const TensorPtr& x) { return x->array().size(); });
   tensor.def("dim", [](const TensorPtr& x) { return x->shape().rank(); });
   tensor.def(
