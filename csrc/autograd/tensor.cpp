@@ -116,10 +116,14 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
   auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
   node->arrays.reserve(node->inputs.size());
-  node->memory.reserve(node->inputs.size());
-  for (const TensorPtr& input : node->inputs) {
+  for (size_t i = 0; i < node->inputs.size(); ++i) {
+    const TensorPtr& input = node->inputs[i];
     node->arrays.push_back(input == nullptr ? Array() : input->array());
-    if (input != nullptr && input->is_leaf()) node->memory.push_back(input->storage());
+    if (input == nullptr || !input->is_leaf()) continue;
+    if (i < node->memory.size())
+      node->memory[i] = input->storage();
+    else
+      node->more_memory.push_back(input->storage());
   }
   const Array made = node->operation->infer(node->arrays);
   auto output = node->operation->aliases_input()

@@ -1,6 +1,7 @@
 // Tensors, the operations between them, and the tape that links both.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -118,9 +119,11 @@ class Node {
   ~Node();
 
   OperationPtr operation;
-  std::vector<TensorPtr> inputs;   // null entries are absent optional inputs
-  Arrays arrays;                   // of the inputs
-  std::vector<StoragePtr> memory;  // of the inputs that are leaves, which may get another one by set_data()
+  std::vector<TensorPtr> inputs;  // null entries are absent optional inputs
+  Arrays arrays;                  // of the inputs
+  // Of the inputs that are leaves, which set_data() may give another one; most operations have few.
+  std::array<StoragePtr, 3> memory;
+  std::vector<StoragePtr> more_memory;
   Array output;
   StoragePtr output_storage;
   uint64_t number;         // creation order: a tape runs backward from the highest
