@@ -1,5 +1,6 @@
 #include "autograd/sgd.hpp"
 
+#include <atomic>
 #include <cstring>
 
 #include "autograd/operations.hpp"
@@ -8,6 +9,11 @@
 #include "runtime/team.hpp"
 
 namespace nnlite {
+namespace {
+
+std::atomic<uint64_t> next_serial{0};
+
+}  // namespace
 
 void update_parameter(const Array& parameter, const void* gradient, const ParameterUpdate& update) {
   dispatch(parameter.dtype, [&](auto zero) {
@@ -22,7 +28,7 @@ void update_parameter(const Array& parameter, const void* gradient, const Parame
 }
 
 SgdGroup::SgdGroup(std::vector<TensorPtr> parameters)
-    : parameters_(std::move(parameters)), updates_(parameters_.size()) {
+    : parameters_(std::move(parameters)), updates_(parameters_.size()), serial_(next_serial++) {
   for (const TensorPtr& parameter : parameters_)
     if (!is_floating(parameter->dtype()))
       throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
@@ -31,10 +37,8 @@ SgdGroup::SgdGroup(std::vector<TensorPtr> parameters)
 void SgdGroup::prepare(size_t i, const SgdOptions& options) {
   ParameterUpdate& update = updates_[i];
   update.options = options;
-  if (options.momentum == 0) {
-    update.velocity = nullptr;
-    update.first_step = true;
-  } else if (update.velocity == nullptr) {
+  if (options.momentum == 0) return;
+  if (update.velocity == nullptr) {
     update.velocity = std::make_shared<Tensor>(parameters_[i]->shape(), parameters_[i]->dtype());
     update.first_step = true;
   } else {
@@ -43,7 +47,7 @@ void SgdGroup::prepare(size_t i, const SgdOptions& options) {
 }
 
 void SgdGroup::finish(size_t i) {
-  updates_[i].first_step = false;
+  if (updates_[i].options.momentum != 0) updates_[i].first_step = false;
 }
 
 // All checks and all memory: a failure must not leave some parameters updated and others not.
@@ -67,6 +71,7 @@ void SgdGroup::step(const SgdOptions& options) {
     update_parameter(parameter->array(), parameter->grad->array().data, updates_[i]);
     finish(i);
   }
+  ++steps_;
 }
 
 void SgdGroup::zero_grad() {

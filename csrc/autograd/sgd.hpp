@@ -28,12 +28,12 @@ struct SgdOptions {
 // How one parameter is updated: what a gradient needs to become a step.
 struct ParameterUpdate {
   SgdOptions options;
-  TensorPtr velocity;      // null without momentum
+  TensorPtr velocity;      // null until there is momentum; rests while momentum is 0
   bool first_step = true;  // the velocity is not set yet
 
   template <class T>
   T* velocity_as() const {
-    return velocity == nullptr ? nullptr : velocity->array().as<T>();
+    return velocity == nullptr || options.momentum == 0 ? nullptr : velocity->array().as<T>();
   }
 };
 
@@ -45,6 +45,12 @@ class SgdGroup : public SharedObject {
   explicit SgdGroup(std::vector<TensorPtr> parameters);
 
   const std::vector<TensorPtr>& parameters() const { return parameters_; }
+
+  // A number that no other group of the process has, not even one whose memory this one took over.
+  uint64_t serial() const { return serial_; }
+
+  // How many times step() has updated the parameters.
+  int64_t steps() const { return steps_; }
 
   // One step from the parameters' grad; those without one are left alone.
   void step(const SgdOptions& options);
@@ -67,6 +73,8 @@ class SgdGroup : public SharedObject {
 
   std::vector<TensorPtr> parameters_;
   std::vector<ParameterUpdate> updates_;
+  const uint64_t serial_;
+  int64_t steps_ = 0;
 };
 
 }  // namespace nnlite

@@ -177,6 +177,15 @@ double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_s
 
 using GroupPtr = std::shared_ptr<SgdGroup>;
 
+// Whether `params` is a list of the very objects in `held`.
+bool holds_same(py::handle params, const py::tuple& held) {
+  const auto count = static_cast<Py_ssize_t>(held.size());
+  if (!PyList_CheckExact(params.ptr()) || PyList_GET_SIZE(params.ptr()) != count) return false;
+  for (Py_ssize_t i = 0; i < count; ++i)
+    if (PyList_GET_ITEM(params.ptr(), i) != PyTuple_GET_ITEM(held.ptr(), i)) return false;
+  return true;
+}
+
 // One step of several groups: whatever can fail, fails before any of them changes.
 void step_groups(const std::vector<GroupPtr>& groups, const std::vector<Options>& options) {
   if (groups.size() != options.size())
@@ -216,12 +225,27 @@ void define_training(py::module_& module) {
       .def(py::init(&make<SgdGroup, std::vector<TensorPtr>>), arg("parameters"))
       .def(
           "step",
-          [](SgdGroup& group, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
-             bool maximize) { group.step({lr, momentum, dampening, weight_decay, nesterov, maximize}); },
-          arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"), arg("nesterov"), arg("maximize"))
-      .def("zero_grad", &SgdGroup::zero_grad)
+          [](SgdGroup& group, py::handle params, const py::tuple& held, double lr, double momentum, double dampening,
+             double weight_decay, bool nesterov, bool maximize) {
+            if (!holds_same(params, held)) return false;
+            group.step({lr, momentum, dampening, weight_decay, nesterov, maximize});
+            return true;
+          },
+          arg("params"), arg("held"), arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"),
+          arg("nesterov"), arg("maximize"))
+      .def(
+          "zero_grad",
+          [](SgdGroup& group, py::handle params, const py::tuple& held) {
+            if (!holds_same(params, held)) return false;
+            group.zero_grad();
+            return true;
+          },
+          arg("params"), arg("held"))
+      .def_property_readonly("serial", &SgdGroup::serial)
+      .def_property_readonly("steps", &SgdGroup::steps)
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   module.def("step_groups", &step_groups, arg("groups"), arg("options"));
+  module.def("holds_same", &holds_same, arg("params"), arg("held"));
   define_tape(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
              arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),

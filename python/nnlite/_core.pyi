@@ -213,9 +213,25 @@ class SGDGroup:
 
     def __init__(self, parameters: Sequence[Tensor]) -> None: ...
     def step(
-        self, lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool
-    ) -> None: ...
-    def zero_grad(self) -> None: ...
+        self,
+        params: Any,
+        held: tuple[Tensor, ...],
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+        maximize: bool,
+    ) -> bool:
+        """One update, unless `params` is no longer the list of the objects in `held`: then False."""
+    def zero_grad(self, params: Any, held: tuple[Tensor, ...]) -> bool:
+        """Forgets the gradients, on the same condition as `step`."""
+    @property
+    def serial(self) -> int:
+        """A number that no other group of the process has."""
+    @property
+    def steps(self) -> int:
+        """How many times `step` has updated the parameters."""
     @property
     def momentum_buffers(self) -> list[Array | None]:
         """Copies."""
@@ -224,6 +240,9 @@ class SGDGroup:
 
 def step_groups(groups: Sequence[SGDGroup], options: Sequence[tuple[float, float, float, float, bool, bool]]) -> None:
     """One step of several groups; where it fails, none of them has changed."""
+
+def holds_same(params: Any, held: tuple[Any, ...]) -> bool:
+    """Whether `params` is a list of the very objects in `held`."""
 
 # Captured programs
 class Tape:

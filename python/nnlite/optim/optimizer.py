@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,26 @@ from .._core import Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
+# Options of PyTorch's groups that say how it computes, not what.
+_PYTORCH_ONLY = ("foreach", "differentiable", "fused", "capturable")
+
 
 class Optimizer:
-    """Base of the optimizers: `param_groups` is a list of dictionaries with "params" and the options of each group."""
+    """Base of the optimizers: `param_groups` is a list of dictionaries with "params" and the options of each group.
+
+    The groups may be edited: options take effect at the next step, and so do parameters that join or leave a group. A
+    parameter that leaves and returns finds its momentum again.
+    """
 
     param_groups: list[dict[str, Any]]
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups = []
+        # The native side of each group, and the parameters that it was made from.
         self._native: list[_core.SGDGroup] = []
+        self._held: list[tuple[Tensor, ...]] = []
+        self._parked: dict[int, tuple[Tensor, Any]] = {}  # momentum of parameters that have left the groups
         if isinstance(params, Tensor):
             raise TypeError(
                 "params must be an iterable of parameters (model.parameters()) or of groups, not one tensor"
@@ -35,32 +45,43 @@ class Optimizer:
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group with its own options, for layers that join the training later."""
-        group = dict(param_group)
-        params = group["params"]
-        group["params"] = [params] if isinstance(params, Tensor) else [_tensor_of(entry) for entry in params]
-        known = {id(p) for other in self.param_groups for p in other["params"]}
-        for parameter in group["params"]:
-            if not isinstance(parameter, Tensor):
-                raise TypeError(f"the optimizer can only train tensors, got {type(parameter).__name__}")
-            if not parameter.is_leaf:
-                raise ValueError("the optimizer can only train leaf tensors, got a computed one")
-            if id(parameter) in known:
-                raise ValueError("a parameter appears in more than one place of the parameter groups")
-            known.add(id(parameter))
-        options = {**self.defaults, **{k: v for k, v in group.items() if k != "params"}}
-        self._check(options)
-        self.param_groups.append({"params": group["params"], **options})
-        self._native.append(_core.SGDGroup(group["params"]))
+        if not isinstance(param_group, dict):
+            raise TypeError(f"a parameter group must be a dictionary, got {type(param_group).__name__}")
+        group = {**self.defaults, **param_group}
+        group["params"], names = _split_names(_listed(group["params"]))
+        if names:
+            group["param_names"] = names
+        if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
+            raise ValueError("either all parameter groups have names, or none has")
+        self._check_kinds(group)
+        self._check(group)
+        _require_trainable([*(other["params"] for other in self.param_groups), group["params"]])
+        native = _core.SGDGroup(group["params"])
+        self.native_groups()
+        self.param_groups.append(group)
+        self._native = [*self._native, native]
+        self._held = [*self._held, tuple(group["params"])]
+
+    def _check_kinds(self, options: Mapping[str, Any]) -> None:
+        """Raises TypeError for options that are not numbers, switches for switches."""
+        for name, default in self.defaults.items():
+            if not isinstance(default, bool):
+                number(f"{type(self).__name__}: {name}", options[name])
+            elif not isinstance(options[name], bool | int | np.bool_):
+                raise TypeError(f"{type(self).__name__}: {name} must be True or False, got {options[name]!r}")
 
     def _check(self, options: Mapping[str, Any]) -> None:
         """Raises ValueError for options that make no sense."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients; with set_to_none=False fills them with zeros instead."""
-        for native, group in zip(self._native, self.param_groups, strict=True):
-            if set_to_none:
-                native.zero_grad()
-                continue
+        groups, held = self.param_groups, self._held
+        if set_to_none:
+            if len(groups) != 1 or len(held) != 1 or not self._native[0].zero_grad(groups[0]["params"], held[0]):
+                for native, group in zip(self.native_groups(), groups, strict=True):
+                    native.zero_grad(group["params"], tuple(group["params"]))
+            return
+        for group in groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.grad.zero_()
@@ -70,42 +91,83 @@ class Optimizer:
         raise NotImplementedError
 
     def native_groups(self) -> list[_core.SGDGroup]:
-        """The native side of the groups, for captured programs."""
+        """The native side of the groups as they are now, for captured programs."""
+        groups, held = self.param_groups, self._held
+        if len(groups) != len(held) or not all(
+            _core.holds_same(group["params"], own) for group, own in zip(groups, held, strict=True)
+        ):
+            self._follow()
         return self._native
+
+    def _follow(self) -> None:
+        """Makes the native side anew where `param_groups` was edited; nothing changes where the edit is refused."""
+        lists = [_listed(group["params"]) for group in self.param_groups]
+        _require_trainable(lists)
+        momenta = self._momenta()
+        known = {tuple(map(id, held)): native for held, native in zip(self._held, self._native, strict=True)}
+        natives = [known.get(tuple(map(id, params))) or _native_group(params, momenta) for params in lists]
+        for group, params in zip(self.param_groups, lists, strict=True):
+            group["params"] = params
+        self._native, self._held = natives, [tuple(params) for params in lists]
+        present = {id(parameter) for params in lists for parameter in params}
+        self._parked = {key: entry for key, entry in momenta.items() if key not in present}
+
+    def _momenta(self) -> dict[int, tuple[Tensor, Any]]:
+        """Each parameter with its momentum buffer, by identity."""
+        momenta = dict(self._parked)
+        for held, native in zip(self._held, self._native, strict=True):
+            for parameter, buffer in zip(held, native.momentum_buffers, strict=True):
+                if buffer is not None:
+                    momenta[id(parameter)] = parameter, buffer
+        return momenta
 
     def state_dict(self) -> dict[str, Any]:
         """State and groups in PyTorch's layout: parameters by number, momentum buffers as NumPy arrays."""
         state: dict[int, dict[str, Any]] = {}
         groups = []
         number = 0
-        for native, group in zip(self._native, self.param_groups, strict=True):
+        for native, group in zip(self.native_groups(), self.param_groups, strict=True):
             numbers = list(range(number, number + len(group["params"])))
             number += len(numbers)
             for index, buffer in zip(numbers, native.momentum_buffers, strict=True):
                 if buffer is not None:
                     state[index] = {"momentum_buffer": buffer}
-            groups.append({**{k: v for k, v in group.items() if k != "params"}, "params": numbers})
+            options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
+            groups.append({**options, "params": numbers})
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over options and momentum buffers; ValueError where the groups do not fit, before anything changes."""
-        groups = state_dict["param_groups"]
-        sizes = [len(group["params"]) for group in groups]
-        own = [len(group["params"]) for group in self.param_groups]
-        if sizes != own:
-            raise ValueError(f"the state dict has parameter groups of sizes {sizes}, the optimizer {own}")
-        for group in groups:
-            self._check({**self.defaults, **group})
-        buffers = [self._buffers_for(group["params"], state_dict["state"]) for group in groups]
-        for native, values in zip(self._native, buffers, strict=True):
-            native.momentum_buffers = values
-        for group, loaded in zip(self.param_groups, groups, strict=True):
-            group.update({k: v for k, v in loaded.items() if k in self.defaults})
+        """Takes over options and momentum buffers from a state dict of this class or of PyTorch's of the same name.
 
-    @staticmethod
-    def _buffers_for(numbers: Iterable[int], state: Mapping[int, Any]) -> list[Any]:
-        values = (state.get(number, {}).get("momentum_buffer") for number in numbers)
-        return [None if value is None else np.asarray(value) for value in values]
+        Raises KeyError for a missing entry, ValueError for groups or buffers of another size and for options out of
+        range, TypeError for options that are no numbers; the optimizer is then as it was.
+        """
+        self.native_groups()
+        groups = _groups_of(state_dict, [len(held) for held in self._held])
+        options = [self._loaded_options(group) for group in groups]
+        natives = [
+            _native_group(held, _buffers_of(held, group["params"], state_dict["state"]))
+            for held, group in zip(self._held, groups, strict=True)
+        ]
+        for own, new in zip(self.param_groups, options, strict=True):
+            kept = {key: value for key, value in own.items() if key in ("params", "param_names")}
+            own.clear()
+            own.update(new)
+            own.update(kept)
+        self._native = natives
+        self._parked = {}
+
+    def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a saved group; a switch that it does not know is at its default, as in PyTorch."""
+        left_out = ("params", "param_names", *_PYTORCH_ONLY)
+        options = {key: _plain(value) for key, value in group.items() if key not in left_out}
+        for key, default in self.defaults.items():
+            if key not in options and not isinstance(default, bool):
+                raise KeyError(f"a parameter group of the state dict has no {key!r}")
+        options = {**{key: _plain(value) for key, value in self.defaults.items()}, **options}
+        self._check_kinds(options)
+        self._check({**options, "lr": abs(options["lr"])})  # a schedule may have taken the rate below 0
+        return options
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -115,5 +177,93 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _tensor_of(entry: Any) -> Any:
-    return entry[1] if isinstance(entry, tuple) else entry
+def number(name: str, value: Any) -> float:
+    """An option as a float; TypeError or ValueError that names it."""
+    if isinstance(value, str | bytes | complex) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if np.asarray(value).size != 1:
+        raise ValueError(f"{name} must be a single number, got {np.asarray(value).size} values")
+    return float(value)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's, or of a tensor, as Python's own."""
+    is_single = hasattr(value, "item") and hasattr(value, "ndim") and np.asarray(value).size == 1
+    return value.item() if is_single else value
+
+
+def _listed(params: Any) -> list[Any]:
+    if isinstance(params, set | frozenset):
+        raise TypeError("params must come in an order, and a set has none: use a list")
+    return [params] if isinstance(params, Tensor) else list(params)
+
+
+def _split_names(entries: Sequence[Any]) -> tuple[list[Any], list[str]]:
+    """(parameters, names) of `model.parameters()`, which has no names, or `model.named_parameters()`."""
+    named = [entry for entry in entries if isinstance(entry, tuple)]
+    if not named:
+        return list(entries), []
+    if len(named) != len(entries):
+        raise ValueError("either all parameters of a group have names, or none has")
+    names = [name for name, _ in named]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a name appears more than once among the parameters: {names}")
+    return [parameter for _, parameter in named], names
+
+
+def _require_trainable(groups: Iterable[Iterable[Any]]) -> None:
+    """Each parameter must be a leaf tensor and be in one place only."""
+    known: set[int] = set()
+    for parameter in (parameter for group in groups for parameter in group):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"the optimizer can only train tensors, got {type(parameter).__name__}")
+        if not parameter.is_leaf:
+            raise ValueError("the optimizer can only train leaf tensors, got a computed one")
+        if id(parameter) in known:
+            raise ValueError("a parameter appears in more than one place of the parameter groups")
+        known.add(id(parameter))
+
+
+def _native_group(params: Sequence[Tensor], momenta: Mapping[int, tuple[Tensor, Any]]) -> _core.SGDGroup:
+    native = _core.SGDGroup(params)
+    native.momentum_buffers = [momenta[id(p)][1] if id(p) in momenta else None for p in params]
+    return native
+
+
+def _groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[str, Any]]:
+    """The groups of a state dict, if they are of the sizes `own`."""
+    for key in ("state", "param_groups"):
+        if key not in state_dict:
+            raise KeyError(f"the state dict of an optimizer needs {key!r}; it has {', '.join(map(repr, state_dict))}")
+    groups = list(state_dict["param_groups"])
+    if not all(isinstance(group, Mapping) for group in groups) or not isinstance(state_dict["state"], Mapping):
+        raise TypeError("the state dict needs a list of dictionaries as 'param_groups' and a dictionary as 'state'")
+    if any("params" not in group for group in groups):
+        raise KeyError("a parameter group of the state dict has no 'params'")
+    sizes = [len(group["params"]) for group in groups]
+    if sizes != own:
+        raise ValueError(f"the state dict has parameter groups of sizes {sizes}, the optimizer {own}")
+    return groups
+
+
+def _buffers_of(
+    params: Sequence[Tensor], numbers: Iterable[Any], state: Mapping[Any, Any]
+) -> dict[int, tuple[Tensor, Any]]:
+    """Each parameter of a group with its saved momentum buffer."""
+    momenta: dict[int, tuple[Tensor, Any]] = {}
+    for parameter, key in zip(params, numbers, strict=True):
+        entry = state.get(key, {})
+        if not isinstance(entry, Mapping):
+            raise TypeError(f"the state of parameter {key} must be a dictionary, got {type(entry).__name__}")
+        value = entry.get("momentum_buffer")
+        if value is None:
+            continue
+        buffer = np.asarray(value.detach() if hasattr(value, "detach") else value)
+        if buffer.dtype.kind not in "fiub":
+            raise TypeError(f"the momentum buffer of parameter {key} has dtype {buffer.dtype}")
+        if buffer.shape != parameter.shape:
+            raise ValueError(
+                f"the momentum buffer of parameter {key} has shape {buffer.shape}, its parameter {parameter.shape}"
+            )
+        momenta[id(parameter)] = parameter, buffer
+    return momenta

@@ -22,8 +22,10 @@ class SGD(Optimizer):
         g = g + momentum v with nesterov, else v            (only where momentum is not 0)
         w = w - lr g
 
-    Polyak 1964; Sutskever et al., ICML 2013. Raises ValueError for negative options, and for nesterov without momentum or with
-    dampening.
+    While momentum is 0 the buffers v rest; they go on when it is set again. Polyak 1964; Sutskever et al., ICML 2013.
+
+    Raises ValueError for negative options, and for nesterov without momentum or with dampening; TypeError for options that
+    are not numbers.
 
     >>> from nnlite import nn, optim
     >>> model = nn.Linear(2, 1)
@@ -73,10 +75,12 @@ class SGD(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if len(self._native) == 1:  # an own loop pays for each microsecond
-            self._native[0].step(*_options_of(self.param_groups[0]))
-        else:
-            step_groups(self._native, self.native_options())
+        groups, held = self.param_groups, self._held
+        if len(groups) == len(held) == 1:  # an own loop pays for each microsecond
+            group = groups[0]
+            if self._native[0].step(group["params"], held[0], *_options_of(group)):
+                return loss
+        step_groups(self.native_groups(), self.native_options())
         return loss
 
 

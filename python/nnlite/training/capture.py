@@ -112,7 +112,7 @@ class Capture:
 
     def _signature(self, trace: "_Trace", training: bool) -> str:
         groups = self._step.optimizer.native_groups() if training else []
-        return f"{trace.tape.signature()} {[id(group) for group in groups]}"
+        return f"{trace.tape.signature()} {[group.serial for group in groups]}"
 
     def _trace(
         self, rows: Rows, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], training: bool, with_loss: bool
