@@ -36,10 +36,25 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims);
 struct Slice {
   int64_t start, step, count;
 };
-TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices);  // one for each dimension
+// One slice for each dimension; `shape` has its elements, without and with dimensions of size 1 at will.
+TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape);
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index = -1,
                const char* name = "index");
 TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim);
+
+// selecting.cpp
+
+// Where the elements of a `shape` stand in a tensor: a run of neighbours from each start on.
+struct Selection {
+  Shape shape;
+  std::vector<int64_t> starts;
+  int64_t run = 1;
+
+  explicit Selection(int64_t offset) : starts{offset} {}
+  void add_dim(int64_t size, int64_t stride);
+  void add_offsets(const std::vector<int64_t>& offsets, const Shape& shape);
+};
+TensorPtr gather(const TensorPtr& x, Selection selection);
 
 // softmax.cpp
 TensorPtr softmax(const TensorPtr& x, int64_t dim);

@@ -26,8 +26,8 @@ void define_runtime(py::module_& module);
 
 // conversions.cpp
 
-// `value` as a tensor: a Tensor itself; an array without a copy where its layout allows; a number or a list. Arrays and
-// numbers take the type `like` where it is given; integers become floats there.
+// `value` as a tensor: a Tensor itself; an array without a copy where its layout allows and it may be written; a number
+// or a list. Arrays and numbers take the type `like` where it is given; integers become floats there.
 TensorPtr operand(py::handle value, std::optional<DType> like = std::nullopt);
 
 // A fresh tensor with PyTorch's defaults: float lists are float32, integers and booleans int64, arrays keep their float
@@ -47,6 +47,7 @@ std::optional<DType> common_dtype(std::initializer_list<py::handle> values);
 
 DType dtype_from(py::handle dtype);
 py::dtype numpy_dtype(DType dtype);
+Shape shape_of(const py::array& array);
 Shape shape_from(py::handle sizes);  // an int or a sequence of ints
 Shape shape_from_args(const py::args& sizes);
 py::tuple tuple_of(const Shape& shape);

@@ -30,24 +30,21 @@ py::array as_numpy(py::handle value) {
                        "; convert it to float32, float64 or an integer type first"));
 }
 
-Shape shape_of(const py::array& array) {
-  Shape shape;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) shape.push_back(array.shape(i));
-  return shape;
-}
-
-// The array with the element type `dtype`, contiguous, aligned and native; itself where it already is all that.
-py::array conform(const py::array& array, DType dtype) {
-  constexpr int kWanted =
-      py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
-  const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & kWanted) == kWanted;
+// The array with the element type `dtype`, contiguous, aligned and native; itself where it already is all that. With
+// `writeable` memory that must not be written (a memory map, bytes, another library's immutable array) is copied.
+py::array conform(const py::array& array, DType dtype, bool writeable) {
+  using Flags = py::detail::npy_api;
+  constexpr int kReadable = py::array::c_style | Flags::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
+  const int wanted = writeable ? kReadable | Flags::NPY_ARRAY_WRITEABLE_ : kReadable;
+  const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & wanted) == wanted;
   if (ready) return array;
   // ascontiguousarray would let unaligned memory through.
-  return py::array(py::module_::import("numpy").attr("require")(array, numpy_dtype(dtype), "CA"));
+  const char* requirements = writeable ? "CAW" : "CA";
+  return py::array(py::module_::import("numpy").attr("require")(array, numpy_dtype(dtype), requirements));
 }
 
 TensorPtr share(const py::array& array, DType dtype) {
-  const py::array ready = conform(array, dtype);
+  const py::array ready = conform(array, dtype, true);
   return std::make_shared<Tensor>(shape_of(array), dtype, shared_memory(ready));
 }
 
@@ -90,6 +87,12 @@ DType dtype_from(py::handle dtype) {
     if (wanted.is(numpy_dtype(known)) || wanted.equal(numpy_dtype(known))) return known;
   throw TypeError(
       text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64 or int64"));
+}
+
+Shape shape_of(const py::array& array) {
+  Shape shape;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) shape.push_back(array.shape(i));
+  return shape;
 }
 
 Shape shape_from(py::handle sizes) {
@@ -155,7 +158,7 @@ TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
     dtype = is_integer_kind(kind) ? DType::int64 : listed ? DType::float32 : floating_dtype(array, std::nullopt);
   if (*dtype == DType::int64) require_fits(array);
   auto tensor = std::make_shared<Tensor>(shape_of(array), *dtype);
-  const py::array ready = conform(array, *dtype);
+  const py::array ready = conform(array, *dtype, false);
   std::copy_n(static_cast<const char*>(ready.data()), tensor->array().bytes(), tensor->array().as<char>());
   return tensor;
 }

@@ -1,146 +1,221 @@
-// tensor[...]: integers, slices, None, ... and integer or boolean arrays, with NumPy's meaning.
 #include "bindings/indexing.hpp"
 
-#include "autograd/operations.hpp"
+#include <algorithm>
 
 namespace nnlite {
 namespace {
 
-bool is_array_index(py::handle item) {
-  return is_tensor(item) || py::isinstance<py::array>(item) || py::isinstance<py::list>(item);
+bool is_text(py::handle item) {
+  return PyUnicode_Check(item.ptr()) || PyBytes_Check(item.ptr()) || PyByteArray_Check(item.ptr());
 }
 
-// A boolean mask stands for the dimensions it covers: its nonzero positions, one integer array for each.
-py::list expanded(const py::tuple& items) {
-  const py::module_ numpy = py::module_::import("numpy");
-  py::list out;
-  for (py::handle item : items) {
-    if (!is_array_index(item)) {
-      out.append(item);
-      continue;
-    }
-    const py::array array =
-        is_tensor(item) ? numpy_view(item.cast<TensorPtr>()) : py::array(numpy.attr("asarray")(item));
-    if (array.dtype().kind() == 'b')
-      for (py::handle positions : numpy.attr("nonzero")(array)) out.append(positions);
-    else
-      out.append(array);
-  }
-  return out;
+bool is_array_like(py::handle item) {
+  if (PyLong_Check(item.ptr()) || PySlice_Check(item.ptr()) || item.is_none() || item.is(py::ellipsis())) return false;
+  return py::hasattr(item, "dtype") || (PySequence_Check(item.ptr()) && !is_text(item));
 }
 
-// The basic part of an index: slices of every dimension and the shape that is left.
-struct BasicIndex {
-  std::vector<Slice> slices;
-  Shape shape;                                     // after dropping integers and adding None
-  std::vector<std::pair<int, py::object>> arrays;  // dimension of `shape`, positions
+[[noreturn]] void refuse(py::handle item) {
+  throw py::index_error(
+      text("a tensor is indexed by integers, slices, None, ... and integer or boolean arrays, not by ",
+           py::str(py::type::of(item)).cast<std::string>()));
+}
 
-  BasicIndex(const Shape& x, const py::list& items) {
-    int used = 0;
-    bool ellipsis = false;
-    for (py::handle item : items) {
-      if (item.is(py::ellipsis()))
-        ellipsis = true;
-      else if (!item.is_none())
-        ++used;
-    }
-    if (used > x.rank()) throw py::index_error(text("too many indices for a tensor of shape ", x));
-    int dim = 0;
-    for (py::handle item : items) {
-      if (item.is_none()) {
-        shape.push_back(1);
-      } else if (item.is(py::ellipsis())) {
-        for (int rest = x.rank() - used; rest > 0; --rest) keep(x[dim++]);
-      } else {
-        add(x, dim++, item);
-      }
-    }
-    if (!ellipsis)
-      while (dim < x.rank()) keep(x[dim++]);
-  }
+py::array index_array(py::handle item) {
+  const bool listed = !py::hasattr(item, "dtype");
+  py::array array = is_tensor(item) ? numpy_view(item.cast<TensorPtr>())
+                                    : py::array(py::module_::import("numpy").attr("asarray")(item));
+  if (listed && array.size() == 0 && array.dtype().kind() == 'f') array = array.attr("astype")("int64");  // []
+  if (listed && array.dtype().kind() == 'O') refuse(item);
+  if (std::string("biu").find(array.dtype().kind()) == std::string::npos)
+    throw py::index_error(text("arrays used as indices must hold integers or booleans, got dtype ",
+                               py::str(array.dtype()).cast<std::string>()));
+  return array;
+}
 
- private:
-  void keep(int64_t size) {
-    slices.push_back({0, 1, size});
-    shape.push_back(size);
-  }
+// The items between the brackets, everything array-like as an array.
+std::vector<py::object> items_of(py::handle key) {
+  std::vector<py::object> items;
+  if (py::isinstance<py::tuple>(key))
+    for (py::handle item : key) items.push_back(py::reinterpret_borrow<py::object>(item));
+  else
+    items.push_back(py::reinterpret_borrow<py::object>(key));
+  for (py::object& item : items)
+    if (is_array_like(item)) item = index_array(item);
+  return items;
+}
 
-  void add(const Shape& x, int dim, py::handle item) {
-    const int64_t size = x[dim];
-    if (PySlice_Check(item.ptr())) {
-      py::ssize_t start = 0, stop = 0, step = 0, count = 0;
-      if (!py::reinterpret_borrow<py::slice>(item).compute(size, &start, &stop, &step, &count))
-        throw py::error_already_set();
-      slices.push_back({start, step, count});
-      shape.push_back(count);
-    } else if (is_array_index(item)) {
-      arrays.emplace_back(shape.rank(), py::reinterpret_borrow<py::object>(item));
-      keep(size);
-    } else if (PyIndex_Check(item.ptr())) {
-      const auto index = py::int_(py::reinterpret_borrow<py::object>(item)).cast<int64_t>();
-      if (index < -size || index >= size)
-        throw py::index_error(
-            text("index ", index, " is out of range for dimension ", dim, " of a tensor of shape ", x));
-      slices.push_back({index < 0 ? index + size : index, 1, 1});
-    } else {
-      throw TypeError(text("a tensor is indexed by integers, slices, None, ... or integer arrays, not by ",
-                           py::str(py::type::of(item)).cast<std::string>()));
-    }
-  }
-};
+bool is_boolean(py::handle item) {
+  if (py::isinstance<py::array>(item)) return py::reinterpret_borrow<py::array>(item).dtype().kind() == 'b';
+  return PyBool_Check(item.ptr());
+}
 
-// Several integer arrays address their dimensions together: those become one dimension and the arrays one of flat
-// positions.
-TensorPtr take_arrays(TensorPtr x, const std::vector<std::pair<int, py::object>>& arrays) {
-  if (arrays.size() == 1) return take(x, index_operand(arrays[0].second), arrays[0].first);
-  const py::module_ numpy = py::module_::import("numpy");
-  std::vector<int> order;
-  bool adjacent = true;
-  for (size_t i = 1; i < arrays.size(); ++i) adjacent &= arrays[i].first == arrays[i - 1].first + 1;
-  const int first = adjacent ? arrays[0].first : 0;
-  std::vector<bool> indexed(static_cast<size_t>(x->shape().rank()), false);
-  for (const auto& array : arrays) indexed[static_cast<size_t>(array.first)] = true;
-  for (int i = 0; i < x->shape().rank(); ++i) {
-    if (static_cast<int>(order.size()) == first)
-      for (const auto& array : arrays) order.push_back(array.first);
-    if (!indexed[static_cast<size_t>(i)]) order.push_back(i);
-  }
-  if (static_cast<int>(order.size()) == first)
-    for (const auto& array : arrays) order.push_back(array.first);
-  x = permute(x, order);
-
-  py::tuple sizes(arrays.size()), positions(arrays.size());
-  Shape merged;
-  int64_t flat = 1;
-  for (int i = 0; i < first; ++i) merged.push_back(x->shape()[i]);
-  for (size_t i = 0; i < arrays.size(); ++i) {
-    const int64_t size = x->shape()[first + static_cast<int>(i)];
-    const py::array array(numpy.attr("asarray")(arrays[i].second));
-    if (array.size() > 0 &&
-        (array.attr("min")().cast<int64_t>() < -size || array.attr("max")().cast<int64_t>() >= size))
-      throw py::index_error(text("an index is out of range for dimension ", arrays[i].first, " of size ", size));
-    positions[i] = numpy.attr("where")(array.attr("__lt__")(0), array.attr("__add__")(size), array);
-    sizes[i] = size;
-    flat *= size;
-  }
-  merged.push_back(flat);
-  for (int i = first + static_cast<int>(arrays.size()); i < x->shape().rank(); ++i) merged.push_back(x->shape()[i]);
-  const py::object broadcast = py::tuple(numpy.attr("broadcast_arrays")(*positions));
-  return take(reshape(x, merged), index_operand(numpy.attr("ravel_multi_index")(broadcast, sizes)), first);
+// How many dimensions of the tensor an item takes.
+int dims_taken(py::handle item) {
+  if (item.is_none() || item.is(py::ellipsis())) return 0;
+  if (!is_boolean(item)) return 1;
+  return py::isinstance<py::array>(item) ? static_cast<int>(py::reinterpret_borrow<py::array>(item).ndim()) : 0;
 }
 
 }  // namespace
 
-TensorPtr index_tensor(const TensorPtr& x, py::handle key) {
-  const py::tuple items = py::isinstance<py::tuple>(key) ? py::reinterpret_borrow<py::tuple>(key) : py::make_tuple(key);
-  const BasicIndex index(x->shape(), expanded(items));
-  bool whole = true;
-  for (int i = 0; i < x->shape().rank(); ++i) {
-    const Slice& slice = index.slices[static_cast<size_t>(i)];
-    whole &= slice.start == 0 && slice.step == 1 && slice.count == x->shape()[i];
+Key::Key(const Shape& x, py::handle key) {
+  const std::vector<py::object> items = items_of(key);
+  int taken = 0, ellipses = 0;
+  for (const py::object& item : items) taken += dims_taken(item), ellipses += item.is(py::ellipsis());
+  if (taken > x.rank()) throw py::index_error(text("too many indices (", taken, ") for a tensor of shape ", x));
+  if (ellipses > 1) throw py::index_error("an index can only have a single ellipsis ('...')");
+  int dim = 0;
+  const auto keep_whole = [&](int count) {
+    for (; count > 0; --count, ++dim) keep({0, 1, x[dim]}, x.count(dim + 1, x.rank()));
+  };
+  for (const py::object& item : items) {
+    if (item.is(py::ellipsis()))
+      keep_whole(x.rank() - taken);
+    else
+      add(item, x, dim);
   }
-  const TensorPtr selected = reshape(whole ? x : slice(x, index.slices), index.shape);
-  return index.arrays.empty() ? selected : take_arrays(selected, index.arrays);
+  keep_whole(x.rank() - dim);
+}
+
+void Key::keep(const Slice& slice, int64_t stride) {
+  slices_.push_back(slice);
+  shape_.push_back(slice.count);
+  strides_.push_back(slice.step * stride);
+  offset_ += slice.start * stride;
+}
+
+void Key::add(py::handle item, const Shape& x, int& dim) {
+  if (item.is_none()) {
+    shape_.push_back(1);
+    strides_.push_back(0);
+  } else if (py::isinstance<py::array>(item)) {
+    add_array(py::reinterpret_borrow<py::array>(item), x, dim);
+  } else if (is_boolean(item)) {
+    add_boolean(py::bool_(py::reinterpret_borrow<py::object>(item)));
+  } else if (PySlice_Check(item.ptr())) {
+    py::ssize_t start = 0, stop = 0, step = 0, count = 0;
+    if (!py::reinterpret_borrow<py::slice>(item).compute(x[dim], &start, &stop, &step, &count))
+      throw py::error_already_set();
+    keep({start, step, count}, x.count(dim + 1, x.rank()));
+    ++dim;
+  } else if (PyIndex_Check(item.ptr())) {
+    add_integer(item, x, dim);
+  } else {
+    refuse(item);
+  }
+}
+
+// True adds a dimension of one element, False one of none.
+void Key::add_boolean(bool value) {
+  Indices positions(value ? 1 : 0);
+  if (value) *positions.mutable_data() = 0;
+  arrays_.push_back({shape_.rank(), 1, positions});
+  shape_.push_back(1);
+  strides_.push_back(0);
+}
+
+void Key::add_array(const py::array& array, const Shape& x, int& dim) {
+  if (array.dtype().kind() != 'b')
+    add_indices(array, x, dim);
+  else if (array.ndim() == 0)
+    add_boolean(array.attr("__bool__")().cast<bool>());
+  else
+    add_mask(array, x, dim);
+}
+
+// A mask stands for the dimensions that it covers: the positions where it is true, an integer array for each.
+void Key::add_mask(const py::array& mask, const Shape& x, int& dim) {
+  for (int i = 0; i < mask.ndim(); ++i)
+    if (mask.shape(i) != x[dim + i])
+      throw py::index_error(text("a boolean mask of shape ", py::str(mask.attr("shape")).cast<std::string>(),
+                                 " does not fit the dimensions from ", dim, " on of a tensor of shape ", x));
+  for (py::handle positions : mask.attr("nonzero")()) add_indices(py::reinterpret_borrow<py::array>(positions), x, dim);
+}
+
+void Key::add_indices(const py::array& indices, const Shape& x, int& dim) {
+  if (indices.ndim() == 0) return add_integer(indices.attr("item")(), x, dim);
+  if (indices.dtype().kind() == 'u' && indices.size() > 0 && py::int_(indices.attr("max")()) > py::int_(INT64_MAX))
+    throw py::index_error("an index is too large");
+  arrays_.push_back({shape_.rank(), x[dim], Indices(indices)});
+  keep({0, 1, x[dim]}, x.count(dim + 1, x.rank()));
+  ++dim;
+}
+
+void Key::add_integer(py::handle item, const Shape& x, int& dim) {
+  const py::ssize_t index = PyNumber_AsSsize_t(item.ptr(), PyExc_IndexError);
+  if (index == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  const int64_t size = x[dim];
+  if (index < -size || index >= size)
+    throw py::index_error(text("index ", index, " is out of range for dimension ", dim, " of a tensor of shape ", x));
+  slices_.push_back({index < 0 ? index + size : index, 1, 1});
+  offset_ += slices_.back().start * x.count(dim + 1, x.rank());
+  ++dim;
+}
+
+// The arrays address their dimensions together: the shape that they have in common, and for each of its elements where
+// it stands.
+std::vector<int64_t> Key::array_offsets(Shape& shape) const {
+  try {
+    for (const IndexArray& array : arrays_) shape = broadcast_shape("index", shape, shape_of(array.indices));
+  } catch (const std::invalid_argument& error) {
+    throw py::index_error(error.what());
+  }
+  std::vector<int64_t> offsets(static_cast<size_t>(shape.size()), 0);
+  if (selects_nothing()) return offsets;  // as in PyTorch an index out of range does not matter then
+  for (const IndexArray& array : arrays_) {
+    const Indices all(py::module_::import("numpy").attr("broadcast_to")(array.indices, tuple_of(shape)));
+    const int64_t stride = strides_[static_cast<size_t>(array.axis)];
+    for (size_t i = 0; i < offsets.size(); ++i) {
+      const int64_t index = all.data()[i];
+      if (index < -array.size || index >= array.size)
+        throw py::index_error(
+            text("index ", index, " at position ", i, " is out of range for a dimension of size ", array.size));
+      offsets[i] += (index < 0 ? index + array.size : index) * stride;
+    }
+  }
+  return offsets;
+}
+
+bool Key::selects_nothing() const {
+  for (int i = 0; i < shape_.rank(); ++i) {
+    const bool indexed =
+        std::any_of(arrays_.begin(), arrays_.end(), [i](const IndexArray& array) { return array.axis == i; });
+    if (!indexed && shape_[i] == 0) return true;
+  }
+  return false;
+}
+
+// Neighbouring arrays put their common shape where they stand, others first.
+Selection Key::selection() const {
+  bool adjacent = true;
+  for (size_t i = 1; i < arrays_.size(); ++i) adjacent &= arrays_[i].axis == arrays_[i - 1].axis + 1;
+  std::vector<bool> indexed(strides_.size(), false);
+  for (const IndexArray& array : arrays_) indexed[static_cast<size_t>(array.axis)] = true;
+  const int begin = !arrays_.empty() && adjacent ? arrays_[0].axis : 0;
+  Selection selection(offset_);
+  int last = shape_.rank();
+  for (; last > begin && !indexed[static_cast<size_t>(last - 1)]; --last) {
+    if (shape_[last - 1] != 1 && strides_[static_cast<size_t>(last - 1)] != selection.run) break;
+    selection.run *= shape_[last - 1];
+  }
+  const auto add_dims = [&](int first, int last) {
+    for (int i = first; i < last; ++i)
+      if (!indexed[static_cast<size_t>(i)]) selection.add_dim(shape_[i], strides_[static_cast<size_t>(i)]);
+  };
+  add_dims(0, begin);
+  if (!arrays_.empty()) {
+    Shape shape;
+    selection.add_offsets(array_offsets(shape), shape);
+  }
+  add_dims(begin, last);
+  for (; last < shape_.rank(); ++last) selection.shape.push_back(shape_[last]);
+  if (selection.run == 0) selection.starts.clear();
+  return selection;
+}
+
+TensorPtr index_tensor(const TensorPtr& x, py::handle key) {
+  const Key resolved(x->shape(), key);
+  return resolved.is_basic() ? slice(x, resolved.slices(), resolved.shape()) : gather(x, resolved.selection());
 }
 
 }  // namespace nnlite

@@ -33,7 +33,7 @@ def tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_gr
 
 
 def as_tensor(data: ArrayLike | Tensor) -> Tensor:
-    """`data` as a tensor, sharing an array's memory where its layout and type allow."""
+    """`data` as a tensor, sharing an array's memory where its layout and type allow; read-only memory is copied."""
     return _core.as_tensor(data)
 
 
@@ -41,7 +41,7 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of a float32, float64 or int64 array; others are converted, read-only ones copied."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use nl.tensor")
-    return _core.as_tensor(array) if array.flags.writeable else Tensor(array)
+    return _core.as_tensor(array)
 
 
 def full(

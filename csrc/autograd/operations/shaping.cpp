@@ -108,25 +108,23 @@ class Permute final : public Operation {
 
 class SliceOf final : public Operation {
  public:
-  explicit SliceOf(std::vector<Slice> slices) : slices_(std::move(slices)) {}
+  SliceOf(std::vector<Slice> slices, const Shape& shape) : slices_(std::move(slices)), shape_(shape) {
+    for (const Slice& slice : slices_) counts_.push_back(slice.count);
+  }
 
   const char* name() const override { return "slice"; }
   std::string attributes() const override {
     std::string all;
     for (const Slice& slice : slices_) all += text(slice.start, ':', slice.step, ':', slice.count, ',');
-    return all;
+    return all + text(shape_);
   }
 
-  Array infer(const Arrays& in) override {
-    Shape out;
-    for (const Slice& slice : slices_) out.push_back(slice.count);
-    return {nullptr, in[0].dtype, out};
-  }
+  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, shape_}; }
 
   void forward(const Arrays& in, const Array& out) override {
     dispatch_width(out.dtype, [&](auto zero) {
       using Word = decltype(zero);
-      for_slice(in[0].shape, out.shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
+      for_slice(in[0].shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
         for (int64_t i = 0; i < count; ++i) out.as<Word>()[position + i] = in[0].as<Word>()[offset + i * stride];
       });
     });
@@ -136,7 +134,7 @@ class SliceOf final : public Operation {
     std::memset(din[0].data, 0, in[0].bytes());
     dispatch_width(out.dtype, [&](auto zero) {
       using Word = decltype(zero);
-      for_slice(in[0].shape, out.shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
+      for_slice(in[0].shape, [&](int64_t position, int64_t offset, int64_t count, int64_t stride) {
         for (int64_t i = 0; i < count; ++i) din[0].as<Word>()[offset + i * stride] = dout.as<Word>()[position + i];
       });
     });
@@ -144,17 +142,18 @@ class SliceOf final : public Operation {
 
  private:
   template <class F>
-  void for_slice(const Shape& whole, const Shape& part, const F& f) const {
+  void for_slice(const Shape& whole, const F& f) const {
     std::vector<int64_t> strides = row_major_strides(whole);
     int64_t offset = 0;
     for (size_t i = 0; i < slices_.size(); ++i) {
       offset += slices_[i].start * strides[i];
       strides[i] *= slices_[i].step;
     }
-    for_strided(part, strides, offset, f);
+    for_strided(counts_, strides, offset, f);
   }
 
   std::vector<Slice> slices_;
+  Shape shape_, counts_;
 };
 
 // out (outer, count, inner) = x (outer, axis, inner) at the indices; the gradients of one index add up in their order.
@@ -302,8 +301,13 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {
   return dims == natural ? x : apply_new<Permute>({x}, dims);
 }
 
-TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices) {
-  return apply_new<SliceOf>({x}, slices);
+TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape) {
+  bool whole = true;
+  for (int i = 0; i < x->shape().rank(); ++i) {
+    const Slice& slice = slices[static_cast<size_t>(i)];
+    whole &= slice.start == 0 && slice.step == 1 && slice.count == x->shape()[i];
+  }
+  return whole ? reshape(x, shape) : apply_new<SliceOf>({x}, slices, shape);
 }
 
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index, const char* name) {
