@@ -60,9 +60,10 @@ TensorPtr gather(const TensorPtr& x, Selection selection);
 TensorPtr softmax(const TensorPtr& x, int64_t dim);
 TensorPtr log_softmax(const TensorPtr& x, int64_t dim);
 
-// losses.cpp
-enum class Reduction { none, mean, sum };
-Reduction reduction_of(const std::string& name);
+// losses.cpp, class_losses.cpp; what they have in common: reduced_loss.hpp
+enum class Reduction { none, mean, sum, batchmean };  // batchmean: the sum over the number of rows, for divergences
+Reduction reduction_of(const std::string& name, bool of_divergence = false);
+const char* name_of(Reduction reduction);
 int loss_index(const std::string& name);
 TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction,
                            double parameter);

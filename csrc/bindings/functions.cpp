@@ -1,5 +1,5 @@
 // Operations as module functions, and the switches of the tape.
-#include "autograd/operations.hpp"
+#include "autograd/reduced_loss.hpp"
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
@@ -64,7 +64,9 @@ TensorPtr binary_of(const char* name, py::handle a, py::handle b) {
 TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction,
                   double parameter) {
   const TensorPtr input = operand(x, common_dtype({x, target}));
-  return elementwise_loss(loss_index(name), input, operand(target, input->dtype()), reduction_of(reduction), parameter);
+  const bool divergence = name.compare(0, 6, "kl_div") == 0;
+  return elementwise_loss(loss_index(name), input, operand(target, input->dtype()), reduction_of(reduction, divergence),
+                          parameter);
 }
 
 TensorPtr cross_entropy_of(py::handle logits, py::handle target, py::handle weight, int64_t ignore_index,
@@ -81,6 +83,18 @@ TensorPtr nll_loss_of(py::handle x, py::handle target, py::handle weight, int64_
   const TensorPtr input = operand(x);
   return nll_loss(input, target_operand(target, input->dtype()), optional_operand(weight, input->dtype()),
                   {ignore_index, reduction_of(reduction), 0});
+}
+
+TensorPtr reduced_loss_of(const TensorPtr& losses, const std::string& reduction, const TensorPtr& weights) {
+  return reduced({losses, weights, reduction_of(reduction, true)});
+}
+
+// (losses, weights or None, reduction), or None.
+py::object single_losses_of(const TensorPtr& loss, int64_t rows, const TensorPtr& row_weights) {
+  SingleLosses single = single_losses(*loss, rows);
+  if (single.losses == nullptr) return py::none();
+  if (row_weights != nullptr) single = weighted_rows(single, row_weights);
+  return py::make_tuple(single.losses, single.weights, name_of(single.reduction));
 }
 
 TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& batches,
@@ -147,6 +161,9 @@ void define_functions(py::module_& module) {
   module.def(
       "embedding",
       [](py::handle indices, const TensorPtr& weight, int64_t padding_index) {
+        if (weight->shape().rank() != 2)
+          throw std::invalid_argument(
+              text("[embedding] weight must be (rows, columns), it has shape ", weight->shape()));
         return take(weight, index_operand(indices), 0, padding_index, "embedding");
       },
       arg("indices"), arg("weight"), arg("padding_idx") = -1);
@@ -158,6 +175,15 @@ void define_functions(py::module_& module) {
              arg("ignore_index") = -100, arg("reduction") = "mean", arg("label_smoothing") = 0.0);
   module.def("nll_loss", &nll_loss_of, arg("log_probabilities"), arg("target"), arg("weight") = none,
              arg("ignore_index") = -100, arg("reduction") = "mean");
+  module.def("reduced_loss", &reduced_loss_of, arg("losses"), arg("reduction"), arg("weights") = none);
+  module.def("single_losses", &single_losses_of, arg("loss"), arg("rows"), arg("row_weights") = none);
+  module.def(
+      "loss_share",
+      [](const TensorPtr& loss, int64_t rows) {
+        const LossShare share = share_of(*loss, rows);
+        return py::make_tuple(share.weight, share.is_sum);
+      },
+      arg("loss"), arg("rows"));
   module.def("is_grad_enabled", &grad_enabled);
   module.def("set_grad_enabled", &set_grad_enabled, arg("enabled"));
   module.def("is_tracing", [] { return Tape::current() != nullptr; });

@@ -80,8 +80,8 @@ struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not 
     return (x - t) / max(V(1e-12f), (V(1.0f) - x) * x);
   }
   template <class V>
-  static V target_gradient(V x, V, V) {
-    return bounded_log(log1p(-x)) - bounded_log(log(x));
+  static V target_gradient(V x, V, V) {  // not bounded, as in PyTorch
+    return log1p(-x) - log(x);
   }
 };
 
@@ -111,7 +111,7 @@ struct KullbackLeibler {  // t (log t - x), 0 where t is 0
   }
   template <class V>
   static V target_gradient(V x, V t, V) {
-    return log(t) + V(1.0f) - x;
+    return log(t) + t / t - x;  // NaN at t = 0, where it has no finite value, as in PyTorch
   }
 };
 

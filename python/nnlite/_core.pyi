@@ -156,7 +156,7 @@ def batch_norm(
 
 def loss(name: str, x: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
     """Elementwise loss `name` (mse, l1, huber, smooth_l1, bce, bce_with_logits, kl_div, kl_div_log_target) of equal shapes;
-    reduction none, mean or sum ('batchmean' is the Python layer's). Gradients flow to the target too where it asks for one."""
+    reduction none, mean, sum, and batchmean for the kl_div ones. Gradients flow to the target too where it asks for one."""
 
 def loss_names() -> list[str]: ...
 def cross_entropy(
@@ -176,6 +176,20 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor: ...
+def reduced_loss(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
+    """The sum of the losses, and for a mean its quotient by the sum of their weights (NaN, with gradient 0, where that is 0).
+
+    Each of fewer weights than losses stands for as many losses in a row; without any, each loss has the weight 1.
+    """
+
+def single_losses(
+    loss: Tensor, rows: int, row_weights: Tensor | None = None
+) -> tuple[Tensor, Tensor | None, str] | None:
+    """(losses, weights, reduction) behind a loss of a batch of `rows`, each row's times its row weight; None where the loss
+    was not made by one of the functions above, or not of losses of each row."""
+
+def loss_share(loss: Tensor, rows: int) -> tuple[float, bool]:
+    """(weight of a batch's loss among those of other batches, whether the losses of batches are to be added instead)."""
 
 # Switches
 def is_grad_enabled() -> bool: ...

@@ -61,7 +61,7 @@ def test_elementwise(name: str, reduction: str, dtype: type) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["mse", "l1", "smooth_l1", "bce_with_logits", "kl_div", "kl_div log"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_gradient_by_the_target(name: str) -> None:
     ours, theirs, options, draw, draw_target = ELEMENTWISE[name]
     for reduction in REDUCTIONS:
@@ -72,8 +72,23 @@ def test_gradient_by_the_target(name: str) -> None:
         )
 
 
+def test_gradient_by_the_target_at_its_bounds() -> None:
+    for reduction in REDUCTIONS:
+        compare(
+            nn.BCELoss(reduction=reduction),
+            torch.nn.BCELoss(reduction=reduction),
+            [np.array([0.0, 1.0, 0.5]), np.array([0.0, 1.0, 1.0])],
+        )
+        for log_target in (False, True):
+            compare(
+                nn.KLDivLoss(reduction, log_target),
+                torch.nn.KLDivLoss(reduction=reduction, log_target=log_target),
+                [-np.ones(4), np.array([0.0, 0.5, 1.0, -0.5])],
+            )
+
+
 def test_kl_div_batchmean() -> None:
-    for shape in [(6,), (4, 3), (2, 3, 4)]:
+    for shape in [(), (6,), (4, 3), (2, 3, 4)]:
         x, t = -np.abs(normal(*shape)), uniform(*shape, seed=1)
         compare(nn.KLDivLoss("batchmean"), torch.nn.KLDivLoss(reduction="batchmean"), [x, t], gradients=[0])
 
@@ -172,10 +187,29 @@ def test_nll(shapes: tuple, dtype: type) -> None:
         )  # fmt: skip
 
 
-def test_all_rows_ignored_is_nan_as_in_pytorch() -> None:
-    x, t = nl.tensor(normal(3, 4)), np.full(3, -100)
-    assert np.isnan(nn.CrossEntropyLoss()(x, t).item())
-    assert nn.CrossEntropyLoss(reduction="sum")(x, t).item() == 0
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("weights", ["ignored", "zero"])
+def test_a_batch_without_weight_is_nan_as_in_pytorch_with_gradient_zero(
+    weights: str, smoothing: float, dtype: type
+) -> None:
+    t = np.array([0, 0, 2])
+    if weights == "ignored":
+        options, smoothed = {"ignore_index": -100}, 0.0
+        t = np.full(3, -100)
+    else:
+        options, smoothed = {"weight": np.array([0, 3, 0, 3], dtype)}, smoothing
+    for shape, target in [((3, 4), t), ((4,), t[0]), ((1, 4, 3), t[None])]:
+        for reduction, expected in (("mean", np.nan), ("sum", 0.0)):
+            losses = [nn.CrossEntropyLoss(reduction=reduction, label_smoothing=smoothing, **options)]
+            losses += [nn.NLLLoss(reduction=reduction, **options)] if smoothing == 0 else []
+            for criterion in losses:
+                x = nl.tensor(normal(*shape).astype(dtype), requires_grad=True)
+                loss = criterion(x, target)
+                loss.backward()
+                if reduction == "mean" or smoothed == 0:
+                    np.testing.assert_equal(loss.item(), expected)
+                    assert not x.grad.numpy().any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

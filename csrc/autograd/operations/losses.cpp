@@ -1,30 +1,28 @@
-// Losses: elementwise ones from the kernels' table, and those over classes.
-#include <cmath>
-
-#include "autograd/operations.hpp"
+// Elementwise losses, from the kernels' table.
+#include "autograd/reduced_loss.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/team.hpp"
 
 namespace nnlite {
 namespace {
 
-constexpr const char* kReductionNames[] = {"none", "mean", "sum"};
+constexpr const char* kReductionNames[] = {"none", "mean", "sum", "batchmean"};
 
-class ElementwiseLoss final : public Operation {
+class ElementwiseLoss final : public ReducedLoss {
  public:
   ElementwiseLoss(int index, Reduction reduction, double parameter)
-      : index_(index), reduction_(reduction), parameter_(parameter) {}
+      : ReducedLoss(reduction), index_(index), parameter_(parameter) {}
 
   const char* name() const override { return kernels<float>().losses[index_].name; }
-  std::string attributes() const override {
-    return text(kReductionNames[static_cast<int>(reduction_)], ',', parameter_);
-  }
+  std::string attributes() const override { return text(name_of(reduction_), ',', parameter_); }
 
   Array infer(const Arrays& in) override {
     if (in[0].shape != in[1].shape)
       throw std::invalid_argument(text('[', name(), "] input has shape ", in[0].shape, ", target ", in[1].shape,
                                        ": they must be equal; reshape one of them"));
-    return {nullptr, in[0].dtype, reduction_ == Reduction::none ? in[0].shape : Shape()};
+    const Shape& shape = in[0].shape;
+    rows_ = shape.rank() == 0 ? 1 : shape[0], columns_ = shape.rank() == 0 ? 1 : shape.count(1, shape.rank());
+    return {nullptr, in[0].dtype, reduction_ == Reduction::none ? shape : Shape()};
   }
 
   void forward(const Arrays& in, const Array& out) override {
@@ -32,15 +30,12 @@ class ElementwiseLoss final : public Operation {
       using T = decltype(zero);
       const LossKernel<T>& kernel = kernels<T>().losses[index_];
       const T *x = in[0].as<T>(), *t = in[1].as<T>(), parameter = static_cast<T>(parameter_);
-      const Shape& shape = in[0].shape;
       if (reduction_ == Reduction::none)
         return parallel_spans(out.size(), 4096, 16, [&](int64_t begin, int64_t end) {
           kernel.forward(x + begin, t + begin, out.as<T>() + begin, end - begin, parameter);
         });
-      const int64_t rows = shape.rank() == 0 ? 1 : shape[0],
-                    columns = shape.rank() == 0 ? 1 : shape.count(1, shape.rank());
-      const T total = kernels<T>().loss_sum(kernel, x, t, rows, columns, parameter);
-      *out.as<T>() = reduction_ == Reduction::mean ? total / static_cast<T>(shape.size()) : total;
+      weight_ = static_cast<double>(rows_);
+      *out.as<T>() = divided(kernels<T>().loss_sum(kernel, x, t, rows_, columns_, parameter), columns_);
     });
   }
 
@@ -48,9 +43,9 @@ class ElementwiseLoss final : public Operation {
     dispatch(dout.dtype, [&](auto zero) {
       using T = decltype(zero);
       const LossKernel<T>& kernel = kernels<T>().losses[index_];
-      const T share = reduction_ == Reduction::mean ? *dout.as<T>() / static_cast<T>(in[0].size()) : T(0);
-      const T* dloss = reduction_ == Reduction::mean ? &share : dout.as<T>();
       const int64_t stride = reduction_ == Reduction::none ? 1 : 0;
+      const T share = stride == 1 ? T(0) : gradient_share(*dout.as<T>(), columns_);
+      const T* dloss = stride == 1 ? dout.as<T>() : &share;
       const auto gradient = [&](auto function, T* to) {
         parallel_spans(in[0].size(), 4096, 16, [&](int64_t begin, int64_t end) {
           function(in[0].as<T>() + begin, in[1].as<T>() + begin, dloss + begin * stride, stride, to + begin,
@@ -62,218 +57,28 @@ class ElementwiseLoss final : public Operation {
     });
   }
 
+  int64_t count(const Arrays& in) const override { return in[0].size(); }
+
+  SingleLosses single(const std::vector<TensorPtr>& inputs) const override {
+    return {apply_new<ElementwiseLoss>(inputs, index_, Reduction::none, parameter_), nullptr, reduction_};
+  }
+
  private:
   int index_;
-  Reduction reduction_;
   double parameter_;
+  int64_t rows_ = 0, columns_ = 0;
 };
-
-void check_labels(const char* name, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignore_index) {
-  for (int64_t i = 0; i < rows; ++i)
-    if ((labels[i] < 0 || labels[i] >= classes) && labels[i] != ignore_index)
-      throw std::invalid_argument(
-          text('[', name, "] target ", labels[i], " at index ", i, " is not a class: the input has ", classes,
-               " classes, so targets run from 0 to ", classes - 1, ", or ", ignore_index, " to be ignored"));
-}
-
-// Rows of class scores (N, C) against labels (N) or probabilities (N, C), weights (C). A row's loss comes with its unit
-// gradient, so that backward only scales.
-class ClassLoss : public Operation {
- public:
-  explicit ClassLoss(const ClassLossSettings& settings) : settings_(settings) {}
-
-  std::string attributes() const override {
-    return text(settings_.ignore_index, ',', kReductionNames[static_cast<int>(settings_.reduction)], ',',
-                settings_.label_smoothing);
-  }
-
-  Array infer(const Arrays& in) override {
-    rows_ = in[0].shape[0], classes_ = in[0].shape[1];
-    const size_t width = size_of(in[0].dtype);
-    unit_gradient_ = std::make_unique<Storage>(in[0].bytes());
-    losses_ = std::make_unique<Storage>(static_cast<size_t>(rows_) * width);
-    row_weights_ = std::make_unique<Storage>(static_cast<size_t>(rows_) * width);
-    return {nullptr, in[0].dtype, settings_.reduction == Reduction::none ? Shape{rows_} : Shape()};
-  }
-
-  void forward(const Arrays& in, const Array& out) override {
-    const bool labels = in[1].dtype == DType::int64;
-    if (labels) check_labels(name(), in[1].as<int64_t>(), rows_, classes_, settings_.ignore_index);
-    dispatch(out.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      const ClassTargets<T> targets{labels ? in[1].as<int64_t>() : nullptr, labels ? nullptr : in[1].as<T>(),
-                                    in[2].as<T>(), settings_.ignore_index, static_cast<T>(settings_.label_smoothing)};
-      T* losses = settings_.reduction == Reduction::none ? out.as<T>() : data<T>(losses_);
-      rows_forward(in[0].as<T>(), targets, losses);
-      if (settings_.reduction == Reduction::none) return;
-      denominator_ = 1;
-      if (settings_.reduction == Reduction::mean)
-        denominator_ = labels ? static_cast<double>(kernels<T>().sum_all(data<T>(row_weights_), rows_, 1))
-                              : static_cast<double>(rows_);
-      *out.as<T>() = kernels<T>().sum_all(losses, rows_, 1) / static_cast<T>(denominator_);
-    });
-  }
-
-  void vjp(const Arrays&, const Array&, const Array& dout, const Gradients& din) override {
-    if (!din[0]) return;
-    dispatch(dout.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      const T share = settings_.reduction == Reduction::none ? T(0) : *dout.as<T>() / static_cast<T>(denominator_);
-      const int64_t stride = settings_.reduction == Reduction::none ? 1 : 0;
-      const T* dloss = stride == 1 ? dout.as<T>() : &share;
-      kernels<T>().scale_rows(data<T>(unit_gradient_), dloss, stride, din[0].as<T>(), rows_, classes_);
-    });
-  }
-
- protected:
-  template <class T>
-  static T* data(const std::unique_ptr<Storage>& storage) {
-    return static_cast<T*>(storage->data());
-  }
-
-  virtual void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) = 0;
-  virtual void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) = 0;
-
-  ClassLossSettings settings_;
-  int64_t rows_ = 0, classes_ = 0;
-  double denominator_ = 1;
-  std::unique_ptr<Storage> unit_gradient_, losses_, row_weights_;
-};
-
-class CrossEntropy final : public ClassLoss {
- public:
-  using ClassLoss::ClassLoss;
-  const char* name() const override { return "cross_entropy"; }
-
- protected:
-  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
-    run(x, targets, losses);
-  }
-  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
-    run(x, targets, losses);
-  }
-
- private:
-  template <class T>
-  void run(const T* x, const ClassTargets<T>& targets, T* losses) {
-    parallel_spans(rows_, 16, 40.0 * static_cast<double>(classes_), [&](int64_t begin, int64_t end) {
-      ClassTargets<T> part = targets;
-      if (part.labels != nullptr) part.labels += begin;
-      if (part.probabilities != nullptr) part.probabilities += begin * classes_;
-      kernels<T>().cross_entropy(x + begin * classes_, part, losses + begin, data<T>(unit_gradient_) + begin * classes_,
-                                 data<T>(row_weights_) + begin, end - begin, classes_);
-    });
-  }
-};
-
-// loss = -w_y x_y of log-probabilities x
-class NegativeLogLikelihood final : public ClassLoss {
- public:
-  using ClassLoss::ClassLoss;
-  const char* name() const override { return "nll_loss"; }
-
- protected:
-  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
-    run(x, targets, losses);
-  }
-  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
-    run(x, targets, losses);
-  }
-
- private:
-  template <class T>
-  void run(const T* x, const ClassTargets<T>& targets, T* losses) {
-    T* gradient = data<T>(unit_gradient_);
-    for (int64_t i = 0; i < rows_ * classes_; ++i) gradient[i] = T(0);
-    for (int64_t i = 0; i < rows_; ++i) {
-      const int64_t label = targets.labels[i];
-      const bool ignored = label == targets.ignore_index;
-      const T weight = ignored ? T(0) : targets.weight == nullptr ? T(1) : targets.weight[label];
-      data<T>(row_weights_)[i] = weight;
-      losses[i] = ignored ? T(0) : -weight * x[i * classes_ + label];
-      if (!ignored) gradient[i * classes_ + label] = -weight;
-    }
-  }
-};
-
-// What both class losses do with their shapes: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or
-// (M, C).
-struct ClassRows {
-  TensorPtr scores, target;
-  Shape loss_shape;  // of the losses without reduction
-
-  ClassRows(const char* name, const TensorPtr& x, const TensorPtr& y) {
-    const Shape& shape = x->shape();
-    if (!is_floating(x->dtype()))
-      throw TypeError(text('[', name, "] input must be float32 or float64, got int64 of shape ", shape));
-    if (shape.rank() == 0)
-      throw std::invalid_argument(text(
-          '[', name, "] input must have a dimension of classes: (C), (N, C) or (N, C, d1, ...), got a single value"));
-    const int classes = shape.rank() == 1 ? 0 : 1;
-    loss_shape = shape;
-    loss_shape.erase(classes);
-    const bool labels = y->dtype() == DType::int64;
-    check_target(name, shape, y->shape(), labels);
-    scores = class_rows(x, classes);
-    target = labels ? reshape(y, {y->shape().size()}) : class_rows(y, classes);
-  }
-
- private:
-  void check_target(const char* name, const Shape& x, const Shape& y, bool labels) const {
-    if (y == (labels ? loss_shape : x)) return;
-    if (labels && y == x)
-      throw std::invalid_argument(text('[', name, "] target has the input's shape ", y,
-                                       " but holds integers: class indices have shape ", loss_shape,
-                                       " (use target.argmax(1)), class probabilities are floats"));
-    throw std::invalid_argument(text('[', name, "] input has shape ", x, ", target ", y, ": ",
-                                     labels ? "class indices" : "class probabilities", " must have shape ",
-                                     labels ? loss_shape : x,
-                                     labels ? "" : "; class indices must be integers (int64), not floats"));
-  }
-
-  static TensorPtr class_rows(const TensorPtr& x, int classes) {
-    const int rank = x->shape().rank();
-    std::vector<int> order;
-    for (int i = 0; i < rank; ++i)
-      if (i != classes) order.push_back(i);
-    order.push_back(classes);
-    const TensorPtr last = permute(x, order);
-    const int64_t count = x->shape()[classes];
-    return reshape(last, {x->shape().count(0, classes) * x->shape().count(classes + 1, rank), count});
-  }
-};
-
-TensorPtr checked_weight(const char* name, const TensorPtr& weight, const TensorPtr& rows) {
-  if (weight == nullptr) return nullptr;
-  if (weight->shape() != Shape{rows->shape()[1]})
-    throw std::invalid_argument(text('[', name, "] weight has shape ", weight->shape(), ", the input has ",
-                                     rows->shape()[1], " classes: weight must be (", rows->shape()[1], ",)"));
-  return cast(weight, rows->dtype());
-}
-
-TensorPtr shaped_loss(const TensorPtr& loss, const Shape& shape, Reduction reduction) {
-  return reduction == Reduction::none ? reshape(loss, shape) : loss;
-}
-
-// Probabilities that want a gradient themselves: the same loss from the tape's own operations.
-TensorPtr differentiable_target_loss(const ClassRows& rows, const TensorPtr& weight,
-                                     const ClassLossSettings& settings) {
-  const DType dtype = rows.scores->dtype();
-  const double share = settings.label_smoothing / static_cast<double>(rows.scores->shape()[1]);
-  TensorPtr target = unary("shift", unary("scale", cast(rows.target, dtype), 1 - settings.label_smoothing), share);
-  if (weight != nullptr) target = binary(binary_index("mul"), target, weight);
-  const TensorPtr terms = binary(binary_index("mul"), target, log_softmax(rows.scores, 1));
-  const TensorPtr losses = unary("neg", sum(terms, 1, false));
-  if (settings.reduction == Reduction::none) return losses;
-  return settings.reduction == Reduction::mean ? mean(losses, kAllDims, false) : sum(losses, kAllDims, false);
-}
 
 }  // namespace
 
-Reduction reduction_of(const std::string& name) {
-  for (int i = 0; i < 3; ++i)
+Reduction reduction_of(const std::string& name, bool of_divergence) {
+  for (int i = 0; i < (of_divergence ? 4 : 3); ++i)
     if (name == kReductionNames[i]) return static_cast<Reduction>(i);
   throw std::invalid_argument(text("reduction '", name, "' is unknown; use 'none', 'mean' or 'sum'"));
+}
+
+const char* name_of(Reduction reduction) {
+  return kReductionNames[static_cast<int>(reduction)];
 }
 
 int loss_index(const std::string& name) {
@@ -290,29 +95,6 @@ TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& targe
                          "] needs float32 or float64 tensors, got int64; convert it with .float()"));
   const DType dtype = std::max(x->dtype(), target->dtype());
   return apply_new<ElementwiseLoss>({cast(x, dtype), cast(target, dtype)}, index, reduction, parameter);
-}
-
-TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const TensorPtr& weight,
-                        const ClassLossSettings& settings) {
-  const ClassRows rows("cross_entropy", logits, target);
-  const TensorPtr class_weight = checked_weight("cross_entropy", weight, rows.scores);
-  TensorPtr loss;
-  if (target->requires_grad() && grad_enabled())
-    loss = differentiable_target_loss(rows, class_weight, settings);
-  else
-    loss = apply_new<CrossEntropy>(
-        {rows.scores, is_floating(target->dtype()) ? cast(rows.target, logits->dtype()) : rows.target, class_weight},
-        settings);
-  return shaped_loss(loss, rows.loss_shape, settings.reduction);
-}
-
-TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, const TensorPtr& weight,
-                   const ClassLossSettings& settings) {
-  if (target->dtype() != DType::int64) throw TypeError("[nll_loss] target must hold class indices (int64), got floats");
-  const ClassRows rows("nll_loss", log_probabilities, target);
-  const TensorPtr loss = apply_new<NegativeLogLikelihood>(
-      {rows.scores, rows.target, checked_weight("nll_loss", weight, rows.scores)}, settings);
-  return shaped_loss(loss, rows.loss_shape, settings.reduction);
 }
 
 }  // namespace nnlite

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _core
 from .._core import Tensor
+from . import functional
 from .module import Module
 
 if TYPE_CHECKING:
@@ -111,28 +112,28 @@ class Softplus(Module):
 
 
 class Softmax(Module):
-    """e^x_j / sum_k e^x_k along `dim` (default -1; the maximum is taken off first)."""
+    """e^x_j / sum_k e^x_k along `dim`; without `dim` as `functional.softmax` chooses. The maximum is taken off first."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.softmax(x, -1 if self.dim is None else self.dim)
+        return functional.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
 class LogSoftmax(Module):
-    """The logarithm of softmax along `dim` (default -1), without the loss of digits that log(softmax(x)) has."""
+    """The logarithm of softmax along `dim` (as in Softmax), without the loss of digits that log(softmax(x)) has."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.log_softmax(x, -1 if self.dim is None else self.dim)
+        return functional.log_softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

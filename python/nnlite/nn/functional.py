@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
+from .options import as_weight, broadcast_to_target, implicit_dim, padding_row, require_same_shape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -22,8 +24,10 @@ def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(indices: Operand, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of weight (V, E) at indices of any shape S: (S, E)."""
-    return _core.embedding(indices, weight, -1 if padding_idx is None else padding_idx)
+    """Rows of weight (V, E) at indices of any shape S: (S, E). Row `padding_idx` gets no gradient; -1 is the last row."""
+    if padding_idx is None:
+        return _core.embedding(indices, weight)
+    return _core.embedding(indices, weight, padding_row(padding_idx, weight.shape[0]))
 
 
 def relu(x: Operand) -> Tensor:
@@ -68,14 +72,14 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     return _core.unary("softplus", x, beta, threshold)
 
 
-def softmax(x: Operand, dim: int = -1) -> Tensor:
-    """Softmax along `dim`."""
-    return _core.softmax(x, dim)
+def softmax(x: Operand, dim: int | None = None) -> Tensor:
+    """Softmax along `dim`; without it along 0 for 0, 1 or 3 dimensions, else along 1, with a UserWarning, as PyTorch."""
+    return _core.softmax(x, implicit_dim("softmax", x) if dim is None else dim)
 
 
-def log_softmax(x: Operand, dim: int = -1) -> Tensor:
-    """The logarithm of softmax along `dim`."""
-    return _core.log_softmax(x, dim)
+def log_softmax(x: Operand, dim: int | None = None) -> Tensor:
+    """The logarithm of softmax along `dim`, chosen as by `softmax` where it is missing."""
+    return _core.log_softmax(x, implicit_dim("log_softmax", x) if dim is None else dim)
 
 
 def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
@@ -99,36 +103,13 @@ def layer_norm(
 # Losses. `reduction` is none, mean or sum.
 
 
-def _same_shape(name: str, x: Operand, target: Operand) -> None:
-    x_shape, target_shape = _shape_of(x), _shape_of(target)
-    if x_shape == target_shape:
-        return
-    fix = "reshape one of them to the other's shape"
-    if len(x_shape) == len(target_shape) + 1 and x_shape == (*target_shape, 1):
-        fix = "use output.squeeze(-1), or target.reshape(-1, 1)"
-    elif (*x_shape, 1) == target_shape:
-        fix = "use target.squeeze(-1), or output.reshape(-1, 1)"
-    raise ValueError(
-        f"{name}: the input has shape {x_shape} and the target {target_shape}; broadcasting them would compare every row "
-        f"with every other, so they must be equal: {fix}"
-    )
-
-
-def _shape_of(x: Operand) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Tensor) else np.shape(x)
-
-
 def _elementwise(name: str, kernel: str, x: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
-    _same_shape(name, x, target)
+    require_same_shape(name, x, target)
     return _core.loss(kernel, x, target, reduction, parameter)
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"reduction {reduction!r} is unknown; use 'none', 'mean' or 'sum'")
-    if reduction == "none":
-        return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
+    return losses if reduction == "none" else _core.reduced_loss(losses, reduction)
 
 
 def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
@@ -157,12 +138,13 @@ def smooth_l1_loss(x: Operand, target: Operand, reduction: str = "mean", beta: f
 
 def binary_cross_entropy(x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean") -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], each logarithm not below -100."""
-    _same_shape("BCELoss", x, target)
+    require_same_shape("BCELoss", x, target)
     if not _core.is_tracing():
         _require_probabilities(x)
     if weight is None:
         return _core.loss("bce", x, target, reduction)
-    return _reduced(_core.loss("bce", x, target, "none") * weight, reduction)
+    losses = _core.loss("bce", x, target, "none")
+    return _reduced(losses * broadcast_to_target("BCELoss", "weight", weight, losses), reduction)
 
 
 def _require_probabilities(x: Operand) -> None:
@@ -184,33 +166,31 @@ def binary_cross_entropy_with_logits(
     pos_weight: Operand | None = None,
 ) -> Tensor:
     """Binary cross-entropy of logits x, max(x, 0) - x t + log(1 + e^-|x|); positive terms times pos_weight."""
-    _same_shape("BCEWithLogitsLoss", x, target)
+    require_same_shape("BCEWithLogitsLoss", x, target)
     if weight is None and pos_weight is None:
         return _core.loss("bce_with_logits", x, target, reduction)
-    if pos_weight is None:
-        losses = _core.loss("bce_with_logits", x, target, "none")
-    else:
-        logits = x if isinstance(x, Tensor) else Tensor(x)
-        t = target if isinstance(target, Tensor) else Tensor(target, logits.dtype)
-        # With l = 1 + (pos_weight - 1) t:  (1 - t) x + l softplus(-x)
-        scale = (t * (_as_tensor(pos_weight, logits) - 1)) + 1
-        losses = (1 - t) * logits + scale * _core.unary("softplus", -logits, 1.0, 1e30)
+    losses = (
+        _core.loss("bce_with_logits", x, target, "none")
+        if pos_weight is None
+        else _weighted_positives(x, target, pos_weight)
+    )
     if weight is not None:
-        losses = losses * weight
+        losses = losses * broadcast_to_target("BCEWithLogitsLoss", "weight", weight, losses)
     return _reduced(losses, reduction)
 
 
-def _as_tensor(value: Operand, like: Tensor) -> Tensor:
-    return value if isinstance(value, Tensor) else Tensor(value, like.dtype)
+def _weighted_positives(x: Operand, target: Operand, pos_weight: Operand) -> Tensor:
+    """pos_weight t softplus(-x) + (1 - t) softplus(x): no difference of large numbers, whatever the logits."""
+    logits = x if isinstance(x, Tensor) else _core.as_tensor(x)
+    t = target if isinstance(target, Tensor) else Tensor(target, logits.dtype)
+    no = _core.unary("softplus", logits, 1.0, math.inf)
+    yes = _core.unary("softplus", -logits, 1.0, math.inf)
+    return broadcast_to_target("BCEWithLogitsLoss", "pos_weight", pos_weight, yes) * t * yes + (1 - t) * no
 
 
 def kl_div(x: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """t (log t - x) of log-probabilities x; 'batchmean' divides the sum by the first dimension."""
-    kernel = "kl_div_log_target" if log_target else "kl_div"
-    if reduction != "batchmean":
-        return _elementwise("KLDivLoss", kernel, x, target, reduction)
-    rows = _shape_of(x)[0] if _shape_of(x) else 1
-    return _elementwise("KLDivLoss", kernel, x, target, "sum") / rows
+    return _elementwise("KLDivLoss", "kl_div_log_target" if log_target else "kl_div", x, target, reduction)
 
 
 def cross_entropy(
@@ -222,6 +202,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Softmax cross-entropy of logits (C), (N, C) or (N, C, d1, ...) with class indices or probabilities."""
+    weight = None if weight is None else as_weight("CrossEntropyLoss", "weight", weight)
     return _core.cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
 
 
@@ -229,6 +210,7 @@ def nll_loss(
     x: Operand, target: Operand, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
     """-weight[t] x[t] of log-probabilities (C), (N, C) or (N, C, d1, ...) with class indices."""
+    weight = None if weight is None else as_weight("NLLLoss", "weight", weight)
     return _core.nll_loss(x, target, weight, ignore_index, reduction)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from . import init
+from . import functional, init
 from .module import Module, Parameter
+from .options import padding_row
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -93,11 +94,7 @@ class Embedding(Module):
         super().__init__()
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(f"padding_idx {padding_idx} is outside a table of {num_embeddings} rows")
-            padding_idx %= num_embeddings
-        self.padding_idx = padding_idx
+        self.padding_idx = None if padding_idx is None else padding_row(padding_idx, num_embeddings)
         self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
         self.reset_parameters()
 
@@ -108,7 +105,7 @@ class Embedding(Module):
             self.weight.detach().numpy()[self.padding_idx] = 0
 
     def forward(self, indices: Tensor | ArrayLike) -> Tensor:
-        return _core.embedding(indices, self.weight, -1 if self.padding_idx is None else self.padding_idx)
+        return functional.embedding(indices, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

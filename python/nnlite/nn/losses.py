@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._core import Tensor
 from . import functional
 from .module import Module
+from .options import as_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -38,7 +39,11 @@ class _WeightedLoss(_Loss):
 
     def __init__(self, weight: Operand | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", weight if weight is None or isinstance(weight, Tensor) else Tensor(weight))
+        self._register_weight("weight", weight)
+
+    def _register_weight(self, option: str, value: Operand | None) -> None:
+        name = type(self).__name__
+        self.register_buffer(option, None if value is None else as_weight(name, option, value))
 
 
 class MSELoss(_Loss):
@@ -104,8 +109,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         self, weight: Operand | None = None, reduction: str = "mean", pos_weight: Operand | None = None
     ) -> None:
         super().__init__(weight, reduction)
-        value = pos_weight if pos_weight is None or isinstance(pos_weight, Tensor) else Tensor(pos_weight)
-        self.register_buffer("pos_weight", value)
+        self._register_weight("pos_weight", pos_weight)
 
     def forward(self, x: Operand, target: Operand) -> Tensor:
         return functional.binary_cross_entropy_with_logits(x, target, self.weight, self.reduction, self.pos_weight)

@@ -1,0 +1,106 @@
+// The reduction of losses that were computed apart, and what stands behind a reduced loss.
+#include "autograd/reduced_loss.hpp"
+
+#include <algorithm>
+
+#include "runtime/dispatch.hpp"
+
+namespace nnlite {
+namespace {
+
+int64_t rows_of(const Array& x) {
+  return x.shape.rank() == 0 ? 1 : x.shape[0];
+}
+
+template <class T>
+T sum_of(const Array& x) {
+  return x.shape.rank() == 0 ? *x.as<T>()
+                             : kernels<T>().sum_all(x.as<T>(), x.shape[0], x.shape.count(1, x.shape.rank()));
+}
+
+// losses, and perhaps weights -> one number
+class LossReduction final : public ReducedLoss {
+ public:
+  using ReducedLoss::ReducedLoss;
+
+  const char* name() const override { return "reduced_loss"; }
+  std::string attributes() const override { return std::to_string(static_cast<int>(reduction_)); }
+
+  Array infer(const Arrays& in) override {
+    const int64_t weights = in.size() > 1 ? in[1].size() : rows_of(in[0]);
+    each_ = in[0].size() / std::max<int64_t>(weights, 1);
+    return {nullptr, in[0].dtype, Shape()};
+  }
+
+  void forward(const Arrays& in, const Array& out) override {
+    dispatch(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      weight_ = static_cast<double>(in.size() > 1 ? sum_of<T>(in[1]) : static_cast<T>(rows_of(in[0])));
+      *out.as<T>() = divided(sum_of<T>(in[0]), each_);
+    });
+  }
+
+  void vjp(const Arrays& in, const Array&, const Array& dout, const Gradients& din) override {
+    dispatch(dout.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      std::fill_n(din[0].as<T>(), in[0].size(), gradient_share(*dout.as<T>(), each_));
+    });
+  }
+
+  int64_t count(const Arrays& in) const override { return in[0].size(); }
+
+  SingleLosses single(const std::vector<TensorPtr>& inputs) const override {
+    return {inputs[0], inputs.size() > 1 ? inputs[1] : nullptr, reduction_};
+  }
+
+ private:
+  int64_t each_ = 1;
+};
+
+// Null where the tensor is no reduced loss.
+const ReducedLoss* reduced_loss_behind(const Tensor& loss) {
+  if (loss.node == nullptr) return nullptr;
+  const auto* operation = dynamic_cast<const ReducedLoss*>(loss.node->operation.get());
+  return operation == nullptr || operation->reduction() == Reduction::none ? nullptr : operation;
+}
+
+bool is_made_of_rows(const ReducedLoss& operation, const Tensor& loss, int64_t rows) {
+  const int64_t count = operation.count(loss.node->arrays);
+  return rows > 0 && count > 0 && count % rows == 0;
+}
+
+// Each of `x`, (rows, ...) or flat, times its row's factor.
+TensorPtr times_rows(const TensorPtr& x, const TensorPtr& factors) {
+  const int64_t rows = factors->shape().size();
+  const TensorPtr product = binary(binary_index("mul"), reshape(x, {rows, -1}), reshape(factors, {rows, 1}));
+  return reshape(product, x->shape());
+}
+
+}  // namespace
+
+LossShare share_of(const Tensor& loss, int64_t rows) {
+  const ReducedLoss* operation = reduced_loss_behind(loss);
+  const double by_rows = static_cast<double>(rows);
+  if (operation == nullptr) return {by_rows, false};
+  return {is_made_of_rows(*operation, loss, rows) ? operation->weight() : by_rows,
+          operation->reduction() == Reduction::sum};
+}
+
+SingleLosses single_losses(const Tensor& loss, int64_t rows) {
+  const ReducedLoss* operation = reduced_loss_behind(loss);
+  if (operation == nullptr || !is_made_of_rows(*operation, loss, rows)) return {};
+  return operation->single(loss.node->inputs);
+}
+
+SingleLosses weighted_rows(const SingleLosses& single, const TensorPtr& row_weights) {
+  return {times_rows(single.losses, row_weights),
+          single.weights == nullptr ? row_weights : times_rows(single.weights, row_weights), single.reduction};
+}
+
+TensorPtr reduced(const SingleLosses& single) {
+  std::vector<TensorPtr> inputs{single.losses};
+  if (single.weights != nullptr) inputs.push_back(single.weights);
+  return apply_new<LossReduction>(std::move(inputs), single.reduction);
+}
+
+}  // namespace nnlite

@@ -1,0 +1,70 @@
+// Losses reduced to one number, and what stands before the reduction.
+//
+// Over any set of rows the loss is one thing: the sum of the single losses ("sum"), divided by the sum of their weights
+// ("mean"). A batch whose weights sum to 0 has the loss NaN and the gradient 0.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "autograd/operations.hpp"
+
+namespace nnlite {
+
+// Weights may be absent (all 1), or fewer than the losses: then each stands for as many losses in a row.
+struct SingleLosses {
+  TensorPtr losses, weights;
+  Reduction reduction = Reduction::mean;
+};
+
+class ReducedLoss : public Operation {
+ public:
+  explicit ReducedLoss(Reduction reduction) : reduction_(reduction) {}
+
+  Reduction reduction() const { return reduction_; }
+  // Of the last forward pass; without weights it is the number of rows.
+  double weight() const { return weight_; }
+  // The same loss before its reduction, from the inputs of its node.
+  virtual SingleLosses single(const std::vector<TensorPtr>& inputs) const = 0;
+  virtual int64_t count(const Arrays& inputs) const = 0;  // of the single losses
+
+ protected:
+  // The loss from the sum of its parts, `each` of which share one weight.
+  template <class T>
+  T divided(T total, int64_t each) const {
+    if (reduction_ == Reduction::sum) return total;
+    return weight_ == 0 ? static_cast<T>(NAN) : total / divisor<T>(each);
+  }
+  template <class T>
+  T gradient_share(T gradient, int64_t each) const {
+    if (reduction_ == Reduction::sum) return gradient;
+    return weight_ == 0 ? T(0) : gradient / divisor<T>(each);
+  }
+
+  Reduction reduction_;
+  double weight_ = 0;
+
+ private:
+  template <class T>
+  T divisor(int64_t each) const {
+    return static_cast<T>(reduction_ == Reduction::batchmean ? weight_ : weight_ * static_cast<double>(each));
+  }
+};
+
+// The part of a batch's loss in the loss over a whole data set: weight * loss, or for sums the loss itself. A loss that
+// no operation here has made, or that is not made of the batch's rows, counts by the rows.
+struct LossShare {
+  double weight;
+  bool is_sum;
+};
+LossShare share_of(const Tensor& loss, int64_t rows);
+
+// Null losses where `loss` is not made of single losses of the batch's rows.
+SingleLosses single_losses(const Tensor& loss, int64_t rows);
+
+// Each row's losses and weights times the weight of the row.
+SingleLosses weighted_rows(const SingleLosses& single, const TensorPtr& row_weights);
+
+TensorPtr reduced(const SingleLosses& single);
+
+}  // namespace nnlite
