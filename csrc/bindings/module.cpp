@@ -1,15 +1,17 @@
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
-#include "runtime/team.hpp"
+#include "runtime/thread_count.hpp"
 
 namespace py = pybind11;
 
 PYBIND11_MODULE(_core, module) {
   using namespace nnlite;
   module.doc() = "Native kernels, tape and training loop of nnlite.";
-  kernel_table();  // a wrong NNLITE_ISA is reported at import, not in the middle of a run
-  num_threads();   // likewise settled now: a child forked meanwhile would wait for ever for its first use to end
+  // Wrong settings are reported at import, not in the middle of a run; and a child forked while they are first read
+  // would wait for ever.
+  kernel_table();
+  num_threads();
   py::register_exception<CaptureError>(module, "CaptureError", PyExc_RuntimeError);
   py::register_exception_translator([](std::exception_ptr error) {
     try {

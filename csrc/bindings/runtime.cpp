@@ -1,9 +1,11 @@
 // Threads, configuration, and checks over whole arrays.
 #include "autograd/shape.hpp"
 #include "bindings/bindings.hpp"
+#include "runtime/cores.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
-#include "runtime/team.hpp"
+#include "runtime/openmp.hpp"
+#include "runtime/thread_count.hpp"
 
 namespace nnlite {
 namespace {
@@ -14,6 +16,7 @@ py::dict config() {
   config["available_isas"] = available_isas();
   config["threads"] = num_threads();
   config["cores"] = usable_cores();
+  config["openmp"] = kHasOpenMP;
   config["compiler"] = NNLITE_COMPILER;
   config["version"] = NNLITE_VERSION;
   return config;
@@ -44,18 +47,28 @@ int64_t fma_burst(const std::string& dtype, int64_t rounds) {
   });
 }
 
+void set_threads(const py::object& count) {
+  if (PyBool_Check(count.ptr()) || !PyIndex_Check(count.ptr()))
+    throw TypeError(text("the number of threads must be a whole number, got ", py::repr(count).cast<std::string>()));
+  const auto number = py::reinterpret_steal<py::int_>(PyNumber_Index(count.ptr()));
+  int overflow = 0;
+  const int64_t value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow != 0 || value < 1 || value > kMostThreads)
+    throw std::invalid_argument(
+        text("the number of threads must be from 1 to ", kMostThreads, ", got ", py::str(number).cast<std::string>()));
+  set_num_threads(static_cast<int>(value));
+  if (!kHasOpenMP && value > 1 &&
+      PyErr_WarnEx(PyExc_RuntimeWarning, "nnlite was built without OpenMP: it runs on one thread", 1) != 0)
+    throw py::error_already_set();
+}
+
 }  // namespace
 
 void define_runtime(py::module_& module) {
   module.def("show_config", &config);
   module.def("get_num_threads", &num_threads);
-  module.def(
-      "set_num_threads",
-      [](int count) {
-        if (count < 1) throw std::invalid_argument(text("the number of threads must be at least 1, got ", count));
-        set_num_threads(count);
-      },
-      py::arg("count"));
+  module.def("set_num_threads", &set_threads, py::arg("count"));
+  module.def("cpu_quota", &cpu_quota, py::arg("root") = "");
   module.def("fma_burst", &fma_burst, py::arg("dtype"), py::arg("rounds"));
   module.def("first_nonfinite", &first_nonfinite, py::arg("array"));
 }

@@ -3,6 +3,15 @@
 
 #include <cstdint>
 
+// Every source means the arithmetic that it writes: the promise of equal bits and the checks for NaN rest on it.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__NO_SIGNED_ZEROS__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__)
+#error "nnlite cannot be built with -ffast-math, -Ofast, -funsafe-math-optimizations or a part of them"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "nnlite needs float and double arithmetic in their own precision: build without -mfpmath=387"
+#endif
+
 namespace nnlite {
 
 // A sequence of random numbers: who draws (seed), what for, and the how-manieth time.

@@ -73,20 +73,20 @@ void matrix_product(const GemmTask<T>& task) {
   if (task.m == 0 || task.n == 0) return;
   const Kernels<T>& table = kernels<T>();
   const double work = 2.0 * static_cast<double>(task.m) * static_cast<double>(task.n) * static_cast<double>(task.k);
-  const int threads = static_cast<int>(std::min(static_cast<double>(num_threads()), work / kWorkPerThread));
+  const int threads = threads_for(work);
   if (threads < 2 && work <= Grid::kWorkPerPart) {
     const TileRange whole{0, task.m, 0, task.n};
     T* workspace = scratch<T>(table.gemm_workspace(task, whole));
     return parallel_for(1, work, [&](int64_t) { table.gemm(task, whole, workspace, rows_ahead()); });
   }
-  const Grid grid = Grid::best(task.m, task.n, task.k, std::max(1, threads));
+  const Grid grid = Grid::best(task.m, task.n, task.k, threads);
   const int64_t parts = grid.rows * grid.columns;
   // The caller's memory serves all threads: none of them can fail to get its own when parts are already done.
   int64_t size = 0;
   for (int64_t part = 0; part < parts; ++part)
     size = std::max(size, table.gemm_workspace(task, grid.range(part, task)));
-  T* workspace = scratch<T>(size * std::max(1, threads));
-  parallel_for(parts, work, [&](int64_t part) {
+  T* workspace = scratch<T>(size * threads);
+  parallel_for(parts, work, threads, [&](int64_t part) {
     table.gemm(task, grid.range(part, task), workspace + team_thread() * size, rows_ahead());
   });
 }

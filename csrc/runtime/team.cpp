@@ -1,15 +1,11 @@
 #include "runtime/team.hpp"
 
-#include <omp.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <string>
 #ifdef __SANITIZE_THREAD__
 #include <thread>
 #include <vector>
@@ -17,29 +13,11 @@
 
 #include "runtime/floating_point.hpp"
 #include "runtime/interrupt.hpp"
+#include "runtime/openmp.hpp"
+#include "runtime/thread_count.hpp"
 
 namespace nnlite {
 namespace {
-
-// Cores' worth of time that the control group grants, or a large number.
-int group_quota() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 1 << 20;
-  return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period));
-}
-
-int initial_threads() {
-  const char* wanted = std::getenv("NNLITE_NUM_THREADS");
-  const int count = wanted == nullptr ? 0 : std::atoi(wanted);
-  return count > 0 ? count : usable_cores();
-}
-
-std::atomic<int>& thread_count() {
-  static std::atomic<int> count{initial_threads()};
-  return count;
-}
 
 std::atomic<bool> team_busy{false};
 
@@ -58,11 +36,6 @@ struct OwnTeam {
 };
 thread_local OwnTeam own_team;
 
-// The calling thread's.
-void end_team() {
-  omp_pause_resource_all(omp_pause_hard);
-}
-
 // Called by a leader while the lease is its own.
 void keep_or_end_team() {
   if (own_team.kept) return;
@@ -70,7 +43,7 @@ void keep_or_end_team() {
   if (own_team.kept)
     ++kept_teams;
   else
-    end_team();
+    pause_openmp();
 }
 
 // Only the forking thread is left, and its team was ended before: the child would wait for those threads for ever.
@@ -96,7 +69,7 @@ void run_here(int64_t tasks, double work, TaskFunction function, const void* bod
 
 // body(number) on each of `threads` threads, number 0 on the calling one.
 template <class Body>
-void on_each_thread(int threads, const Body& body) {
+void on_each_thread([[maybe_unused]] int threads, const Body& body) {
 #ifdef __SANITIZE_THREAD__
   // ThreadSanitizer cannot see how libgomp's threads wait for one another; threads that it knows stand in for them.
   std::vector<std::thread> others;
@@ -105,13 +78,13 @@ void on_each_thread(int threads, const Body& body) {
   for (std::thread& other : others) other.join();
 #else
 #pragma omp parallel num_threads(threads)
-  body(omp_get_thread_num());
+  body(openmp_thread_number());
 #endif
 }
 
 void run_on_team(int threads, int64_t tasks, double work, TaskFunction function, const void* body) {
   static std::once_flag registered;
-  std::call_once(registered, [] { pthread_atfork(end_team, nullptr, begin_in_child); });
+  std::call_once(registered, [] { pthread_atfork(pause_openmp, nullptr, begin_in_child); });
   Interrupt* interrupt = Interrupt::current();
   const double work_per_turn = work / static_cast<double>(tasks) * threads;
   std::atomic<int64_t> next{0};
@@ -138,30 +111,20 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
 
 }  // namespace
 
-int usable_cores() {
-  static const int cores = std::min(omp_get_num_procs(), group_quota());
-  return cores;
-}
-
-int num_threads() {
-  return thread_count().load(std::memory_order_relaxed);
-}
-
-void set_num_threads(int count) {
-  thread_count().store(std::max(1, count));
+int threads_for(double work) {
+  return work < 2 * kWorkPerThread ? 1 : static_cast<int>(std::min<double>(num_threads(), work / kWorkPerThread));
 }
 
 int team_thread() {
   return thread_number;
 }
 
-void run_tasks(int64_t tasks, double work, TaskFunction function, const void* body) {
-  const double worthwhile =
-      std::min({static_cast<double>(num_threads()), static_cast<double>(tasks), work / kWorkPerThread});
-  if (worthwhile < 2) return run_here(tasks, work, function, body);
+void run_tasks(int64_t tasks, double work, int threads, TaskFunction function, const void* body) {
+  threads = static_cast<int>(std::min<int64_t>(threads, tasks));
+  if (threads < 2) return run_here(tasks, work, function, body);
   const TeamLease lease;
   if (!lease.granted) return run_here(tasks, work, function, body);
-  run_on_team(static_cast<int>(worthwhile), tasks, work, function, body);
+  run_on_team(threads, tasks, work, function, body);
 }
 
 }  // namespace nnlite

@@ -198,9 +198,14 @@ def set_grad_enabled(enabled: bool) -> bool:
 
 def is_tracing() -> bool: ...
 def set_num_threads(count: int) -> None: ...
-def get_num_threads() -> int: ...
+def get_num_threads() -> int:
+    """Threads that work called from this thread may use."""
+
+def cpu_quota(root: str = "") -> builtins.float | None:
+    """Cores' worth of time that the control groups of this process grant; `root` is put before the paths that are read."""
+
 def show_config() -> dict[str, Any]:
-    """isa, available isas, threads, cores, compiler, version."""
+    """isa, available isas, threads, cores, openmp, compiler, version."""
 
 # Random numbers: counter-based; purpose in {"init", "shuffle", "dropout", "data", "split"}; each (seed, purpose) has its own draw counter.
 class Generator:

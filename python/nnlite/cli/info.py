@@ -37,7 +37,7 @@ def _library_facts() -> dict[str, Any]:
         "nnlite": config["version"],
         "instruction set": config["isa"],
         "available": config["available_isas"],
-        "threads": config["threads"],
+        "threads": config["threads"] if config["openmp"] else "1 (built without OpenMP)",
         "usable cores": config["cores"],
         "compiler": config["compiler"],
         "python": platform.python_version(),
