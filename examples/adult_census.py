@@ -11,7 +11,7 @@ import numpy as np
 import nnlite as nl
 from common import data_folder, judge
 from nnlite import nn, optim
-from nnlite.data.tabular import Preprocessor, Table
+from nnlite.data import Preprocessor, Table
 
 COLUMNS = [
     "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",

@@ -75,6 +75,19 @@ class TestTrain:
         assert 4 < found["rmse"] < 30  # the noise has a standard deviation of 5
         assert result(capsys, "diabetes", "--epochs", "10")["rmse"] < 80
 
+    @pytest.mark.parametrize(("loss", "power"), [("mse", 2), ("l1", 1), ("huber", 2)])
+    def test_regression_reports_the_loss_in_the_targets_unit(self, capsys, tmp_path, loss, power):
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((200, 3)).astype(np.float32)
+        found = []
+        for factor in (1.0, 64.0):  # a power of two: the standardised targets keep their bits
+            np.savez(tmp_path / "a.npz", x=x, y=factor * (x.sum(1) + rng.standard_normal(200) * 0))
+            found.append(result(capsys, tmp_path / "a.npz", "--loss", loss, *QUICK))
+        for key, exponent in (("loss", power), ("held_out_loss", power), ("rmse", 1)):
+            assert found[1][key] == pytest.approx(64.0**exponent * found[0][key], rel=1e-6)
+        if loss == "mse":
+            assert found[0]["rmse"] ** 2 == pytest.approx(found[0]["held_out_loss"], rel=1e-5)
+
     def test_it_prints_model_and_figures_and_keeps_progress_apart(self, capsys):
         code, out, err = run(capsys, "train", "moons", "--epochs", "3")
         assert (code, err) == (0, "")
@@ -226,7 +239,6 @@ class TestInfo:
 
 
 USAGE = {
-    "no command": [],
     "unknown command": ["fly"],
     "unknown option": ["train", "--speed", "9"],
     "letters for sizes": ["train", "--hidden", "a,b"],
@@ -271,6 +283,14 @@ def test_failures_exit_with_1_and_one_line(capsys, case):
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (1, "")
     assert re.fullmatch(rf"nnlite: error: .*{message}.*\n", err)
+
+
+def test_bare_is_help_and_the_version_is_told(capsys):
+    code, out, err = run(capsys)
+    assert (code, err) == (0, "")
+    assert all(command in out for command in ("train", "predict", "info", "bench"))
+    assert run(capsys, "--help")[1] == out
+    assert run(capsys, "--version") == (0, f"nnlite {nl.__version__}\n", "")
 
 
 def test_divergence_exits_with_3(capsys):

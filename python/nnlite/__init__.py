@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .checkpoint import load, save
     from .gradient_check import gradcheck
     from .history import History
+    from .loading import load_model
     from .training import Predictor, Trainer
 
 __version__ = "0.1.0"
@@ -47,7 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Tensor", "Trainer",
     "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
-    "gradcheck", "is_grad_enabled", "load", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
+    "gradcheck", "is_grad_enabled", "load", "load_model", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
     "ones_like", "optim", "rand", "randn", "save", "set_num_threads", "show_config", "stack", "tensor", "where", "zeros",
     "zeros_like",
 ]  # fmt: skip
@@ -61,6 +62,7 @@ _LAZY = {
     "data": "data",
     "gradcheck": "gradient_check",
     "load": "checkpoint",
+    "load_model": "loading",
     "metrics": "metrics",
     "save": "checkpoint",
 }

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ._core import Tensor
+from .architecture import describe_model
 from .errors import ModelFileError
 from .files.atomic import write_atomically
-from .nn import Module
+from .nn import Module, Sequential
 from .tensor_file import decode, decode_header, encode, memoryview_of
 
 Array = np.ndarray[Any, Any]
@@ -38,10 +39,21 @@ def save(
     IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
-    description = {"format": _FORMAT, "order": list(state), "metadata": _plain(metadata or {}, "metadata")}
+    told = {**_architecture_of(model), **(metadata or {})}
+    description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
     # Under one key, since safetensors writes several in random order, and one model shall make one file.
     text = json.dumps({**description, "sha256": _checksum(description, state)})
     write_atomically(path, encode(state, {"nnlite": text}), "the model")
+
+
+def _architecture_of(model: Any) -> dict[str, Any]:
+    """The layers, for `load_model`, where they are nnlite's own in a Sequential."""
+    if not isinstance(model, Sequential):
+        return {}
+    try:
+        return {"architecture": describe_model(model)}
+    except TypeError:
+        return {}
 
 
 def _plain(value: Any, name: str) -> Any:

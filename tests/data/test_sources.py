@@ -11,7 +11,9 @@ from sklearn import datasets
 
 from mutations import bit_flips, outcomes, truncations
 from nnlite.data import write_idx
-from nnlite.data.sources import SKLEARN, TOYS, load_source, read_inputs
+from nnlite.data.readers.sklearn import SKLEARN
+from nnlite.data.readers.toy import TOYS
+from nnlite.data.sources import load_source, read_inputs
 from nnlite.errors import ModelFileError
 
 X = np.arange(24.0).reshape(8, 3) ** 1.5
@@ -64,10 +66,10 @@ def test_what_there_is_not(tmp_path) -> None:
         load_source("spiral")
     with pytest.raises(ValueError, match="no data"):
         read_inputs("spiral", {"mean": [0.0], "scale": [1.0]})
-    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "a.doc").write_text("a")
     for read in (load_source, lambda name: read_inputs(name, {"mean": [0.0], "scale": [1.0]})):
         with pytest.raises(ValueError, match="neither a .csv nor a .npz"):
-            read(str(tmp_path / "a.txt"))
+            read(str(tmp_path / "a.doc"))
 
 
 # IDX folders

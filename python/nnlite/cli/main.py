@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from .. import _core
 from ..errors import DivergenceError
 from .bench import add_bench
 from .info import add_info
@@ -16,12 +17,19 @@ from .train import add_train
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each puts the function to run under `run`."""
+    """The parser of all commands; each puts the function to run under `run`. Without a command, that is the help."""
     parser = argparse.ArgumentParser(prog="nnlite", description="Train small neural networks on a CPU.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"nnlite {_core.show_config()['version']}")
+    parser.set_defaults(run=lambda options: _help(parser))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for add in (add_train, add_predict, add_info, add_bench):
         add(commands)
     return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

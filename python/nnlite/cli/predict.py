@@ -2,20 +2,18 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import nn
-from ..architecture import build_model
-from ..checkpoint import load_with_metadata
-from ..data.sources import read_inputs
-from ..errors import ModelFileError
+from ..data.sources import is_table, read_rows
+from ..data.table import Table
+from ..loading import LoadedModel, load_model
 from ..metrics import predicted_classes
-from ..nn import functional
-from ..training import Trainer
 from .arguments import require_writable
+from .tables import add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
 
@@ -27,26 +25,40 @@ def add_predict(commands: Any) -> None:
         help="apply a saved model",
         description="Print one prediction a row: the class and its probability, or the value.",
     )
-    parser.add_argument("model", metavar="MODEL", help="a file that `nnlite train --save` wrote")
+    parser.add_argument("model", metavar="MODEL", help="a file that `nnlite train --save` or nl.save wrote")
     parser.add_argument(
         "data", metavar="DATA", help="what to predict from, as for train; targets in it are not looked at"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of lines")
     parser.add_argument("--output", metavar="FILE", help="write to a file instead of standard output")
+    add_format_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Reads the model and the data, writes the predictions."""
     require_writable(options.output)
-    model, metadata = load_model(options.model)
-    rows = predictions(model, metadata, read_inputs(options.data, metadata["scaling"]))
+    model = load_model(options.model)
+    rows = predictions(model, _inputs(model, options))
     text = _text(rows, options.json)
     if options.output:
         Path(options.output).write_text(text + "\n")
     else:
         print(text)
     return 0
+
+
+def _inputs(model: LoadedModel, options: argparse.Namespace) -> Array:
+    """The rows of DATA as the network takes them."""
+    text_format = format_of(options)
+    if model.preprocessor is not None and not is_table(options.data):
+        raise ValueError(f"this model was trained on a CSV file; {options.data} is none")
+    rows = read_rows(options.data, text_format=text_format)
+    inputs = model.inputs(rows, **(notation_of(options) if is_table(options.data) else {}))
+    unused = model.preprocessor.unused(rows) if model.preprocessor is not None and isinstance(rows, Table) else []
+    if unused:
+        print(f"columns that the training table did not have are not used: {', '.join(unused)}", file=sys.stderr)
+    return inputs
 
 
 def _text(rows: list[dict[str, Any]], as_json: bool) -> str:
@@ -59,37 +71,12 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def load_model(path: str) -> tuple[nn.Sequential, dict[str, Any]]:
-    """The model of a file with its architecture, and the file's metadata."""
-    state, metadata = load_with_metadata(path)
-    wanted = {"architecture", "class_names", "scaling", "target_mean", "target_scale"}
-    missing = wanted - metadata.keys()
-    if missing:
-        raise ModelFileError(
-            f"{path} holds weights alone (no {', '.join(sorted(missing))}); `nnlite train --save` writes what predict "
-            "needs"
-        )
-    model = build_model(metadata["architecture"], sum(array.size for array in state.values()))
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    return model.eval(), metadata
-
-
-def predictions(model: nn.Sequential, metadata: dict[str, Any], x: Array) -> list[dict[str, Any]]:
-    """One dictionary a row: class and probability, or value."""
-    from .. import optim
-
-    trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters()))
-    outputs = trainer.predict(x)
-    names = metadata["class_names"]
+def predictions(model: LoadedModel, x: Array) -> list[dict[str, Any]]:
+    """One dictionary a row: class and probability, or value, or outputs where the file tells no classes."""
+    outputs = model.answers_to(x)
+    names = model.class_names
     if names is None:
-        return [{"value": float(v) * metadata["target_scale"] + metadata["target_mean"]} for v in outputs]
-    classes = predicted_classes(outputs)
-    if outputs.ndim == 1:
-        positive = functional.sigmoid(outputs).numpy()
-        chances = np.where(classes == 1, positive, 1 - positive)
-    else:
-        chances = functional.softmax(outputs, 1).numpy().max(1)
-    return [{"class": names[c], "probability": float(p)} for c, p in zip(classes, chances, strict=True)]
+        rows = outputs.reshape(len(outputs), -1).tolist()
+        return [{"value": row[0]} if len(row) == 1 else {f"output {i}": v for i, v in enumerate(row)} for row in rows]
+    chances, classes = model.chances(outputs), predicted_classes(outputs)
+    return [{"class": names[c], "probability": float(row[c])} for c, row in zip(classes, chances, strict=True)]

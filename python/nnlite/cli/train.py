@@ -13,11 +13,13 @@ import numpy as np
 from .. import _core, nn, optim
 from ..architecture import describe_model
 from ..checkpoint import save
-from ..data.sources import Source, load_source
+from ..data.scaling import Source
+from ..data.sources import describe_readers, is_table, load_source
 from ..history import History
 from ..metrics import confusion_matrix, predicted_classes
 from ..training import Trainer
 from .arguments import count, not_negative, require_writable, seed, share, sizes
+from .tables import add_column_options, add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
 
@@ -33,7 +35,7 @@ LOSSES: dict[str, type[nn.Module]] = {
 
 # Option: type, default, name of the value, help.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
-    "--target": (str, None, "COLUMN", "the column of a CSV file to predict (the last one)"),
+    "--target": (str, None, "COLUMN", "the column of a table to predict (the last one)"),
     "--hidden": (sizes, "128,64", "N,N", "sizes of the hidden layers (%(default)s)"),
     "--lr": (not_negative, 0.05, "X", "learning rate (%(default)s)"),
     "--momentum": (not_negative, 0.9, "X", "momentum (%(default)s)"),
@@ -53,9 +55,7 @@ def add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on a data set",
-        description="Train a multi-layer perceptron. DATA is a name (spirals, moons, circles, xor, blobs, regression; "
-        "with scikit-learn: digits, breast_cancer, iris, wine, diabetes), a folder of IDX files (MNIST), a .npz or a "
-        ".csv file.",
+        description=f"Train a multi-layer perceptron. DATA is {describe_readers()}.",
     )
     parser.add_argument("data", nargs="?", default="spirals", metavar="DATA", help="what to train on (%(default)s)")
     for name, (kind, default, metavar, text) in _OPTIONS.items():
@@ -64,17 +64,19 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_format_options(parser)
+    add_column_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, reports, saves and plots as told."""
     require_writable(options.save, options.plot)
-    if options.target is not None and not options.data.lower().endswith(".csv"):
+    if options.target is not None and not is_table(options.data):
         raise ValueError(f"--target names a column of a CSV file; {options.data} is none")
     if options.threads is not None:
         _core.set_num_threads(options.threads)
-    source = load_source(options.data, options.target, options.seed, options.validation_split)
+    source = _source(options)
     rows, held_out = (source.x, source.y), source.test
     if held_out is None and options.validation_split > 0:
         raise ValueError(f"--validation-split {options.validation_split} of {len(source.x)} rows holds none out")
@@ -102,6 +104,18 @@ def run(options: argparse.Namespace) -> int:
         _plot(options.plot, source, trainer, history)
     _report(result, options)
     return 0
+
+
+def _source(options: argparse.Namespace) -> Source:
+    """The data, after a line on standard error for each column of a table; --quiet leaves only the doubtful ones."""
+    told: dict[str, Any] = {"text_format": format_of(options), "task": options.task}
+    if is_table(options.data):
+        told |= {name: getattr(options, name) for name in ("text", "number", "drop")} | notation_of(options)
+    source = load_source(options.data, options.target, options.seed, options.validation_split, **told)
+    for line in source.report:
+        if not options.quiet or "only counts rows" in line:
+            print(f"column {line}", file=sys.stderr)
+    return source
 
 
 def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Module]:
@@ -139,7 +153,10 @@ def _result(
         result["accuracy"] = history[prefix + "accuracy"][-1]
         if held_out:
             result["confusion_matrix"] = confusion_matrix(trainer.predict(held_out[0]), held_out[1]).tolist()
-    elif held_out:
+    else:
+        factor = source.target_scale ** (1 if isinstance(trainer.criterion, nn.L1Loss) else 2)
+        result |= {key: result[key] and result[key] * factor for key in ("loss", "held_out_loss")}
+    if not source.is_classification and held_out:
         residuals = (trainer.predict(held_out[0]) - held_out[1]) * source.target_scale
         result["rmse"] = math.sqrt(float(np.mean(residuals.astype(np.float64) ** 2)))
     return result

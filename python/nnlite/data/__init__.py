@@ -1,11 +1,41 @@
 """Datasets, loaders, readers and toy data."""
 
+from typing import TYPE_CHECKING, Any
+
 from .dataset import Subset, TensorDataset, random_split
-from .idx import read_idx, write_idx
 from .loader import DataLoader
 from .toy import make_blobs, make_circles, make_moons, make_regression, make_spirals, make_xor
 
+if TYPE_CHECKING:
+    from .preprocessing import Preprocessor
+    from .readers.csv import read_csv
+    from .readers.idx import read_idx, write_idx
+    from .table import Table
+
 __all__ = [
-    "DataLoader", "Subset", "TensorDataset", "make_blobs", "make_circles", "make_moons", "make_regression", "make_spirals",
-    "make_xor", "random_split", "read_idx", "write_idx",
+    "DataLoader", "Preprocessor", "Subset", "Table", "TensorDataset", "make_blobs", "make_circles", "make_moons", "make_regression",
+    "make_spirals", "make_xor", "random_split", "read_csv", "read_idx", "write_idx",
 ]  # fmt: skip
+
+# Imported when first used: training on arrays has no use for them.
+_LAZY = {
+    "Preprocessor": "preprocessing",
+    "Table": "table",
+    "read_csv": "readers.csv",
+    "read_idx": "readers.idx",
+    "write_idx": "readers.idx",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

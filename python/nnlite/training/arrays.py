@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
+from ..data.frames import frame_of, is_frame, numbers_of
 
 Array = np.ndarray[Any, Any]
 
@@ -37,12 +38,15 @@ def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _asarray(name: str, value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray) and value.mask.any():
         raise ValueError(f"{name} is masked at {value.mask.sum()} places; fill them first: {name}.filled(value)")
+    if is_frame(value):
+        return frame_of(name, value)
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} cannot become one array ({error}); are its rows of different lengths?") from None
     except (TypeError, RuntimeError) as error:  # such as a PyTorch tensor that requires its gradient
         raise TypeError(f"{name} cannot become an array: {error}") from None
+    return numbers_of(name, array, value) if hasattr(value, "fillna") else array  # a column of pandas
 
 
 def _not_numeric(name: str, value: Any, array: Array) -> TypeError:
@@ -56,8 +60,29 @@ def _not_numeric(name: str, value: Any, array: Array) -> TypeError:
         where = f" (the first such value is {array[index]!r} at index {_shown(index)})"
     return TypeError(
         f"{name} has dtype {array.dtype}, which is not numeric{where}; convert it first, for example "
-        f"{name}.astype('float32')"
+        f"{_conversion(name, array)}"
     )
+
+
+def _conversion(name: str, array: Array) -> str:
+    """What makes numbers of an array of this type."""
+    if array.dtype.kind == "M":
+        return f"({name} - {name}.min()) / numpy.timedelta64(1, 'D')"
+    if array.dtype.kind == "m":
+        return f"{name} / numpy.timedelta64(1, 'D')"
+    if array.ndim == 1 and isinstance(array[0], str | bytes) and not _reads_as_number(array[0]):
+        return f"numpy.unique({name}, return_inverse=True)[1]"
+    if array.dtype.names:
+        return f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+    return f"{name}.real" if array.dtype.kind == "c" else f"{name}.astype('float32')"
+
+
+def _reads_as_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _rows_contiguous(array: Array) -> bool:

@@ -3,7 +3,8 @@
 import copy
 import os
 from collections import OrderedDict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from ..nn import Module
 from .arrays import Array, as_array
 from .capture import run_model
 from .inputs import Rows, input_dtypes
+
+if TYPE_CHECKING:
+    from ..loading import LoadedModel
 
 _KEPT = 16  # programs; each holds the buffers of its rows
 _ROWS_AT_ONCE = 128
@@ -25,6 +29,9 @@ class Predictor:
     them one after another. Each shape of input is recorded once, weights are kept in the layout that the product reads,
     and one row through a small network costs little more than a call of a function. Later changes to the model do not
     show: make a new Predictor. Threads may share one.
+
+    A path (or what `nl.load_model` gave) instead of a model makes a Predictor that takes raw rows, as `LoadedModel` does, and
+    gives the values of a quantity in the target's unit.
 
     Raises TypeError for what is no array of numbers, ValueError for shapes that do not fit the model. NaN and infinity
     go through.
@@ -39,9 +46,13 @@ class Predictor:
     True
     """
 
-    def __init__(self, model: Module) -> None:
+    def __init__(self, model: "Module | LoadedModel | str | Path") -> None:
+        self._loaded: LoadedModel | None = None
         if not isinstance(model, Module):
-            raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
+            from ..loading import opened  # which reads tables, and few need
+
+            self._loaded = opened(model)
+            model = self._loaded.model
         self._model = copy.deepcopy(model).eval()
         self._programs: OrderedDict[Any, FrozenProgram | None] = OrderedDict()
         self._recent: FrozenProgram | None = None
@@ -51,7 +62,11 @@ class Predictor:
             output = self._recent(*inputs)
             if output is not None:
                 return output
-        return self._of_any_shape(inputs)
+        if self._loaded is None:
+            return self._of_any_shape(inputs)
+        if len(inputs) != 1:
+            raise TypeError(f"a Predictor of a file takes one argument, the rows, got {len(inputs)}")
+        return self._loaded.in_unit(self._of_any_shape((self._loaded.inputs(inputs[0]),)))
 
     def _of_any_shape(self, inputs: tuple[Any, ...]) -> Array:
         if not inputs:
@@ -77,7 +92,7 @@ class Predictor:
         if program is None:
             with no_grad():
                 return run_model(self._model, arrays, len(arrays[0])).numpy()
-        self._recent = program
+        self._recent = program if self._loaded is None else None  # raw rows are not the network's own
         output = program(*arrays)
         assert output is not None
         return output

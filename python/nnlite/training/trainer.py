@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..callbacks import Callback, CallbackList
+from ..data.frames import in_order, names_of, pair_in_order
 from ..grad_mode import no_grad
 from ..history import History
 from ..metrics import resolve
@@ -76,6 +77,7 @@ class Trainer:
         self.stop_training = False
         self.epoch = 0
         self.figures: list[str] = []
+        self.columns: list[list[str] | None] | None = None  # of the DataFrames that it was trained on
         self._generator = _core.Generator(seed)
         self._capture = Capture(self)
 
@@ -119,8 +121,9 @@ class Trainer:
         checkpoint that is not to be resumed, OSError where a checkpoint cannot be written. Ctrl-C leaves the weights at
         a batch boundary.
         """
+        x, columns = in_order(x, self.columns), self.columns or names_of(x)
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
-        rows, validation = self._split(rows, validation_data, validation_split)
+        rows, validation = self._split(rows, pair_in_order(validation_data, columns), validation_split)
         if class_weight is not None:
             rows = with_class_weight(rows, class_weight)
         if rows.weight is not None:
@@ -132,6 +135,7 @@ class Trainer:
         if resume and checkpoint is None:
             raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
         checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
+        self.columns = columns
         with fitting(self.model), _generator(self._generator), _mode(self.model, True):
             return self._run(plan, listeners, progress, checkpoints)
 
@@ -172,7 +176,7 @@ class Trainer:
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
         """The mean loss and the metrics over x and y, in evaluation mode, without changing anything."""
-        rows = prepare(self.model, self.criterion, x, y, sample_weight)
+        rows = prepare(self.model, self.criterion, in_order(x, self.columns), y, sample_weight)
         with predicting(self.model):
             return self._evaluate(rows, _positive("batch_size", batch_size))
 
@@ -181,7 +185,7 @@ class Trainer:
 
         A row's result does not depend on `batch_size` or on the other rows.
         """
-        rows = prepare_inputs(self.model, x)
+        rows = prepare_inputs(self.model, in_order(x, self.columns))
         with predicting(self.model):
             return self._outputs(rows, _positive("batch_size", batch_size), False)[0]
 

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from mutations import bit_flips, outcomes, truncations
 from nnlite.data import read_idx, write_idx
-from nnlite.data.idx import find_idx
+from nnlite.data.readers.idx import find_idx
 
 DTYPES = [np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]
 SMALL = np.array([[1, 200, 3], [4, 5, 66]], np.uint8)

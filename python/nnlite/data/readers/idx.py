@@ -9,7 +9,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..scaling import Arrays
+
 Array = np.ndarray[Any, Any]
+DESCRIPTION = "a folder of IDX files (MNIST's names)"
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 32  # what every NumPy can hold
@@ -97,3 +100,34 @@ def find_idx(folder: str | Path, part: str, kind: str) -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def matches(name: str) -> bool:
+    """Whether `name` is a folder."""
+    return Path(name).is_dir()
+
+
+def load(name: str, seed: int = 0) -> Arrays:
+    """Training images and labels, and the test set where the folder has one. Only bytes are pixels, to be divided by 255."""
+    folder = Path(name)
+    x, y = _pair(folder, "train")
+    test = _pair(folder, "t10k") if find_idx(folder, "t10k", "images") is not None else None
+    return Arrays(name, x, y, test=test, pixels=255.0 if x.dtype == np.uint8 else 0.0)
+
+
+def inputs(name: str, seed: int = 0) -> Array:
+    """The test images, or else the training ones."""
+    images = find_idx(name, "t10k", "images") or find_idx(name, "train", "images")
+    if images is None:
+        raise ValueError(f"{name} has neither t10k-images-idx3-ubyte nor train-images-idx3-ubyte (plain or .gz)")
+    return read_idx(images)
+
+
+def _pair(folder: Path, part: str) -> tuple[Array, Array]:
+    images, labels = find_idx(folder, part, "images"), find_idx(folder, part, "labels")
+    if images is None or labels is None:
+        raise ValueError(f"{folder} has no {part}-images-idx3-ubyte and {part}-labels-idx1-ubyte (plain or .gz)")
+    x, y = read_idx(images), read_idx(labels)
+    if len(x) != len(y):
+        raise ValueError(f"{images.name} has {len(x)} images and {labels.name} {len(y)} labels")
+    return x, y

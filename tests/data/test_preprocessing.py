@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mutations import bit_flips, outcomes, truncations
-from nnlite.data.tabular import Preprocessor, Table, numbers_of, read_csv
+from nnlite.data import Preprocessor, Table, read_csv
+from nnlite.data.notation import Notation
 from nnlite.errors import ModelFileError
 
 
@@ -28,57 +29,6 @@ def write(tmp_path):
 def table(**columns: str) -> Table:
     """Columns given as words apart by spaces; an underscore is an empty cell."""
     return Table({name: ["" if cell == "_" else cell for cell in cells.split()] for name, cells in columns.items()})
-
-
-# Reading
-
-
-def test_names_and_cells(write) -> None:
-    result = read_csv(str(write("a, b ,c\n1, x y ,\n\n2,'z,?\r\n")))
-    assert result.columns == {"a": ["1", "2"], "b": ["x y", "'z"], "c": ["", "?"]}
-    assert len(result) == 2
-
-
-@given(
-    st.lists(
-        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")).map(str.strip), min_size=2, max_size=2),
-        min_size=1,
-        max_size=6,
-    )
-)
-def test_what_csv_writes_is_read(tmp_path_factory, rows) -> None:
-    path = tmp_path_factory.mktemp("csv") / "table.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
-    assert list(map(list, zip(*read_csv(path).columns.values(), strict=True))) == rows
-
-
-def test_a_byte_order_mark_is_no_name(write) -> None:
-    assert list(read_csv(write(b"\xef\xbb\xbfa,b\n1,2\n")).columns) == ["a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("text", "match"),
-    [
-        ("", "is empty"),
-        ("\n", "is empty"),
-        ("a,b\n", "no rows"),
-        ("a,a\n1,2\n", "names a column twice"),
-        ("a,b\n1,2\n3\n", "table.csv, line 3: 1 cells, but 2 columns"),
-        ("a,b\n1,2,3\n", "line 2: 3 cells, but 2 columns"),
-        (b"a,b\n\xff\xfe,1\n", "is not a CSV text file"),
-        ("a,b\n" + "x" * 200_000 + ",1\n", "is not a CSV text file"),
-    ],
-)
-def test_what_is_wrong_is_named(write, text, match) -> None:
-    with pytest.raises(ValueError, match=match) as caught:
-        read_csv(write(text))
-    assert "table.csv" in str(caught.value)
-
-
-def test_a_missing_file_is_an_os_error(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        read_csv(tmp_path / "nowhere.csv")
 
 
 def learn(path):
@@ -107,21 +57,17 @@ def test_damaged_files_are_refused_or_are_tables(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "expected"),
+    ("cells", "expected", "odd"),
     [
-        (["1", "-2.5", "1e3"], [1, -2.5, 1000]),
-        (["", "?", "NA", "nan", "NaN", "3"], [np.nan] * 5 + [3]),
-        (["1", "x"], None),
-        (["1_000"], None),
-        (["0x10"], None),
+        (["1", "-2.5", "1e3", ".5", "+4."], [1, -2.5, 1000, 0.5, 4], []),
+        (["", "?", "NA", "nan", "-", ".", "3"], [np.nan] * 6 + [3], []),
+        (["1", "x", "1_000", "0x10", "１", "1,5", "5 "], [1] + [np.nan] * 6, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_numbers_of(cells, expected) -> None:
-    result = numbers_of(cells)
-    if expected is None:
-        assert result is None
-    else:
-        np.testing.assert_array_equal(result, expected)
+def test_numbers_of(cells, expected, odd) -> None:
+    values, rows = Notation().numbers(cells)
+    np.testing.assert_array_equal(values, expected)
+    assert rows == odd
 
 
 # Columns
@@ -196,7 +142,8 @@ def test_classes_and_quantities(cells, names, targets) -> None:
 def test_many_whole_numbers_are_a_quantity() -> None:
     rows = list(map(str, range(21)))
     assert Preprocessor.fit(Table({"a": rows, "y": rows}), "y").class_names is None
-    assert len(Preprocessor.fit(Table({"a": rows[:20], "y": rows[:20]}), "y").class_names or []) == 20
+    few = Table({"a": rows[:20] * 10, "y": rows[:20] * 10})
+    assert len(Preprocessor.fit(few, "y").class_names or []) == 20
 
 
 def test_a_quantity_can_be_restored() -> None:
@@ -216,13 +163,16 @@ def test_a_quantity_can_be_restored() -> None:
         (table(a="1 2", y="_ ?"), "the target column 'y' is empty"),
         (table(y="1 2"), "no column besides the target"),
         (table(a="_ _", y="p q"), "column 'a' holds no number at all"),
-        (table(a="1 inf", y="p q"), "column 'a' holds inf in row 1"),
-        (table(a="1 1e999", y="p q"), "column 'a' holds 1e999 in row 1"),
+        (table(a="1 inf", y="p q"), "row 1, column 'a' holds inf"),
+        (table(a="1 1e999", y="p q"), "row 1, column 'a' holds 1e999"),
         (table(a="1e308 -1e308", y="p q"), "column 'a' holds numbers that are too large"),
-        (table(a="1 2", y="0.5 inf"), "column 'y' holds inf in row 1"),
+        (table(a="1 2", y="0.5 inf"), "row 1, column 'y' holds inf"),
         (table(a="1 2", y="p p"), "holds 'p' in every row"),
         (table(a="1 2", y="3 3.0"), "holds '3' in every row"),
-        (Table({"a": [f"n{i}" for i in range(1001)], "y": ["p", "q"] * 500 + ["p"]}), "1001 different texts"),
+        (
+            Table({"a": [f"n{i}" for i in range(1001)], "y": ["p", "q"] * 500 + ["p"]}),
+            "the column holds 1001 different texts",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from_is_named(data, match) -> None:
@@ -234,7 +184,7 @@ def test_what_cannot_be_learnt_from_is_named(data, match) -> None:
     ("data", "match"),
     [
         (table(b="x", y="p"), "there is no column 'a'; the columns are b, y"),
-        (table(a="red", b="x", y="p"), "column 'a' was numeric in training, but row 0 holds 'red'"),
+        (table(a="red", b="x", y="p"), "row 0, column 'a' holds 'red', but the column was numeric in training"),
         (table(a="1 2", b="x x", y="p r"), "the target 'r' is none of the classes p, q"),
         (table(a="1 2 3", b="x x x", y="p _ ?"), r"has no value in row 1 \(and 1 others\)"),
     ],
@@ -247,7 +197,7 @@ def test_rows_that_do_not_fit_are_named(data, match) -> None:
 
 def test_text_for_a_numeric_target_is_named() -> None:
     preprocessor = Preprocessor.fit(table(a="1 2", y="0.5 1.5"), "y")
-    with pytest.raises(ValueError, match="'y' was numeric in training and now holds text"):
+    with pytest.raises(ValueError, match="row 0, column 'y' holds 'p', but the column was numeric in training"):
         preprocessor.targets(table(a="1", y="p"))
 
 
@@ -287,3 +237,37 @@ STATE = Preprocessor.fit(table(a="1 2", b="x z", y="p q"), "y").to_dict()
 def test_a_state_that_is_none_is_refused(state) -> None:
     with pytest.raises(ModelFileError, match="the file"):
         Preprocessor.from_dict(state)
+
+
+# Rows from Python
+
+
+def test_rows_of_every_kind_give_the_same_inputs() -> None:
+    preprocessor = Preprocessor.fit(table(a="1 2 _ 4", b="x z x z", y="p q p q"), "y")
+    expected = preprocessor.inputs(table(a="2 _", b="z x"))
+    frame = pandas.DataFrame({"b": ["z", "x"], "a": [2.0, np.nan]})
+    for rows in (
+        frame, frame.convert_dtypes(), frame.astype({"b": "category"}), [[2, "z"], [None, "x"]], [{"a": 2, "b": "z"}, {"b": "x", "a": None}],
+        {"a": [2, None], "b": ["z", "x"]}, np.array([[2, "z"], [None, "x"]], object), np.array([["2", "z"], ["", "x"]]),
+        [(2, "z", "p"), (None, "x", "q")],
+    ):  # fmt: skip
+        np.testing.assert_array_equal(preprocessor.inputs(rows), expected)
+    with pytest.raises(ValueError, match="there is no column 'a'; the columns are b; the model takes a, b"):
+        preprocessor.inputs(frame[["b"]])
+    with pytest.raises(ValueError, match="has 1 columns without names; the model takes 2: a, b"):
+        preprocessor.inputs([[1], [2]])
+    for rows, error in ((3, TypeError), ("rows", TypeError), ([[1, "x"], [2]], ValueError), ([], ValueError), ([{"a": 1, "b": "x"}, {"a": 2}], ValueError)):  # fmt: skip
+        with pytest.raises(error, match="row"):
+            preprocessor.inputs(rows)
+
+
+def test_files_of_before_read_tables_as_they_did() -> None:
+    old = {
+        "columns": [
+            {"name": "a", "categories": None, "mean": 1.0, "scale": 2.0},
+            {"name": "b", "categories": ["-", "None"], "mean": 0.0, "scale": 1.0},
+        ],
+        "target": "y", "class_names": ["p", "q"], "target_mean": 0.0, "target_scale": 1.0,
+    }  # fmt: skip
+    found = Preprocessor.from_dict(old).inputs(table(b="None -", a="3 NA"))
+    assert found.tolist() == [[1, 0, 1], [0, 1, 0]]

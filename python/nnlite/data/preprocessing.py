@@ -1,0 +1,193 @@
+"""Tables as arrays: numeric columns standardised, categorical ones one-hot, the target as classes or as a quantity."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from reprlib import repr as short
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelFileError
+from .columns import Column, Told
+from .notation import MISSING, Notation
+from .table import Table, table_of
+from .target import Target
+
+# What files of before had for missing, whose models shall go on reading tables as they did.
+_ONCE_MISSING = ["", "?", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"]
+TASKS = ("classification", "regression")
+
+
+@dataclass
+class Preprocessor:
+    """How a table becomes arrays, learnt from the training data and kept in the model file.
+
+    >>> from nnlite.data import Preprocessor
+    >>> rows = {"size": [1, 3], "colour": ["red", "blue"], "sold": ["no", "yes"]}
+    >>> preprocessor = Preprocessor.fit(rows, "sold")
+    >>> preprocessor.feature_names, preprocessor.class_names
+    (['size', 'colour=blue', 'colour=red'], ['no', 'yes'])
+    >>> preprocessor.inputs(rows).tolist(), preprocessor.targets(rows).tolist()
+    ([[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], [0, 1])
+    """
+
+    columns: list[Column]
+    target: str
+    class_names: list[str] | None
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+    decimal: str = "."
+    missing: list[str] = field(default_factory=lambda: sorted(MISSING))
+    order: list[str] = field(default_factory=list)  # of all the training table's columns, for rows without names
+    target_told: bool = False
+    report: list[str] = field(default_factory=list, compare=False)  # how each column was read, for people
+
+    @classmethod
+    def fit(
+        cls,
+        table: Any,
+        target: str,
+        rows: Any = slice(None),
+        *,
+        text: Iterable[str] = (),
+        number: Iterable[str] = (),
+        drop: Iterable[str] = (),
+        task: str | None = None,
+        decimal: str = ".",
+        missing: Iterable[str] = (),
+    ) -> "Preprocessor":
+        """Learns from a table (a `Table`, a DataFrame, a dictionary of columns, a list of dictionaries).
+
+        Each column of numbers is standardised, each of texts one-hot. A column that could be either is an error that
+        names line, column and cell, unless `text` or `number` lists it; `drop` lists columns to leave out. A target of
+        text, or of at most 20 different whole numbers, holds classes, unless `task` ("classification", "regression")
+        says otherwise. `decimal` is the decimal mark, `missing` holds further marks for missing values.
+
+        Means and scales are learnt from `rows` (an index of arrays) alone, so that others can be held out.
+        """
+        table = table_of(table)
+        told = Told(frozenset(text), frozenset(number), frozenset(drop))
+        told.require_known(table)
+        if task not in (None, *TASKS):
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+        if target in told.drop:
+            raise ValueError(f"--drop {target!r} would leave out the target; choose another target or keep it")
+        notation = Notation.of(decimal, missing)
+        learnt = Target.learn(table, target, notation, told, task, rows)
+        columns, report = [], [f"{name}: left out, {reason}" for name, reason in table.left_out.items()]
+        for name in table.columns:
+            if name == target:
+                report.append(f"{name}: {learnt.story}")
+            elif name in told.drop:
+                report.append(f"{name}: left out, as told")
+            else:
+                column, story = Column.learn(table, name, notation, told, rows)
+                columns.append(column)
+                report.append(f"{name}: {story}")
+        if not any(column.feature_names for column in columns):
+            raise ValueError(f"the table has no column besides the target {target!r}")
+        return cls(
+            columns, target, learnt.class_names, learnt.mean, learnt.scale, decimal, sorted(notation.missing), list(table.columns),
+            learnt.told, report,
+        )  # fmt: skip
+
+    @property
+    def feature_names(self) -> list[str]:
+        """One name a feature."""
+        return [name for column in self.columns for name in column.feature_names]
+
+    @property
+    def _notation(self) -> Notation:
+        return Notation(self.decimal, frozenset(self.missing))
+
+    def inputs(self, table: Any, missing: Iterable[str] = (), decimal: str | None = None) -> NDArray[np.float32]:
+        """(rows, features), columns by their names, or by position where the rows have none; ValueError for a missing column.
+
+        `missing` and `decimal` say what is different from the training table.
+        """
+        names = [column.name for column in self.columns]
+        table = self._arranged(table_of(table), names)
+        notation = Notation(decimal or self.decimal, frozenset(self.missing) | {mark.strip() for mark in missing})
+        absent = [name for name in names if name not in table.columns]
+        if absent:
+            raise ValueError(
+                f"there is no column {absent[0]!r}; the columns are {', '.join(table.columns)}; the model takes {', '.join(names)}"
+            )
+        encoded = np.concatenate([column.encode(table, notation) for column in self.columns], axis=1)
+        return _finite(table, encoded)
+
+    def unused(self, table: Table) -> list[str]:
+        """Columns of a table that the training table did not have."""
+        return [name for name in table.columns if name not in self.order] if table.named and self.order else []
+
+    def _arranged(self, table: Table, names: list[str]) -> Table:
+        """Columns without names take those of the training table, by position."""
+        if table.named:
+            return table
+        for known in (names, self.order):
+            if len(table.columns) == len(known):
+                columns = dict(zip(known, table.columns.values(), strict=True))
+                return Table(columns, table.name, table.lines)
+        raise ValueError(
+            f"{table.name or 'each row'} has {len(table.columns)} columns without names; the model takes {len(names)}: "
+            f"{', '.join(names)}"
+        )
+
+    def targets(self, table: Any) -> NDArray[Any]:
+        """Class indices (rows,) int64, or standardised values (rows,) float32."""
+        target = Target(self.target, self.class_names, self.target_mean, self.target_scale, self.target_told)
+        table = table_of(table)
+        return target.encode(table if table.named else self._arranged(table, self.order), self._notation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a model file."""
+        return {name: value for name, value in asdict(self).items() if name != "report"}
+
+    @classmethod
+    def from_dict(cls, state: Any) -> "Preprocessor":
+        """The inverse of `to_dict`, of earlier versions too; ModelFileError for what no `to_dict` made."""
+        entries = state.get("columns") if isinstance(state, dict) else None
+        if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+            raise ModelFileError("the file does not say how to read a table")
+        if not state.keys() & _SINCE.keys():
+            state = {**_SINCE, **state}
+            entries = [{"told": False, **entry} for entry in entries]
+        result = _checked(cls, {**state, "columns": [_checked(Column, entry) for entry in entries]})
+        assert isinstance(result, cls)
+        return result
+
+
+def _finite(table: Table, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(encoded).all():
+        row = int((~np.isfinite(encoded)).any(1).argmax())
+        place = f"row {row}" if table.lines is None else f"line {table.lines[row]}"
+        raise ValueError(f"{table.name}{', ' if table.name else ''}{place} holds a number too large for float32")
+    return encoded
+
+
+# Fields that files of before lack, as a whole.
+_SINCE: dict[str, Any] = {"decimal": ".", "missing": _ONCE_MISSING, "order": [], "target_told": False}
+_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str, "target": str, "columns": list, "mean": float, "scale": float, "target_mean": float, "target_scale": float,
+    "told": bool, "target_told": bool, "decimal": str,
+}  # fmt: skip
+
+
+def _checked(kind: type, state: dict[str, Any]) -> Any:
+    """The dataclass `kind` with exactly these fields, each of its type."""
+    if set(state) != {entry.name for entry in fields(kind)} - {"report"}:
+        raise ModelFileError(f"the file describes a {kind.__name__} by {short(sorted(map(str, state)))}")
+    for name, value in state.items():
+        if name in _FIELD_TYPES:
+            fits = isinstance(value, _FIELD_TYPES[name]) and not (isinstance(value, float) and not math.isfinite(value))
+            fits = fits and (name != "decimal" or value in (".", ","))
+        else:  # categories, class_names, missing, order
+            optional = name in ("categories", "class_names")
+            fits = (value is None and optional) or (
+                isinstance(value, list) and all(isinstance(item, str) for item in value)
+            )
+        if not fits or (name.endswith("scale") and not value > 0):
+            raise ModelFileError(f"the file describes a {kind.__name__} with {name} = {short(value)}")
+    return kind(**state)

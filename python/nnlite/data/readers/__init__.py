@@ -1,0 +1,1 @@
+"""Readers: each says which names are its own (`matches`), reads them (`load`, `inputs`), and describes itself."""

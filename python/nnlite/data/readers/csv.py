@@ -1,0 +1,250 @@
+"""Tables as text: cells between delimiters, quoted as spreadsheets quote them, read strictly.
+
+Python's own csv module does not say which cells stood in quotes, and so NA and "NA" would be one; nor where a quote began
+that nothing closes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..notation import Quoted
+from ..table import Table
+from .contents import STANDARD_INPUT, contents, shown_name, text_of
+from .header import named_columns, require_header
+
+DESCRIPTION = "a .csv, .tsv or .txt file (.gz too), - for standard input"
+_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+_DELIMITERS = ",;\t|"
+_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
+_SAMPLE = 100  # rows that must agree on a delimiter
+_LONGEST = 100_000  # characters of a cell
+_BODY = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a user says about a text file: None for what it is to be found out from the file, or refused."""
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    comment: str | None = None
+
+
+def matches(name: str) -> bool:
+    """Whether `name` ends as tables of text do."""
+    path = Path(name.lower())
+    return name == STANDARD_INPUT or (path.with_suffix("") if path.suffix == ".gz" else path).suffix in _SUFFIXES
+
+
+def load(name: str, seed: int = 0) -> Table:
+    """The table of a file of which nothing is told."""
+    return read_csv(name)
+
+
+inputs = load
+
+
+def read_csv(
+    path: str | Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    comment: str | None = None,
+) -> Table:
+    """A table of text: the first line names the columns, cells lose the spaces around them, "-" is standard input.
+
+    `delimiter` is found among comma, semicolon, tab and bar; `encoding` is what a byte order mark says, else UTF-8; a first
+    line of numbers is an error unless `header` says whether it holds names; lines that begin with `comment` are left out.
+    Raises OSError where the file cannot be read, and ValueError naming line and column of whatever is not certain.
+
+    >>> import nnlite as nl, tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "table.csv")
+    ...     _ = path.write_text("size;colour\\n1,5;red\\n2;blue\\n")
+    ...     nl.data.read_csv(path).columns
+    {'size': ['1,5', '2'], 'colour': ['red', 'blue']}
+    """
+    name = shown_name(str(path))
+    text = text_of(name, contents(str(path)), encoding)
+    first, _, rest = text.partition("\n")
+    line = 1
+    if delimiter is None and re.fullmatch(r'"?sep=(.)"?', first.strip(" ")):
+        delimiter, text, line = first.strip(' "')[4], rest, 2
+    rows = _Rows(name, text, line, comment)
+    if delimiter is None:
+        delimiter = "\t" if ".tsv" in str(path).lower() else rows.delimiter()
+    elif len(_NAMES.get(delimiter, delimiter)) != 1 or delimiter in ('"', "\n"):
+        raise ValueError(f"--delimiter must be one character, or tab, got {delimiter!r}")
+    return _table(name, rows.read(_NAMES.get(delimiter, delimiter)), header)
+
+
+def _table(name: str, rows: Iterator[tuple[int, list[str]]], header: bool | None) -> Table:
+    line, names = next(rows, (1, []))
+    if not any(names):
+        raise ValueError(f"{name} is empty; a CSV file starts with a line of column names")
+    if header is False:
+        body = [(line, names), *rows]
+        names = [str(i) for i in range(len(names))]
+    else:
+        body = list(rows)
+    if not body:
+        raise ValueError(f"{name} has column names but no rows (--no-header, if line {line} is a row)")
+    names = _trimmed(names, body)
+    for number, cells in body:
+        _require_width(name, number, cells, names)
+    filled = [list(column) for column in zip(*(cells for _, cells in body), strict=True)]
+    if header is None:
+        require_header(name, line, names, filled, [number for number, _ in body])
+    columns, left_out = named_columns(name, line, names, filled)
+    return Table(columns, name, [number for number, _ in body], header is not False, left_out)
+
+
+def _trimmed(names: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
+    """Without a last column that a delimiter at the end of every line makes, which holds nothing."""
+    width = len(names)
+    if (
+        width > 1
+        and names[-1] == ""
+        and all(len(cells) in (width - 1, width) and not any(cells[width - 1 :]) for _, cells in body)
+    ):
+        width -= 1
+    elif not all(len(cells) == width + 1 and cells[-1] == "" for _, cells in body):
+        return names
+    for _, cells in body:
+        del cells[width:]
+    return names[:width]
+
+
+def _require_width(name: str, line: int, cells: list[str], names: list[str]) -> None:
+    if len(cells) == len(names):
+        return
+    what = f"{name}, line {line}: {len(cells)} cell{'s' * (len(cells) != 1)}, but {len(names)} column{'s' * (len(names) != 1)}; "
+    if len(cells) < len(names):
+        raise ValueError(f"{what}column {len(cells) + 1} ({names[len(cells)]!r}) has none")
+    fix = "put quotes around a cell that holds the delimiter, or name another by --delimiter"
+    if cells[0].startswith("#"):
+        fix = "--comment '#' leaves such lines out"
+    raise ValueError(f"{what}cell {len(names) + 1} ({cells[len(names)]!r}) has no column: {fix}")
+
+
+class _Rows:
+    """The rows of a text, cut at a delimiter."""
+
+    def __init__(self, name: str, text: str, line: int, comment: str | None) -> None:
+        self._name, self._text, self._line, self._comment = name, text, line, comment
+
+    def delimiter(self) -> str:
+        """The one character that cuts the first rows into as many cells as the first line; ValueError for several."""
+        widths = {}
+        for candidate in _DELIMITERS:
+            try:
+                widths[candidate] = [len(cells) for _, cells in islice(self.read(candidate, True), _SAMPLE)]
+            except ValueError:  # a quote that this delimiter leaves open
+                continue
+        cutting = [candidate for candidate, found in widths.items() if found and found[0] > 1]
+        even = [candidate for candidate in cutting if len(set(widths[candidate])) == 1]
+        if len(cutting) > 1 and len(even) != 1:
+            raise ValueError(
+                f"{self._name}: the delimiter may be {' or '.join(map(repr, even or cutting))}: say which by --delimiter"
+            )
+        return (even or cutting or [","])[0]
+
+    def read(self, delimiter: str, sample: bool = False) -> Iterator[tuple[int, list[str]]]:
+        """(line, cells) of each row; blank lines hold none, nor do comments."""
+        text, position, line, width = self._text, 0, self._line, 0
+        while position < len(text):
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            row = text[position:end]
+            blank = not row.strip() if delimiter != "\t" else not row.strip(" ")
+            if blank or (self._comment and row.startswith(self._comment)):
+                if blank and width == 1 and not sample and text[end:].strip():
+                    raise ValueError(
+                        f"{self._name}, line {line}: a blank line, in a table of one column: NA is a missing value"
+                    )
+                position, line = end + 1, line + 1
+                continue
+            if '"' in row:
+                cells, after = self._quoted(position, line, delimiter)
+                self._require_one_row(text[position : after - 1], line, delimiter, width)
+            else:
+                cells, after = [cell.strip() for cell in row.split(delimiter)], end + 1
+            width = width or len(cells)
+            if row[:1] == "#" or after - position > _LONGEST:
+                self._require_sound(cells, line, sample)
+            yield line, cells
+            line += text.count("\n", position, after)
+            position = after
+
+    def _require_sound(self, cells: list[str], line: int, sample: bool) -> None:
+        if not self._comment and not sample and cells[0].startswith(("# ", "##")):
+            raise ValueError(
+                f"{self._name}, line {line}, column 1: {cells[0][:40]!r} looks like a comment: --comment '#'"
+            )
+        column = next((i for i, cell in enumerate(cells) if len(cell) > _LONGEST), None)
+        if column is not None:
+            raise ValueError(
+                f"{self._name} is not a CSV text file: line {line}, column {column + 1} has {len(cells[column])} characters"
+            )
+
+    def _quoted(self, position: int, line: int, delimiter: str) -> tuple[list[str], int]:
+        """(the cells of a row in which there are quotes, where the next row begins)."""
+        text, begin = self._text, position
+        cells: list[str] = []
+        while True:
+            start = position
+            while text[start : start + 1] == " " != delimiter:
+                start += 1
+            if text[start : start + 1] == '"':
+                where = f"{self._name}, line {line + text.count(chr(10), begin, start)}, column {len(cells) + 1}"
+                cell, position = self._quoted_cell(where, start, delimiter)
+                cells.append(cell)
+            else:
+                ends = [at for at in (text.find(delimiter, start), text.find("\n", start)) if at >= 0]
+                end = min(ends, default=len(text))
+                cells.append(text[start:end].strip())
+                position = end
+            if position >= len(text) or text[position] == "\n":
+                return cells, position + 1
+            position += 1
+
+    def _quoted_cell(self, where: str, start: int, delimiter: str) -> tuple[str, int]:
+        """(what stands between quotes, the position after it)."""
+        text = self._text
+        found = _BODY.match(text, start)
+        if found is None:
+            raise ValueError(
+                f"{where} is not a CSV cell: the quote before {text[start + 1 : start + 21]!r} is never closed; remove it, or "
+                'double it ("")'
+            )
+        end = found.end()
+        while text[end : end + 1] == " " != delimiter:
+            end += 1
+        if text[end : end + 1] not in (delimiter, "\n", ""):
+            after = text[end : end + 20].partition("\n")[0]
+            raise ValueError(
+                f"{where} is not a CSV cell: after the quote that closes {_short(found[1])} stands {after!r}; a quote within a cell is "
+                'doubled ("")'
+            )
+        return Quoted(found[1].replace('""', '"').strip()), end
+
+    def _require_one_row(self, row: str, line: int, delimiter: str, width: int) -> None:
+        """ValueError for a quoted cell over several lines that look like rows: two stray quotes would swallow what is between."""
+        if "\n" not in row or not width:
+            return
+        whole = [len(part.split(delimiter)) == width for part in row.split("\n")]
+        if any(whole[1:-1]) or (whole[0] and whole[-1]):
+            last = line + len(whole) - 1
+            raise ValueError(
+                f"{self._name}, line {line}: a quoted cell goes on to line {last} over lines that look like rows of their own; "
+                f"look for a quote too many in lines {line} and {last}"
+            )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 30 else text[:27] + "...")

@@ -1,0 +1,147 @@
+"""Models from files, with what makes their inputs of raw rows and answers of their outputs."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .architecture import build_model
+from .checkpoint import load_with_metadata
+from .data.frames import frame_of
+from .data.preprocessing import Preprocessor
+from .data.sources import inputs_of, numeric
+from .data.table import Table, table_of
+from .errors import ModelFileError
+from .grad_mode import no_grad
+from .metrics import predicted_classes
+from .nn import Sequential, functional
+
+Array = np.ndarray[Any, Any]
+
+_ROWS_AT_ONCE = 4096
+
+
+class LoadedModel:
+    """A model from a file that takes rows as they are: `nnlite train --save` or `nl.save(model)` wrote it.
+
+    Rows are an array (N, columns), a DataFrame, a list of rows or of dictionaries, a dictionary of columns, or a
+    `nl.data.read_csv` table. Columns are found by their names where rows have them, else by position; missing ones are named in a
+    ValueError. `model` is the network itself, `class_names` are its classes (None for a quantity), `preprocessor` tells how
+    tables become inputs (None for a model that was trained on arrays).
+    """
+
+    def __init__(self, model: Sequential, metadata: dict[str, Any]) -> None:
+        self.model = model.eval()
+        self.metadata = metadata
+        self.class_names = _class_names(metadata.get("class_names"))
+        self._unit = (_number(metadata, "target_mean", 0.0), _number(metadata, "target_scale", 1.0))
+        self._scaling = metadata.get("scaling")
+        state = self._scaling.get("preprocessor") if isinstance(self._scaling, dict) else None
+        self.preprocessor = None if state is None else Preprocessor.from_dict(state)
+        if "scaling" in metadata and not isinstance(self._scaling, dict):
+            raise ModelFileError("the file does not say how its model's inputs are made")
+
+    def inputs(self, rows: Any, **notation: Any) -> Array:
+        """What the network takes for raw rows. `missing` and `decimal` say what is other than in the training table."""
+        if self.preprocessor is not None:
+            return self.preprocessor.inputs(rows, **notation)
+        if self._scaling is not None:
+            return inputs_of("x", _array(rows, **notation), self._scaling, None)
+        dtype = next((parameter.dtype for parameter in self.model.parameters()), np.dtype(np.float32))
+        return np.ascontiguousarray(_array(rows, **notation), dtype)
+
+    def in_unit(self, outputs: Array) -> Array:
+        """The network's outputs; those of a quantity in the target's own unit."""
+        if self.class_names is not None or self._unit == (0.0, 1.0):
+            return outputs
+        return outputs.astype(np.float64) * self._unit[1] + self._unit[0]
+
+    def __call__(self, rows: Any) -> Array:
+        """The network's outputs for raw rows: (N, classes), or values (N,) in the target's unit."""
+        return self.answers_to(self.inputs(rows))
+
+    def answers_to(self, inputs: Array) -> Array:
+        """As a call, from `inputs`."""
+        parts = [inputs[begin : begin + _ROWS_AT_ONCE] for begin in range(0, len(inputs), _ROWS_AT_ONCE)]
+        with no_grad():
+            return self.in_unit(np.concatenate([self.model(part).detach().numpy() for part in parts]))
+
+    def predict(self, rows: Any) -> Array:
+        """The name of each row's class, or its value in the target's unit; raw outputs where the file tells no classes."""
+        outputs = self(rows)
+        return outputs if self.class_names is None else np.array(self.class_names)[predicted_classes(outputs)]
+
+    def predict_proba(self, rows: Any) -> Array:
+        """(N, classes): how likely each class is; ValueError for a model without classes."""
+        if self.class_names is None:
+            raise ValueError("this model predicts no classes that its file names: use predict(rows)")
+        return self.chances(self(rows))
+
+    def chances(self, outputs: Array) -> Array:
+        """(N, classes) of outputs."""
+        if outputs.ndim == 1:
+            positive = functional.sigmoid(outputs).numpy()
+            return np.stack([1 - positive, positive], 1)
+        return functional.softmax(outputs, 1).numpy()
+
+    def __repr__(self) -> str:
+        takes = "" if self.preprocessor is None else f", columns={[c.name for c in self.preprocessor.columns]}"
+        return f"LoadedModel({self.model!r}, class_names={self.class_names}{takes})"
+
+
+def load_model(path: str | Path) -> LoadedModel:
+    """The model of a file that `nnlite train --save` or `nl.save(model)` wrote, ready for raw rows.
+
+    Raises OSError where the file cannot be read, ModelFileError where it is no whole model file, or holds weights without the
+    architecture: those of a module with a `forward` of its own, which `nl.load` reads.
+
+    >>> import numpy as np, nnlite as nl, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nl.save(f"{folder}/model.safetensors", nl.nn.MLP([2, 4, 1]))
+    ...     nl.load_model(f"{folder}/model.safetensors").predict([[1, 2], [3, 4]]).shape
+    (2, 1)
+    """
+    state, metadata = load_with_metadata(path)
+    if "architecture" not in metadata:
+        raise ModelFileError(
+            f"{path} holds weights alone (no architecture); `nnlite train --save`, and nl.save of a Sequential of nnlite's "
+            "layers, write what predicting needs"
+        )
+    model = build_model(metadata["architecture"], sum(array.size for array in state.values()))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    return LoadedModel(model, metadata)
+
+
+def opened(model: Any) -> LoadedModel:
+    """A path's model, or a LoadedModel itself; TypeError for anything else."""
+    if isinstance(model, str | Path):
+        return load_model(model)
+    if not isinstance(model, LoadedModel):
+        raise TypeError(f"model must be an nn.Module, a path or a LoadedModel, got {type(model).__name__}")
+    return model
+
+
+def _array(rows: Any, **notation: Any) -> Array:
+    if isinstance(rows, Table):
+        return numeric(rows, **notation)
+    array = frame_of("x", rows)
+    if array.ndim == 1 and array.dtype == object:
+        return numeric(table_of(rows), **notation)
+    return array
+
+
+def _number(metadata: dict[str, Any], key: str, default: float) -> float:
+    value = metadata.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelFileError(f"the file describes a model with {key} = {value!r}")
+    return float(value)
+
+
+def _class_names(names: Any) -> list[str] | None:
+    if names is not None and not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise ModelFileError(f"the file describes a model with class_names = {names!r}")
+    return names

@@ -1,0 +1,189 @@
+"""The command line and tables: what is read how, what is asked, and models that Python and the commands share."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+import nnlite as nl
+from nnlite.cli import main
+
+QUICK = ["--epochs", "2", "--quiet"]
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["cat", "dog"], 200)
+    weight = np.round(rng.normal(np.where(kind == "cat", 4, 20), 2), 3)
+    code = rng.choice(["007", "012", "100"], 200)
+    return pandas.DataFrame(
+        {"id": np.arange(200), "weight": weight, "fur": rng.choice(["long", "short"], 200), "code": code, "kind": kind}
+    )
+
+
+@pytest.fixture
+def animals(frame, tmp_path):
+    path = tmp_path / "animals.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def model(capsys, animals, tmp_path):
+    path = tmp_path / "model.safetensors"
+    assert run(capsys, "train", animals, "--drop", "id", "--save", path, "--quiet")[0] == 0
+    return path
+
+
+def test_a_line_a_column_says_how_it_was_read(capsys, animals):
+    code, out, err = run(capsys, "train", animals, "--epochs", "1", "--json", "--drop", "fur")
+    assert code == 0
+    assert json.loads(out)["data"] == "animals.csv"
+    assert err.splitlines()[:5] == [
+        "column id: number; it only counts rows: --drop 'id' leaves it out",
+        "column weight: number",
+        "column fur: left out, as told",
+        "column code: category with 3 values (007, 012, 100, kept as texts for a leading zero)",
+        "column kind: target, 2 classes (cat, dog)",
+    ]
+    assert run(capsys, "train", animals, *QUICK)[2] == (
+        "column id: number; it only counts rows: --drop 'id' leaves it out\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "options"),
+    [
+        ("a.csv", lambda f, p: f.to_csv(p, index=False, sep=";"), []),
+        ("a.tsv", lambda f, p: f.to_csv(p, index=False, sep="\t"), []),
+        ("a.csv.gz", lambda f, p: p.write_bytes(gzip.compress(f.to_csv(index=False).encode())), []),
+        ("a.csv", lambda f, p: f.to_csv(p, index=False, encoding="utf-16"), []),
+        ("a.csv", lambda f, p: f.to_csv(p, index=False, sep=";", decimal=","), ["--decimal", ","]),
+        ("a.csv", lambda f, p: f.to_csv(p), []),
+        ("a.csv", lambda f, p: f.to_csv(p, index=False, sep=" "), ["--delimiter", "space"]),
+        ("a.csv", lambda f, p: p.write_text("# made by hand\n" + f.to_csv(index=False)), ["--comment", "#"]),
+    ],
+)
+def test_other_ways_to_write_a_table_train_the_same_model(capsys, animals, frame, tmp_path, name, write, options):
+    path = tmp_path / "other"
+    path.mkdir()
+    write(frame, path / name)
+    prints = []
+    for data, told in ((animals, []), (path / name, options)):
+        code, out, err = run(capsys, "train", data, "--drop", "id", "--json", *told, *QUICK)
+        assert code == 0, err
+        prints.append(json.loads(out)["fingerprint"])
+    assert prints[0] == prints[1]
+
+
+def test_standard_input(capsys, animals, monkeypatch, model):
+    data = animals.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    code, out, _ = run(capsys, "train", "-", "--drop", "id", "--json", *QUICK)
+    assert (code, json.loads(out)["data"]) == (0, "standard input")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert run(capsys, "predict", model, "-")[1] == run(capsys, "predict", model, animals)[1]
+
+
+def test_arrays_of_one_table(capsys, tmp_path):
+    x, y = nl.data.make_moons(200, noise=0.1, seed=0)
+    np.save(tmp_path / "a.npy", np.column_stack([x, y]))
+    code, _, err = run(capsys, "train", tmp_path / "a.npy", "--save", tmp_path / "m", "--epochs", "2")
+    assert code == 0
+    assert "column 2: target, 2 classes (0, 1)" in err
+    np.save(tmp_path / "x.npy", x)
+    for name in ("a.npy", "x.npy"):
+        assert run(capsys, "predict", tmp_path / "m", tmp_path / name)[1].count("\n") == 200
+    np.save(tmp_path / "o.npy", np.array([[1, "x"]], object), allow_pickle=True)
+    code, _, err = run(capsys, "train", tmp_path / "o.npy")
+    assert code == 1
+    assert "not a readable .npy file of plain arrays" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("5.1,a\n6.2,b\n", [], "--no-header"),
+        ("a;b,c\n1;2,3\n", [], "--delimiter"),
+        ('a,b\n"1,5",x\n"2,5",y\n', [], "--decimal ,"),
+        ("a,b\né,x\nz,y\n".encode("latin-1"), [], "--encoding"),
+        ("a,b\n1,x\n2,y\n", ["--drop", "c"], "--drop 'c': there is no such column; the columns are a, b"),
+        ("a,b\n1,x\n2,y\n", ["--task", "regression"], "--task regression needs numbers"),
+    ],
+)
+def test_refusals_name_the_option_that_mends_them(capsys, tmp_path, text, options, words):
+    (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    code, out, err = run(capsys, "train", tmp_path / "t.csv", *options, *QUICK)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert words in err
+
+
+def test_options_of_tables_are_for_tables(capsys):
+    code, _, err = run(capsys, "train", "moons", "--drop", "a")
+    assert code == 1
+    assert "--drop is for tables" in err
+    assert run(capsys, "train", "moons", "--decimal", ";")[0] == 2
+
+
+def test_predict_says_which_columns_it_does_not_use(capsys, frame, model, tmp_path):
+    frame.assign(colour="red").to_csv(tmp_path / "new.csv", index=False)
+    code, _, err = run(capsys, "predict", model, tmp_path / "new.csv")
+    assert (code, err) == (0, "columns that the training table did not have are not used: colour\n")
+
+
+# Python and the commands
+
+
+def test_python_reads_what_train_wrote(capsys, animals, frame, model):
+    told = json.loads(run(capsys, "predict", model, animals, "--json")[1])
+    loaded = nl.load_model(model)
+    assert loaded.class_names == ["cat", "dog"]
+    raw = frame.drop(columns=["id", "kind"])
+    for rows in (raw, raw.sample(frac=1, axis=1, random_state=0), raw.to_numpy(), raw.to_numpy().tolist(), raw.to_dict("records"), frame, nl.data.read_csv(animals)):  # fmt: skip
+        assert loaded.predict(rows).tolist() == [row["class"] for row in told]
+        np.testing.assert_allclose(loaded.predict_proba(rows).max(1), [row["probability"] for row in told])
+    outputs = loaded(raw)
+    predictor = nl.Predictor(model)
+    for _ in range(2):
+        np.testing.assert_array_equal(predictor(raw), outputs)
+    np.testing.assert_array_equal(predictor(raw[:1]), outputs[:1])
+    with pytest.raises(ValueError, match="there is no column 'fur'"):
+        loaded.predict(raw.drop(columns="fur"))
+    with pytest.raises(ValueError, match="has 2 columns without names; the model takes 3: weight, fur, code"):
+        loaded.predict([[1, 2]])
+
+
+def test_quantities_come_in_the_targets_unit(capsys, tmp_path):
+    assert run(capsys, "train", "regression", "--save", tmp_path / "m", "--quiet")[0] == 0
+    told = [row["value"] for row in json.loads(run(capsys, "predict", tmp_path / "m", "regression", "--json")[1])]
+    x, _ = nl.data.make_regression(1000, noise=5.0, seed=0)
+    np.testing.assert_allclose(nl.load_model(tmp_path / "m").predict(x), told)
+    np.testing.assert_allclose(nl.Predictor(tmp_path / "m")(x), told)
+    np.testing.assert_allclose(nl.load_model(tmp_path / "m").predict(pandas.DataFrame(x)), told)
+
+
+def test_the_command_reads_what_save_wrote(capsys, tmp_path):
+    model = nl.nn.MLP([2, 8, 3])
+    nl.save(tmp_path / "m", model)
+    x = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
+    (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(",".join(map(repr, row)) for row in x.tolist()))
+    rows = json.loads(run(capsys, "predict", tmp_path / "m", tmp_path / "x.csv", "--json")[1])
+    expected = model(nl.tensor(x)).detach().numpy()
+    np.testing.assert_allclose([list(row.values()) for row in rows], expected, rtol=1e-6)
+    np.testing.assert_array_equal(nl.load_model(tmp_path / "m").predict(x), expected)
+    np.testing.assert_array_equal(nl.Predictor(tmp_path / "m")(x), expected)
