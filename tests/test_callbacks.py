@@ -97,7 +97,7 @@ def test_only_overridden_batch_methods_cost_the_native_epoch():
 
 def follow(values, **options) -> EarlyStopping:
     """EarlyStopping that is shown these values of `figure`."""
-    stopping = EarlyStopping("figure", **options)
+    stopping = EarlyStopping("figure", **{"mode": "min", **options})
     stopping.trainer = trainer = make_trainer()
     stopping.on_train_begin()
     for epoch, value in enumerate(values):
@@ -153,7 +153,7 @@ def test_an_unknown_figure_lists_those_there_are():
 
 def test_a_figure_of_the_users_own_can_be_watched():
     add = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_own=1.0))
-    stopping = EarlyStopping("val_own", patience=1)
+    stopping = EarlyStopping("val_own", patience=1, mode="min")
     assert len(make_trainer().fit(X, Y, epochs=9, callbacks=[add, stopping])) == 2
 
 

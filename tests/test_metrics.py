@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
@@ -247,3 +248,58 @@ def test_unknown_names_list_the_known(name) -> None:
 def test_what_is_no_metric(metric) -> None:
     with pytest.raises(TypeError, match="a name or a function"):
         resolve(metric)
+
+
+# Two classes in other codings
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_signs_as_labels(n: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores, labels = generator.standard_normal(n), 2 * generator.integers(0, 2, n) - 1
+    predicted = np.where(scores > 0, 1, -1)
+    for targets in (labels, labels.astype(np.float32), labels[:, None]):
+        assert metrics.accuracy(scores, targets) == theirs.accuracy_score(labels, predicted)
+        assert metrics.misclassified(scores, targets) == (labels != predicted).sum()
+        for name in ("precision", "recall", "f1"):
+            expected = getattr(theirs, f"{name}_score")(labels, predicted, pos_label=1, zero_division=0)
+            assert getattr(metrics, name)(scores, targets) == pytest.approx(expected, rel=1e-12)
+    assert metrics.accuracy(predicted, labels) == theirs.accuracy_score(labels, predicted)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "match"),
+    [
+        ([0.5, -0.5, 1.0], [0, 1, 2], "targets hold 2 at index 2.*one output for each class"),
+        ([0.5, -0.5], [1, -2], "targets hold -2 at index 1"),
+        ([0, 1], [-1, 1], "coded differently"),
+        ([-1, 1], [0, 1], "coded differently"),
+        (np.zeros((2, 3)), np.array([[1, 0, 0], [1, 1, 0]]), "mark 2 classes in row 1"),
+        (np.zeros((2, 3)), np.array([[0.0, 0, 0], [1, 0, 0]]), "mark 0 classes in row 0"),
+    ],
+)
+def test_labels_that_the_outputs_cannot_tell(outputs, targets, match) -> None:
+    for metric in (metrics.accuracy, metrics.misclassified, metrics.f1):
+        with pytest.raises(ValueError, match=match):
+            metric(np.asarray(outputs), np.asarray(targets))
+
+
+@pytest.mark.parametrize(
+    ("name", "rises"),
+    [(name, row.greater_is_better) for name, row in metrics.METRICS.items()]
+    + [("loss", False), ("top_3", True), ("top_x", None), ("auc", None), ("accuracy_of_mine", None), ("", None)],
+)
+def test_directions(name, rises) -> None:
+    assert metrics.greater_is_better(name) is rises
+    assert metrics.greater_is_better(f"val_{name}") is rises
+
+
+def test_directions_of_functions() -> None:
+    def own(outputs, targets):
+        return 0.0
+
+    assert metrics.greater_is_better("val_own", [resolve(own)]) is None
+    own.greater_is_better = True
+    assert metrics.greater_is_better("val_own", [resolve(own)]) is True
+    assert metrics.greater_is_better("own", [resolve(functools.partial(own))]) is True
+    assert metrics.greater_is_better("mean_squared_error", [resolve(metrics.mean_squared_error)]) is False

@@ -1,6 +1,7 @@
 """What happened, epoch by epoch."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,17 @@ class History:
     def append(self, epoch: int, logs: dict[str, float]) -> None:
         """Adds the figures of an epoch."""
         self.epoch.append(epoch)
+        self.amend(logs)
+
+    def amend(self, logs: dict[str, Any]) -> None:
+        """Takes over figures of the last epoch, numbers only; where an epoch has no value of a figure, there is NaN."""
         for key, value in logs.items():
-            self.history.setdefault(key, []).append(value)
+            if hasattr(value, "__float__"):
+                values = self.history.setdefault(key, [])
+                values += [math.nan] * (len(self.epoch) - len(values))
+                values[-1] = float(value)
+        for values in self.history.values():
+            values += [math.nan] * (len(self.epoch) - len(values))
 
     def __getitem__(self, key: str) -> list[float]:
         if key not in self.history:

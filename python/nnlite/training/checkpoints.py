@@ -16,6 +16,7 @@ from ..checkpoint import load_with_metadata, save
 from ..errors import ModelFileError
 from ..files.atomic import remove_leftovers
 from ..history import History
+from .state import load_trained_state, trained_state
 
 if TYPE_CHECKING:
     from .run import Plan, Run
@@ -25,6 +26,7 @@ _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
+    "others": (dict, NoneType),
     "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
 
@@ -84,7 +86,7 @@ def _state_of(run: Run) -> dict[str, Any]:
     return {
         "settings": _settings(trainer, run.plan),
         "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in run.listeners],
-        "model": trainer.model.state_dict(),
+        **trained_state(trainer),
         "optimizer": {**optimizer, "state": [[number, state] for number, state in optimizer["state"].items()]},
         "generator": trainer._generator.state(),
         "history": {"epoch": trainer.history.epoch, "history": trainer.history.history},
@@ -119,7 +121,7 @@ def _apply(run: Run, state: Mapping[str, Any]) -> None:
     trainer = run.trainer
     if not (0 <= state["first_epoch"] <= state["epoch"] and 0 <= state["batch"] <= run.plan.batches):
         raise ValueError(f"epoch {state['epoch']} and batch {state['batch']} are no place in this fit")
-    trainer.model.load_state_dict(state["model"])
+    load_trained_state(trainer, state)
     trainer.optimizer.load_state_dict({**state["optimizer"], "state": dict(state["optimizer"]["state"])})
     trainer._generator.set_state(state["generator"])
     trainer.history = History.from_json(json.dumps(state["history"]))
@@ -135,7 +137,7 @@ def _read(path: Path) -> dict[str, Any]:
     if "checkpoint" not in metadata:
         raise ModelFileError(f"{path} holds a model, but no checkpoint of a fit")
     try:
-        state = _with_arrays(metadata["checkpoint"], arrays)
+        state = {"others": None, **_with_arrays(metadata["checkpoint"], arrays)}  # a model alone, in older files
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None

@@ -13,13 +13,16 @@ from ..grad_mode import enable_grad
 from ..nn import Module
 from .capture import Step, eager_batch
 from .inputs import Rows
+from .state import other_tensors
 
 
 class Memento:
     """What a forward pass in training mode changes: running statistics and the position in the random numbers."""
 
-    def __init__(self, model: Module) -> None:
-        self._buffers = [(buffer, buffer.detach().numpy().copy()) for buffer in model.buffers()]
+    def __init__(self, step: Step) -> None:
+        modules = [part for part in (step.model, step.criterion) if isinstance(part, Module)]
+        buffers = {id(buffer): buffer for module in modules for buffer in module.buffers()}
+        self._buffers = [(buffer, buffer.detach().numpy().copy()) for buffer in buffers.values()]
         self._generator = default_generator()
         self._position = self._generator.state()
 
@@ -32,13 +35,15 @@ class Memento:
 
 def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> DivergenceError:
     """The error for a batch whose loss was not finite; the batch is computed once more to name the layer."""
-    before, gradients = Memento(step.model), [(p, p.grad) for p in step.model.parameters()]
-    step.model.zero_grad()
+    before, trained = Memento(step), _trained(step)
+    gradients = [(parameter, parameter.grad) for _, parameter in trained]
+    for _, parameter in trained:
+        parameter.grad = None
     with _watched(step.model) as overflowing, enable_grad(), np.errstate(all="ignore"):
         _, loss = eager_batch(step.model, step.criterion, rows, chosen)
         if loss.requires_grad:
             loss.backward()
-        norms = {name: _norm(p.grad) for name, p in step.model.named_parameters() if p.grad is not None}
+        norms = {name: _norm(p.grad) for name, p in trained if p.grad is not None}
     before.restore()
     for parameter, gradient in gradients:
         parameter.grad = gradient
@@ -54,6 +59,12 @@ def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> D
         layer=layer,
         lr=lr,
     )
+
+
+def _trained(step: Step) -> list[tuple[str, Tensor]]:
+    """The parameters of the model, and whatever else is trained."""
+    others = [(name, tensor) for name, tensor in other_tensors(step).items() if tensor.requires_grad]
+    return [*step.model.named_parameters(), *others]
 
 
 def _culprit(norms: dict[str, float], overflowing: list[str]) -> tuple[str, str]:

@@ -137,9 +137,12 @@ class Run:
         for batch in range(self.position.batch, plan.batches):
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             self.listeners.on_batch_begin(batch)
-            value = self._eager_step(chosen)
-            self.position.batch = batch + 1
-            self.position.total += value * len(chosen)
+            try:
+                value = self._eager_step(chosen)
+            except KeyboardInterrupt:
+                if self._checkpoints is not None:
+                    self._checkpoints.save(self)
+                raise
             self._bar.at(trainer.epoch, batch + 1)
             self.listeners.on_batch_end(batch, {"loss": value})
             if self._checkpoints is not None and self._checkpoints.due():
@@ -149,7 +152,7 @@ class Run:
     def _eager_step(self, chosen: NDArray[np.int64]) -> float:
         """Forward, backward and update of one batch; its loss."""
         trainer, position = self.trainer, self.position
-        before = Memento(trainer.model)
+        before, steps = Memento(trainer), self._steps()
         try:
             trainer.optimizer.zero_grad()
             with enable_grad():
@@ -161,15 +164,28 @@ class Run:
                 before.restore()
                 raise self._divergence(position.batch)
             if trainer.metrics and position.outputs is None:
+                trainer._check_metrics(self.plan.rows, output.shape[1:], output.dtype)
                 position.outputs = np.empty((len(self.plan.rows), *output.shape[1:]), output.dtype)
+            if position.outputs is not None:
+                position.outputs[chosen] = output.detach().numpy()
             loss.backward()
             trainer.optimizer.step()
-        except Exception:
-            before.restore()
+        except BaseException:
+            if self._steps() == steps:
+                before.restore()
+            else:  # an interruption after the update: the batch counts
+                self._advance(value, len(chosen))
             raise
-        if position.outputs is not None:
-            position.outputs[chosen] = output.detach().numpy()
+        self._advance(value, len(chosen))
         return value
+
+    def _steps(self) -> int:
+        return sum(group.steps for group in self.trainer.optimizer.native_groups())
+
+    def _advance(self, value: float, rows: int) -> None:
+        """One batch more is done."""
+        self.position.batch += 1
+        self.position.total += value * rows
 
     def _epoch_done(self, logs: Logs) -> None:
         trainer, plan = self.trainer, self.plan
@@ -182,7 +198,10 @@ class Run:
         trainer.history.append(trainer.epoch, logs)
         self._bar.epoch_done(trainer.epoch, logs)
         trainer.epoch += 1
-        self.listeners.on_epoch_end(trainer.epoch - 1, logs)
+        try:
+            self.listeners.on_epoch_end(trainer.epoch - 1, logs)
+        finally:
+            trainer.history.amend(logs)
 
     def _order(self) -> NDArray[np.int64]:
         rows = len(self.plan.rows)

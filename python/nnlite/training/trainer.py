@@ -11,8 +11,8 @@ from ..callbacks import Callback, CallbackList
 from ..data.frames import in_order, names_of, pair_in_order
 from ..grad_mode import no_grad
 from ..history import History
-from ..metrics import resolve
-from ..nn import BCELoss, Module
+from ..metrics import is_known, resolve
+from ..nn import Module
 from ..optim import SGD, Optimizer
 from .arrays import Array
 from .capture import Capture, eager_batch, eager_output
@@ -21,6 +21,8 @@ from .guard import fitting, predicting
 from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
 from .progress import Progress
 from .run import Plan, Run
+from .state import load_trained_state, trained_state
+from .threshold import ClassThreshold
 
 Metric = str | Callable[[Array, Array], float]
 
@@ -34,10 +36,13 @@ class Trainer:
     shorter and then weighs less in the epoch's loss. `metrics` are names (accuracy, misclassified, top_5, precision,
     recall, f1, mse, mae, r2) or functions of (outputs, targets). `seed` alone decides the shuffling and dropout: epoch
     e shuffles by (seed, e), and calling `fit` again goes on with the next epoch, so `fit(epochs=1)` twice is
-    `fit(epochs=2)`.
+    `fit(epochs=2)`. `threshold` is where a single column of outputs changes from class 0 to class 1 for the metrics;
+    None takes 0 for a loss on logits, 0.5 for probabilities (BCELoss, a Sigmoid at the end) and the middle between the
+    labels for a loss like MSELoss, and `fit` and `evaluate` raise ValueError where that does not tell.
 
     Attributes: `epoch`, the number of epochs so far; `history` of the last or running fit; `figures`, the names of its
-    figures; `stop_training`, which a callback sets to end the fit after the epoch.
+    figures, and `more_figures`, whether a callback may add to them; `stop_training`, which a callback sets to end the fit
+    after the epoch.
 
     >>> import nnlite as nl
     >>> from nnlite import nn, optim
@@ -56,6 +61,7 @@ class Trainer:
         optimizer: Optimizer,
         metrics: Iterable[Metric] = (),
         seed: int = 0,
+        threshold: float | None = None,
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
@@ -68,8 +74,8 @@ class Trainer:
         self.model = model
         self.criterion = criterion
         self.optimizer: SGD = optimizer
-        threshold = 0.5 if isinstance(criterion, BCELoss) else 0.0
-        self.metrics = [resolve(metric, threshold) for metric in metrics]
+        self._threshold = ClassThreshold(self, threshold)
+        self.metrics = [resolve(metric, self._threshold) for metric in metrics]
         self.seed = _positive("seed", seed, 0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
@@ -78,6 +84,7 @@ class Trainer:
         self.epoch = 0
         self.figures: list[str] = []
         self.columns: list[list[str] | None] | None = None  # of the DataFrames that it was trained on
+        self.more_figures = False
         self._generator = _core.Generator(seed)
         self._capture = Capture(self)
 
@@ -136,7 +143,7 @@ class Trainer:
             raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
         checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
         self.columns = columns
-        with fitting(self.model), _generator(self._generator), _mode(self.model, True):
+        with fitting(self.model), _generator(self._generator), _mode(self.model, True), _mode(self.criterion, True):
             return self._run(plan, listeners, progress, checkpoints)
 
     def _run(
@@ -157,11 +164,23 @@ class Trainer:
     def _check_plan(self, plan: Plan, eager: bool) -> None:
         """What needs a pass through the model to be checked, before anything changes."""
         if not eager:
-            row_shape = self._capture.programs(plan.rows, plan.batch_size, True, True).row_shape
-            check_labels(self.criterion, plan.rows.target, row_shape)
+            programs = self._capture.programs(plan.rows, plan.batch_size, True, True)
+            check_labels(self.criterion, plan.rows.target, programs.row_shape)
+            self._check_metrics(plan.rows, programs.row_shape, programs.dtype)
         if plan.validation is not None:
             outputs, _ = self._outputs(plan.validation.select(slice(0, 1)), 1, True)
             check_labels(self.criterion, plan.validation.target, outputs.shape[1:], "validation ")
+            self._check_metrics(plan.validation, outputs.shape[1:], outputs.dtype)
+
+    def _check_metrics(self, rows: Rows, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Whether the metrics can be computed of such outputs, tried on a few."""
+        if self.metrics:
+            self._threshold.note(rows.target)
+        few = rows.select(slice(0, _FEW_ROWS))
+        assert few.target is not None
+        for _, metric in self.metrics:
+            if is_known(metric):
+                metric(np.zeros((len(few), *row_shape), dtype), few.target)
 
     def _require_trainable(self) -> None:
         known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
@@ -189,12 +208,20 @@ class Trainer:
         with predicting(self.model):
             return self._outputs(rows, _positive("batch_size", batch_size), False)[0]
 
+    def trained_state(self) -> dict[str, Any]:
+        """Copies of all that a fit changes: the model's state dict and, as "others", what is trained beside the model."""
+        return trained_state(self)
+
+    def load_trained_state(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `trained_state` gave; RuntimeError, and nothing changed, where it does not fit."""
+        load_trained_state(self, state)
+
     def _evaluate(self, rows: Rows, batch_size: int) -> dict[str, float]:
         outputs, loss = self._outputs(rows, batch_size, True)
         return {"loss": loss, **self._figures(outputs, rows)}
 
     def _outputs(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
-        with _mode(self.model, False):
+        with _mode(self.model, False), _mode(self.criterion, False):
             if not with_loss and len(rows) <= min(batch_size, _FEW_ROWS):
                 return self._outputs_eagerly(rows, batch_size, False)
             try:
@@ -251,15 +278,16 @@ class _generator:
 
 
 class _mode:
-    """Training or evaluation mode for a while; every module gets its own mode back."""
+    """Training or evaluation mode for a while; every module gets its own mode back. A plain function has none."""
 
-    def __init__(self, model: Module, training: bool) -> None:
-        self._previous = [(module, module.training) for module in model.modules()]
+    def __init__(self, model: Any, training: bool) -> None:
+        self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
         self._model = model
         self._training = training
 
     def __enter__(self) -> None:
-        self._model.train(self._training)
+        if self._previous:
+            self._model.train(self._training)
 
     def __exit__(self, *exception: object) -> None:
         for module, training in self._previous:

@@ -1,20 +1,17 @@
-"""Figures of merit over whole arrays of outputs and targets.
+"""Figures of merit over classes.
 
 Classes are read off outputs (N, C > 1) by the first maximum, and off a single column (N,) or (N, 1) by `output > threshold`
 (0 for logits, 0.5 for probabilities). Integer outputs (N,) are taken as classes. Targets are class indices (N,), or of the
-outputs' shape one-hot or probabilities. Values equal scikit-learn's. All raise ValueError, naming both shapes, for outputs
-and targets that do not fit, and for no rows at all.
+outputs' shape one-hot or probabilities; beside a single column they are 0 and 1, or -1 and 1. Values equal scikit-learn's. All
+raise ValueError, naming both shapes, for outputs and targets that do not fit, and for no rows at all.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = np.ndarray[Any, Any]
-Metric = Callable[[Array, Array], float]
 Classes = NDArray[np.int64]
 
 
@@ -26,16 +23,27 @@ def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
     ([1, 0], [0, 1])
     """
     values = np.asarray(outputs)
-    if values.ndim > 1 and values.shape[1] > 1:
+    if has_column_per_class(values):
         best: Classes = values.argmax(1).astype(np.int64)
         return best
     flat = values.reshape(-1)
     return (flat if flat.dtype.kind in "iub" else flat > threshold).astype(np.int64)
 
 
+def has_column_per_class(outputs: Array) -> bool:
+    """Whether the largest of several outputs tells the class, and not one output against a threshold."""
+    return outputs.ndim > 1 and outputs.shape[1] > 1
+
+
+def are_signs(targets: Array) -> bool:
+    """Whether two classes are given as -1 and 1."""
+    return bool(targets.size) and targets.dtype.kind in "if" and targets.min() == -1 and bool((abs(targets) == 1).all())
+
+
 def _given_classes(outputs: Array, targets: Array) -> Classes:
     """Targets as class indices."""
     if targets.ndim > 1 and targets.shape[1] > 1 and targets.shape == outputs.shape:
+        _require_one_class_a_row(targets)
         best: Classes = targets.argmax(1).astype(np.int64)
         return best
     if targets.dtype.kind not in "iubf":
@@ -50,18 +58,53 @@ def _given_classes(outputs: Array, targets: Array) -> Classes:
     return targets.astype(np.int64)
 
 
+def _require_one_class_a_row(targets: Array) -> None:
+    """The largest of several marks would pass for the only one."""
+    if ((targets == 0) | (targets == 1)).all():
+        marks = targets.sum(1)
+        if (marks != 1).any():
+            row = int((marks != 1).reshape(len(targets), -1).any(1).argmax())
+            raise ValueError(
+                f"targets mark {marks.reshape(len(targets), -1)[row][0]:g} classes in row {row}; these metrics are for one "
+                "class a row: pass a function of (outputs, targets) for several"
+            )
+
+
+def _two_classes(outputs: Array, predicted: Classes, true: Classes) -> tuple[Classes, Classes]:
+    """Classes 0 and 1 beside a single column; ValueError where outputs and targets are coded differently."""
+    if outputs.dtype.kind in "iu":  # classes as they are
+        if are_signs(true) or are_signs(predicted):
+            if (predicted == 0).any() or (true == 0).any():
+                raise ValueError("outputs and targets are coded differently: one as 0 and 1, the other as -1 and 1")
+            if (abs(predicted) == 1).all() and (abs(true) == 1).all():
+                return (predicted > 0).astype(np.int64), (true > 0).astype(np.int64)
+        return predicted, true
+    if are_signs(true):
+        return predicted, (true > 0).astype(np.int64)
+    other = ((true != 0) & (true != 1)).reshape(-1)
+    if other.any():
+        row = int(other.argmax())
+        raise ValueError(
+            f"targets hold {true.reshape(-1)[row]} at index {row}, but a single column of outputs tells only two classes, "
+            "0 and 1 or -1 and 1; use one output for each class"
+        )
+    return predicted, true
+
+
 def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[Classes, Classes]:
     """Predicted and true classes, flat."""
     values, given = np.asarray(outputs), np.asarray(targets)
     predicted, true = predicted_classes(values, threshold), _given_classes(values, given)
-    if _without_ones(predicted.shape) != _without_ones(true.shape):
+    if not has_column_per_class(values):
+        predicted, true = _two_classes(values, predicted, true)
+    if without_ones(predicted.shape) != without_ones(true.shape):
         raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
     if not predicted.size:
         raise ValueError(f"there are no rows: outputs have shape {values.shape}")
     return predicted.reshape(-1), true.reshape(-1)
 
 
-def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     """(N, 1) and (N,) hold the same values in the same order."""
     while len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
@@ -197,76 +240,3 @@ def f1(
 ) -> Any:
     """The harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn); averaged as `precision`."""
     return _averaged(confusion_matrix(outputs, targets, threshold), "f1", average, zero_division)
-
-
-def _residuals(outputs: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
-    values, given = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
-    if _without_ones(values.shape) != _without_ones(given.shape):
-        raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
-    if not values.size:
-        raise ValueError(f"there are no rows: outputs have shape {values.shape}")
-    return values.reshape(given.shape) - given, given
-
-
-def mean_squared_error(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """The mean of squared differences, over all elements."""
-    return float(np.mean(_residuals(outputs, targets)[0] ** 2))
-
-
-def mean_absolute_error(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """The mean of absolute differences, over all elements."""
-    return float(np.mean(np.abs(_residuals(outputs, targets)[0])))
-
-
-def r2_score(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """1 - residual sum of squares / total sum of squares, averaged over target columns; 1 is perfect, 0 the mean.
-
-    A constant target column has 1 where all residuals are 0, else 0.
-
-    >>> from nnlite.metrics import r2_score
-    >>> r2_score([1.0, 2.0, 2.0], [1.0, 2.0, 3.0])
-    0.5
-    """
-    residuals, given = _residuals(outputs, targets)
-    residuals, given = residuals.reshape(len(given), -1), given.reshape(len(given), -1)
-    total = ((given - given.mean(0)) ** 2).sum(0)
-    rest = (residuals**2).sum(0)
-    scores = np.where(total > 0, 1 - rest / np.where(total > 0, total, 1), np.where(rest > 0, 0.0, 1.0))
-    return float(scores.mean())
-
-
-_WITH_THRESHOLD: dict[str, Callable[..., Any]] = {
-    "accuracy": accuracy,
-    "misclassified": misclassified,
-    "precision": precision,
-    "recall": recall,
-    "f1": f1,
-}
-_WITHOUT: dict[str, Callable[..., Any]] = {
-    "mse": mean_squared_error,
-    "mae": mean_absolute_error,
-    "r2": r2_score,
-    "top_k": top_k_accuracy,
-}
-
-
-def resolve(metric: str | Metric, threshold: float = 0.0) -> tuple[str, Metric]:
-    """A metric's key in the history and its function (outputs, targets) -> number.
-
-    `metric` is a name ("accuracy", "misclassified", "precision", "recall", "f1", "mse", "mae", "r2", "top_k" for the best 5,
-    "top_3", ...) or a function; `threshold` is for the names that read classes. Raises ValueError that lists the names for an
-    unknown one, TypeError for neither.
-    """
-    if callable(metric):
-        return getattr(metric, "__name__", type(metric).__name__), metric
-    if not isinstance(metric, str):
-        raise TypeError(f"a metric is a name or a function of (outputs, targets), got {metric!r}")
-    if metric in _WITH_THRESHOLD:
-        return metric, partial(_WITH_THRESHOLD[metric], threshold=threshold)
-    if metric in _WITHOUT:
-        return metric, _WITHOUT[metric]
-    count = metric.removeprefix("top_")
-    if count != metric and count.isdecimal() and int(count) > 0:
-        return metric, partial(top_k_accuracy, k=int(count))
-    names = ", ".join([*_WITH_THRESHOLD, *_WITHOUT, "top_1, top_2, ..."])
-    raise ValueError(f"metric {metric!r} is unknown; use one of {names}, or a function of (outputs, targets)")
