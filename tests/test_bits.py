@@ -15,7 +15,7 @@ from nnlite import nn, optim
 from workloads import WORKLOADS, by_own_loop, by_trainer, classes, numbers
 
 # Recorded by `python tests/workloads.py > tests/golden.json`. A change is a change of arithmetic: every user's models change
-# with it.
+# with it, so the reason stands in docs/arithmetic.md, "Changes of bits".
 GOLDEN: dict[str, str] = json.loads(Path(__file__).with_name("golden.json").read_text())
 
 ISAS = nl.show_config()["available_isas"]

@@ -37,6 +37,14 @@ Broadcast::Broadcast(const Shape& out, const Shape& a, const Shape& b) : size_(o
 }
 
 template <class T>
+void sum_batch(const T* x, int64_t rows, int64_t columns, T* out) {
+  if (columns == 1)
+    *out = kernels<T>().sum_all(x, rows, 1);
+  else
+    sum_axis(x, 1, rows, columns, out);
+}
+
+template <class T>
 void sum_axis(const T* x, int64_t outer, int64_t axis, int64_t inner, T* out) {
   const Kernels<T>& table = kernels<T>();
   if (inner == 1) {
@@ -69,7 +77,10 @@ void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& s
     const int64_t outer = current.count(0, begin), axis = current.count(begin, end), inner = current.count(end, rank);
     std::vector<T>& to = buffers[turn];
     to.resize(static_cast<size_t>(outer * inner));
-    sum_axis(from, outer, axis, inner, to.data());
+    if (begin == 0)
+      sum_batch(from, axis, inner, to.data());
+    else
+      sum_axis(from, outer, axis, inner, to.data());
     for (int i = begin; i < end; ++i) current[i] = 1;
     from = to.data();
     turn = 1 - turn;
@@ -78,6 +89,8 @@ void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& s
   std::copy_n(from, shape.size(), out);
 }
 
+template void sum_batch(const float*, int64_t, int64_t, float*);
+template void sum_batch(const double*, int64_t, int64_t, double*);
 template void sum_axis(const float*, int64_t, int64_t, int64_t, float*);
 template void sum_axis(const double*, int64_t, int64_t, int64_t, double*);
 template void sum_to_shape(const float*, const Shape&, float*, const Shape&);

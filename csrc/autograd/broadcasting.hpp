@@ -57,7 +57,11 @@ class Broadcast {
 template <class T>
 void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape);
 
-// (outer, axis, inner) -> (outer, inner), in the contract's order: along rows where inner is 1, else over rows.
+// (rows, columns) -> (columns), a sum over the batch: rule 3 of the contract, for one column too.
+template <class T>
+void sum_batch(const T* x, int64_t rows, int64_t columns, T* out);
+
+// (outer, axis, inner) -> (outer, inner): along rows where inner is 1 (rule 4), else over rows (rule 3).
 template <class T>
 void sum_axis(const T* x, int64_t outer, int64_t axis, int64_t inner, T* out);
 

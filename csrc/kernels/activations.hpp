@@ -34,48 +34,66 @@ struct Elu {  // x where positive, else alpha (e^x - 1)
     return select(x > V(0.0f), x, alpha * expm1(x));
   }
   template <class V>
-  static V backward(V x, V y, V dy, V alpha, V) {
-    return select(x > V(0.0f), dy, dy * (y + alpha));
+  static V backward(V x, V, V dy, V alpha, V) {
+    return select(x > V(0.0f), dy, dy * (alpha * exp(x)));
   }
 };
 
 struct Gelu {  // x Phi(x)
   template <class V>
   static V forward(V x, V, V) {
-    return x * normal_cdf(x);
+    const NormalTail tail(x);
+    // Minus infinity gives NaN, 0 times infinity, as in PyTorch.
+    return select(x < V(0.0f), x - x, x) - tail.e().times(tail.a * tail.ratio);
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    return dy * fma(x, normal_pdf(x), normal_cdf(x));
+    const NormalTail tail(x);
+    const V change = tail.e().times(fnma(tail.a, V(0.39894228040143268), tail.ratio));  // Phi(-a) - a phi(a)
+    return dy * (select(x < V(0.0f), change, V(1.0f) - change) + (x - x));
   }
 };
 
-struct GeluTanh {  // x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh u) / 2
+struct GeluTanh {  // x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh(v / 2)) / 2
+  // e^-|v| by powers of two: |v| log2(e) = a (linear + cubic a^2) in two parts, since it may be large. The head of
+  // `linear` has so few bits that a subtraction finds what the sum loses.
   template <class V>
-  static V twice_u(V x) {
-    return V(1.5957691216057308) * fma(V(0.044715) * x * x, x, x);
+  static auto gated(V x) {
+    using T = decltype(sum_lanes(x));
+    using C = Constants<T>;
+    const V a = min(V(C::gelu_tanh_max), abs(x));
+    const V linear(2.3017578125), linear_low(C::gelu_linear_low), cubic(C::gelu_cubic), cubic_low(C::gelu_cubic_low);
+    const V square = a * a, square_low = fma(a, a, -square), term = square * cubic, sum = term + linear;
+    const V term_low = fma(square_low, cubic, fma(square, cubic, -term));
+    const V sum_low = (term - (sum - linear)) + (term_low + fma(square, cubic_low, linear_low));
+    const V v = -a * sum, v_low = fnma(a, sum_low, fnma(a, sum, -v));
+    return Gated<T>{x, a, binary_exponential(v, v_low)};
   }
   template <class V>
   static V forward(V x, V, V) {
-    return x * sigmoid(twice_u(x));
+    return gated(x).value();
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    const V s = sigmoid(twice_u(x)), one(1.0f);
-    const V slope = V(1.5957691216057308) * fma(V(3 * 0.044715) * x, x, one);
-    return dy * fma(x * slope, s * (one - s), s);
+    const auto gate = gated(x);
+    return dy * gate.derivative(fma(V(0.21406444881780074) * gate.a, gate.a, V(1.5957691216057308)));
   }
 };
 
 struct Silu {  // x sigmoid(x)
   template <class V>
+  static auto gated(V x) {
+    using T = decltype(sum_lanes(x));
+    const V a = min(V(Constants<T>::logistic_max), abs(x));
+    return Gated<T>{x, a, natural_exponential(-a)};
+  }
+  template <class V>
   static V forward(V x, V, V) {
-    return x * sigmoid(x);
+    return gated(x).value();
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    const V s = sigmoid(x), rest = sigmoid(-x);
-    return dy * (s * fma(x, rest, V(1.0f)));
+    return dy * gated(x).derivative(V(1.0f));
   }
 };
 
@@ -231,7 +249,9 @@ struct Erf {
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    return dy * (V(1.1283791670955126) * exp(-(x * x)));
+    using T = decltype(sum_lanes(x));
+    const V a = min(V(Constants<T>::erfc_max), abs(x));
+    return dy * gauss(a, T(2), V(0.0f)).times(V(1.1283791670955126));
   }
 };
 

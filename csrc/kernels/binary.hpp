@@ -96,64 +96,42 @@ struct Minimum {
   }
 };
 
-// a^b = exp(b log|a|) in double, whose error |b log a| 2^-53 is far below a float's; the sign and the special values
-// follow C's pow.
+// Powers of floats are computed in double; see power.hpp.
 struct Power {
-  using D = Vec<double>;
-
-  static D power(D a, D b) {
-    const D zero(0.0), one(1.0), two(2.0), infinity(__builtin_huge_val());
-    // |a| = 1: log is 0, and 0 times an infinite b would be no number.
-    const D magnitude = exp(select((abs(a) == one) & (b == b), zero, b * log(abs(a))));
-    const auto whole = floor(b) == b;
-    const auto odd = whole & (floor(b / two) * two != b) & (abs(b) < infinity);
-    const D signed_magnitude = select((a < zero) & odd, -magnitude, magnitude);
-    const D undefined = signed_magnitude * D(__builtin_nan(""));
-    D y = select((a < zero) & !whole & (abs(b) < infinity) & (abs(a) < infinity), undefined, signed_magnitude);
-    y = select(odd & (a == zero), select(b > zero, a, one / a), y);
-    // Small whole exponents are products, exact to half an ulp each; they are what models use.
-    y = select(b == two, a * a, y);
-    y = select(b == one, a, y);
-    return select((b == zero) | (a == one), one, y);
+  template <class T>
+  static VecD power_a(VecD a, VecD b, VecD, VecD dy) {
+    return select(b == VecD(0.0), VecD(0.0), dy * (b * power<T>(a, b - VecD(1.0))));
   }
-  static D power_a(D a, D b, D, D dy) { return select(b == D(0.0), D(0.0), dy * (b * power(a, b - D(1.0)))); }
-  static D power_b(D a, D b, D y, D dy) { return select((a == D(0.0)) & (b >= D(0.0)), D(0.0), dy * (y * log(a))); }
+  static VecD power_b(VecD a, VecD b, VecD y, VecD dy) {
+    return select((a == VecD(0.0)) & (b >= VecD(0.0)), VecD(0.0), dy * (y * log(a)));
+  }
 
   // Through double, a register's worth of lanes at a time.
-  template <class V, class F, class... Vs>
-  static V in_double(F f, Vs... operands) {
-    using T = decltype(sum_lanes(V()));
-    constexpr int count = sizeof...(Vs);
-    const V inputs[count] = {operands...};
-    alignas(64) T narrow[V::lanes];
-    alignas(64) double wide[count + 1][V::lanes];
+  template <class F, class... Operands>
+  static VecF in_double(F f, Operands... operands) {
+    constexpr int count = sizeof...(Operands);
+    const VecF inputs[count] = {operands...};
+    alignas(64) float narrow[VecF::lanes];
+    alignas(64) double wide[4][VecF::lanes] = {}, result[VecF::lanes];
     for (int k = 0; k < count; ++k) {
       inputs[k].store(narrow);
-      for (int i = 0; i < V::lanes; ++i) wide[k][i] = narrow[i];
+      for (int i = 0; i < VecF::lanes; ++i) wide[k][i] = narrow[i];
     }
-    for (int i = 0; i < V::lanes; i += D::lanes) {
-      if constexpr (count == 2)
-        f(D::load(wide[0] + i), D::load(wide[1] + i)).store(wide[count] + i);
-      else
-        f(D::load(wide[0] + i), D::load(wide[1] + i), D::load(wide[2] + i), D::load(wide[3] + i))
-            .store(wide[count] + i);
-    }
-    for (int i = 0; i < V::lanes; ++i) narrow[i] = static_cast<T>(wide[count][i]);
-    return V::load(narrow);
+    for (int i = 0; i < VecF::lanes; i += VecD::lanes)
+      f(VecD::load(wide[0] + i), VecD::load(wide[1] + i), VecD::load(wide[2] + i), VecD::load(wide[3] + i))
+          .store(result + i);
+    for (int i = 0; i < VecF::lanes; ++i) narrow[i] = static_cast<float>(result[i]);
+    return VecF::load(narrow);
   }
 
-  template <class V>
-  static V forward(V a, V b) {
-    return in_double<V>(power, a, b);
+  static VecD forward(VecD a, VecD b) { return power<double>(a, b); }
+  static VecF forward(VecF a, VecF b) {
+    return in_double([](VecD x, VecD y, VecD, VecD) { return power<float>(x, y); }, a, b);
   }
-  template <class V>
-  static V backward_a(V a, V b, V y, V dy) {
-    return in_double<V>(power_a, a, b, y, dy);
-  }
-  template <class V>
-  static V backward_b(V a, V b, V y, V dy) {
-    return in_double<V>(power_b, a, b, y, dy);
-  }
+  static VecD backward_a(VecD a, VecD b, VecD y, VecD dy) { return power_a<double>(a, b, y, dy); }
+  static VecF backward_a(VecF a, VecF b, VecF y, VecF dy) { return in_double(power_a<float>, a, b, y, dy); }
+  static VecD backward_b(VecD a, VecD b, VecD y, VecD dy) { return power_b(a, b, y, dy); }
+  static VecF backward_b(VecF a, VecF b, VecF y, VecF dy) { return in_double(power_b, a, b, y, dy); }
 };
 
 template <class T>

@@ -13,7 +13,7 @@ struct LogitsRow {
   const T* logits;
   T* gradient;
   int64_t classes;
-  T maximum, sum, log_sum;
+  T maximum, rest, sum, log_sum;  // sum = 1 + rest
 };
 
 template <class T>
@@ -26,6 +26,13 @@ T total_weight(const ClassTargets<T>& targets, int64_t classes) {
   return targets.weight == nullptr ? static_cast<T>(classes) : sum_lanes(sum_span(targets.weight, classes));
 }
 
+// The label's own gradient where it has the largest score: q - 1 would cancel, -rest / sum is the same and keeps its
+// digits.
+template <class T>
+T gradient_of_largest(const LogitsRow<T>& row, T smooth_weights, T smooth_weight, T on_label) {
+  return (smooth_weights / row.sum - smooth_weight) - on_label * (row.rest / row.sum);
+}
+
 // The part of an index row that every option shares, without smoothing: gradient = w (q - onehot), loss = w (-log q_y).
 template <class T>
 T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, int64_t label, T all_weights) {
@@ -35,18 +42,21 @@ T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, i
   const T on_label = (T(1) - smoothing) * weight_of(targets, label);
   const T scale = share * all_weights + on_label;
   const V factor(scale / row.sum), maximum(row.maximum), log_sum(row.log_sum), v_share(share);
-  V smooth(T(0));
-  for_vectors<T>(row.classes, [&](int64_t i, int n) {
+  const V smooth = sum_of_vectors<T>(row.classes, [&](int64_t i, int n, V sum) {
     V g = load_lanes(row.gradient + i, n) * factor;
     if (smoothing != T(0)) {
       const V w =
           targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
-      smooth = fma(w, log_sum - (load_lanes(row.logits + i, n) - maximum), smooth);
+      sum = fma(w, log_sum - (load_lanes(row.logits + i, n) - maximum), sum);
       g = fnma(v_share, w, g);
     }
     store_lanes(g, row.gradient + i, n);
+    return sum;
   });
-  row.gradient[label] -= on_label;
+  if (row.logits[label] == row.maximum)
+    row.gradient[label] = gradient_of_largest(row, share * all_weights, share * weight_of(targets, label), on_label);
+  else
+    row.gradient[label] -= on_label;
   const T negative_log = row.log_sum - (row.logits[label] - row.maximum);
   // A class that must not be (weight 0) adds nothing, even where its logarithm is infinite.
   const T loss = on_label == T(0) ? T(0) : on_label * negative_log;
@@ -62,26 +72,29 @@ T cross_entropy_probabilities(const LogitsRow<T>& row, const ClassTargets<T>& ta
     const V w = targets.weight == nullptr ? V(T(1)) : load_lanes(targets.weight + i, n);
     return select(first_lanes<T>(n), w * fma(keep, load_lanes(probabilities + i, n), share), zero);
   };
-  V loss(T(0)), total(T(0));
-  for_vectors<T>(row.classes, [&](int64_t i, int n) {
+  V sums[2];  // of the losses and of the targets
+  sum_vectors<T>(row.classes, sums, [&](int64_t i, int n, V(&sum)[2]) {
     const V t = target(i, n);
     const V negative_log = log_sum - (load_lanes(row.logits + i, n) - maximum);
-    loss = select(t == zero, loss, fma(t, negative_log, loss));
-    total = total + t;
+    sum[0] = select(t == zero, sum[0], fma(t, negative_log, sum[0]));
+    sum[1] = sum[1] + t;
   });
-  const V factor(sum_lanes(total) / row.sum);
+  const T total = sum_lanes(sums[1]);
+  const V all(total), factor(total / row.sum), others(total * (row.rest / row.sum));
   for_vectors<T>(row.classes, [&](int64_t i, int n) {
-    store_lanes(fma(load_lanes(row.gradient + i, n), factor, -target(i, n)), row.gradient + i, n);
+    const V t = target(i, n), g = fma(load_lanes(row.gradient + i, n), factor, -t);
+    const auto largest = load_lanes(row.logits + i, n) == maximum;
+    store_lanes(select(largest, (all - t) - others, g), row.gradient + i, n);
   });
-  return sum_lanes(loss);
+  return sum_lanes(sums[0]);
 }
 
 template <class T>
 void cross_entropy(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
                    int64_t classes) {
   const T all_weights = total_weight(targets, classes);
-  for_softmax_rows(logits, dlogits, rows, classes, [&](int64_t i, T maximum, T sum, T log_sum) {
-    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes, maximum, sum, log_sum};
+  for_softmax_rows(logits, dlogits, rows, classes, [&](int64_t i, T maximum, T rest, T log_sum) {
+    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes, maximum, rest, T(1) + rest, log_sum};
     row_weight[i] = T(1);
     if (targets.labels == nullptr) {
       loss[i] = cross_entropy_probabilities(row, targets, targets.probabilities + i * classes);

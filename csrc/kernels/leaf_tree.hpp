@@ -30,3 +30,30 @@ struct LeafTree {
       for (int j = 0; j < Count; ++j) parked[level][j] = sum[j];
   }
 };
+
+// Sums along a row, the contract's rule 4: lane j of sum[k] gets what body(offset, count, sum) adds there, for one
+// vector after the other. Beyond kLongestChain vectors a lane's sum is cut into leaves and a tree too: no chain of
+// additions grows long.
+constexpr int64_t kLongestChain = 512;
+
+template <class T, int Count, class Body>
+[[gnu::always_inline]] inline void sum_vectors(int64_t n, Vec<T> (&sum)[Count], Body body) {
+  constexpr int lanes = Vec<T>::lanes;
+  const int64_t leaf = n <= kLongestChain * lanes ? n : kLeafRows * lanes;
+  LeafTree<Vec<T>, Count> tree;
+  int64_t begin = 0, index = 0;
+  do {
+    const int64_t end = smaller(begin + leaf, n);
+    for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
+    for_vectors<T>(end - begin, [&](int64_t i, int count) { body(begin + i, count, sum); });
+    if (leaf != n) tree.add(index++, end == n, sum);
+    begin = end;
+  } while (begin < n);
+}
+
+template <class T, class Body>
+[[gnu::always_inline]] inline Vec<T> sum_of_vectors(int64_t n, Body body) {
+  Vec<T> sum[1];
+  sum_vectors<T>(n, sum, [&](int64_t i, int count, Vec<T>(&to)[1]) { to[0] = body(i, count, to[0]); });
+  return sum[0];
+}

@@ -91,8 +91,10 @@ struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
     return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x)));
   }
   template <class V>
+  // Where x and t agree, sigmoid(x) - t would cancel: 1 - t is exact there, and the rest keeps its digits.
   static V gradient(V x, V t, V) {
-    return sigmoid(x) - t;
+    const V e = exp(-abs(x)), rest = e / (V(1.0f) + e);
+    return select(x < V(0.0f), rest - t, (V(1.0f) - t) - rest);
   }
   template <class V>
   static V target_gradient(V x, V, V) {
@@ -139,13 +141,11 @@ void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
 
 template <class F, class T>
 void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
-  Vec<T> sum(T(0));
-  for_vectors<T>(n, [&](int64_t i, int count) {
-    Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
-    if (count != Vec<T>::lanes) loss = select(first_lanes<T>(count), loss, Vec<T>(T(0)));
-    sum = sum + loss;
+  const Vec<T> total = sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) {
+    const Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
+    return sum + (count == Vec<T>::lanes ? loss : select(first_lanes<T>(count), loss, Vec<T>(T(0))));
   });
-  sum.store(lanes);
+  total.store(lanes);
 }
 
 template <class T, class F>

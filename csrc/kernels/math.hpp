@@ -15,6 +15,10 @@ struct Constants<float> {
   static constexpr float expm1_min = -20.0f, expm1_max = 88.9f;
   static constexpr float smallest_normal = 1.17549435e-38f, subnormal_scale = 33554432.0f, subnormal_shift = 25.0f;
   static constexpr float erfc_max = 10.5f;
+  static constexpr float logistic_max = 112.0f, gauss_max = 14.8f, gelu_tanh_max = 11.5f;  // tails beyond: 0
+  static constexpr float normal_tail_middle = 4.125f;
+  static constexpr float gelu_linear_low = 4.50385645e-4f, gelu_cubic = 0.102943242f, gelu_cubic_low = -2.01619854e-9f;
+  static constexpr float half_log2_e = 0.721347511f, half_log2_e_low = 9.62981495e-9f;
 };
 
 template <>
@@ -26,6 +30,11 @@ struct Constants<double> {
   static constexpr double smallest_normal = 2.2250738585072014e-308, subnormal_scale = 18014398509481984.0,
                           subnormal_shift = 54.0;
   static constexpr double erfc_max = 27.5;
+  static constexpr double logistic_max = 755.0, gauss_max = 39.0, gelu_tanh_max = 22.0;
+  static constexpr double normal_tail_middle = 5.5;
+  static constexpr double gelu_linear_low = 4.5038564432488916e-4, gelu_cubic = 0.10294323958002350,
+                          gelu_cubic_low = -5.9781774007187440e-18;
+  static constexpr double half_log2_e = 0.72134752044448170, half_log2_e_low = 1.0177636870465517e-17;
 };
 
 template <class T>
@@ -54,11 +63,34 @@ struct ExpParts {
   }
 };
 
+// m 2^n, for products that must keep their digits where m 2^n itself is subnormal already.
+template <class T>
+struct Exponential {
+  Vec<T> m, n;
+
+  Vec<T> value() const { return scale_exponent(m, n); }
+  Vec<T> times(Vec<T> factor) const { return scale_exponent(m * factor, n); }
+};
+
+// e^x, without the bounds that keep a power's exponent in range.
+template <class T>
+Exponential<T> natural_exponential(Vec<T> x) {
+  const ExpParts<T> parts(x);
+  return {Vec<T>(T(1)) + (parts.r + parts.rest), parts.n};
+}
+
+// 2^(x + low), without bounds either; 2^r = 1 + r p(r) for |r| <= 1/2 (p by Chebyshev interpolation, error 8e-9 and
+// 2e-19).
+template <class T>
+Exponential<T> binary_exponential(Vec<T> x, Vec<T> low) {
+  const Vec<T> n = round(x), r = (x - n) + low;
+  return {fma(r, polynomial(r, kExp2Terms<T>), Vec<T>(T(1))), n};
+}
+
 template <class T>
 Vec<T> exp(Vec<T> x) {
   using C = Constants<T>;
-  const ExpParts<T> parts(min(Vec<T>(C::exp_max), max(Vec<T>(C::exp_min), x)));
-  return scale_exponent(Vec<T>(T(1)) + (parts.r + parts.rest), parts.n);
+  return natural_exponential(min(Vec<T>(C::exp_max), max(Vec<T>(C::exp_min), x))).value();
 }
 
 // 2^n (r + rest) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow on the way. The sum of the
@@ -126,6 +158,29 @@ Vec<T> sigmoid(Vec<T> x) {
   return select(x < Vec<T>(T(0)), e * inverse, inverse);
 }
 
+// x sigmoid(v) and its derivative, sigmoid(v) (1 + x v' sigmoid(-v)), where v has the sign of x and e = e^-|v|. The
+// tail is scaled last and keeps its digits until it is subnormal itself. a is |x|, within the range where it is not 0.
+// PyTorch's choice at infinities, 0 times infinity, is NaN: x - x is 0 elsewhere.
+template <class T>
+struct Gated {
+  Vec<T> x, a;
+  Exponential<T> e;
+
+  Vec<T> value() const {
+    const Vec<T> zero(T(0)), sum = Vec<T>(T(1)) + e.value();
+    const auto negative = x < zero;
+    return scale_exponent(select(negative, fnma(a, e.m, x - x), x) / sum, select(negative, e.n, zero));
+  }
+
+  Vec<T> derivative(Vec<T> slope) const {
+    const Vec<T> zero(T(0)), one(T(1)), small = e.value(), inverse = one / (one + small);
+    const Vec<T> share = fma(a * slope, inverse, x - x);
+    const auto negative = x < zero;
+    const Vec<T> factor = inverse * fma(share, select(negative, -one, small), one);
+    return scale_exponent(select(negative, e.m * factor, factor), select(negative, e.n, zero));
+  }
+};
+
 // log(1 + e^x)
 template <class T>
 Vec<T> softplus(Vec<T> x) {
@@ -160,20 +215,33 @@ Vec<T> erf(Vec<T> x) {
   return select(a < one, erf_series(x), select(x == x, tail, x));
 }
 
-// The normal distribution function, erfc(-x / sqrt 2) / 2, with its digits kept for very negative x.
+// e^(-scale a^2 / 2) (1 + change) for a scale of 1 or 2 and a small change. The rounding of a^2 would be felt in the
+// exponent and is put back.
 template <class T>
-Vec<T> normal_cdf(Vec<T> x) {
-  const Vec<T> one(T(1)), half(T(0.5)), z = x * Vec<T>(T(0.70710678118654752440)), a = abs(z);
-  const Vec<T> tail = half * erfc_tail(max(one, a));
-  const Vec<T> outer = select(z < Vec<T>(T(0)), tail, one - tail);
-  return select(a < one, fma(half, erf_series(z), half), select(x == x, outer, x));
+Exponential<T> gauss(Vec<T> a, T scale, Vec<T> change) {
+  const Vec<T> factor(-scale * Constants<T>::half_log2_e), factor_low(-scale * Constants<T>::half_log2_e_low);
+  const Vec<T> square = a * a, square_low = fma(a, a, -square), y = square * factor;
+  const Vec<T> y_low = fma(square_low, factor, fma(square, factor_low, fma(square, factor, -y)));
+  return binary_exponential(y, fma(change, Vec<T>(Constants<T>::log2_e), y_low));
 }
 
-// e^(-x^2 / 2) / sqrt(2 pi)
+// The normal distribution's tail: with a = |x|, Phi(-a) = e ratio, e close to e^(-a^2 / 2). The ratio is t = 1 / (a +
+// k) times a polynomial in (a - k) / (a + k) = 1 - 2 k t, by Chebyshev interpolation up to where the tail is 0
+// (relative error 2e-8 and 1e-16). It reacts strongly to the rounding of t, relative to which t is `wrong`; that is put
+// back in both.
 template <class T>
-Vec<T> normal_pdf(Vec<T> x) {
-  return exp(Vec<T>(T(-0.5)) * x * x) * Vec<T>(T(0.39894228040143267794));
-}
+struct NormalTail {
+  Vec<T> a, ratio, wrong;
+
+  explicit NormalTail(Vec<T> x) : a(min(Vec<T>(Constants<T>::gauss_max), abs(x))) {
+    const Vec<T> one(T(1)), k(Constants<T>::normal_tail_middle), minus_twice_k(-2 * Constants<T>::normal_tail_middle);
+    const Vec<T> sum = a + k, sum_low = a - (sum - k), t = one / sum;
+    wrong = fnma(t, sum_low, fnma(t, sum, one));
+    ratio = t * polynomial(fma(minus_twice_k, t * wrong, fma(minus_twice_k, t, one)), kNormalTailTerms<T>);
+  }
+
+  Exponential<T> e() const { return gauss(a, T(1), wrong); }
+};
 
 // sin and cos of 2 pi u for u in [0, 1): an eighth of a turn by Taylor's series, the rest by symmetry.
 template <class T>

@@ -8,12 +8,11 @@ void layer_norm(const T* x, const T* weight, const T* bias, T eps, T* y, T* norm
   const T count = static_cast<T>(columns);
   for (int64_t row = 0; row < rows; ++row, x += columns, y += columns, normalized += columns) {
     const V mean(sum_lanes(sum_span(x, columns)) / count);
-    V squares(T(0));
-    for_vectors<T>(columns, [&](int64_t i, int n) {
+    const V squares = sum_of_vectors<T>(columns, [&](int64_t i, int n, V sum) {
       V d = load_lanes(x + i, n) - mean;
       if (n != V::lanes) d = select(first_lanes<T>(n), d, V(T(0)));
       store_lanes(d, normalized + i, n);
-      squares = fma(d, d, squares);
+      return fma(d, d, sum);
     });
     const V scale = V(T(1)) / sqrt(V(sum_lanes(squares) / count + eps));
     scale.store(inverse_std + row, 1);
@@ -34,14 +33,14 @@ void layer_norm_backward(const T* normalized, const T* inverse_std, const T* wei
   using V = Vec<T>;
   const T count = static_cast<T>(columns);
   for (int64_t row = 0; row < rows; ++row, normalized += columns, dy += columns, dx += columns) {
-    V sum(T(0)), dot(T(0));
-    for_vectors<T>(columns, [&](int64_t i, int n) {
+    V sums[2];  // of g and of g times normalized
+    sum_vectors<T>(columns, sums, [&](int64_t i, int n, V(&sum)[2]) {
       const V g = weight == nullptr ? load_lanes(dy + i, n) : load_lanes(dy + i, n) * load_lanes(weight + i, n);
       store_lanes(g, dx + i, n);
-      sum = sum + g;
-      dot = fma(g, load_lanes(normalized + i, n), dot);
+      sum[0] = sum[0] + g;
+      sum[1] = fma(g, load_lanes(normalized + i, n), sum[1]);
     });
-    const V mean(sum_lanes(sum) / count), mean_dot(sum_lanes(dot) / count), scale(inverse_std[row]);
+    const V mean(sum_lanes(sums[0]) / count), mean_dot(sum_lanes(sums[1]) / count), scale(inverse_std[row]);
     for_vectors<T>(columns, [&](int64_t i, int n) {
       store_lanes(scale * fnma(load_lanes(normalized + i, n), mean_dot, load_lanes(dx + i, n) - mean), dx + i, n);
     });

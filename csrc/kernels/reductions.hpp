@@ -38,9 +38,7 @@ void sum_rows(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* 
 
 template <class T>
 Vec<T> sum_span(const T* x, int64_t n) {
-  Vec<T> sum(T(0));
-  for_vectors<T>(n, [&](int64_t i, int count) { sum = sum + load_lanes(x + i, count); });
-  return sum;
+  return sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) { return sum + load_lanes(x + i, count); });
 }
 
 // x (rows, columns) -> out (rows)

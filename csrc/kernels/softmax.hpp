@@ -13,43 +13,48 @@ T max_of_row(const T* x, int64_t n) {
   return max_lanes(largest);
 }
 
-// y = exp(x - shift) and the sum of y.
+// y = exp(x - largest); returns the sum of y less one. That is what its logarithm needs: of a row whose first class is
+// nearly certain, the sum itself has lost the others' digits.
 template <class T>
-T exp_of_row(const T* x, T shift, T* y, int64_t n) {
+T exp_of_row(const T* x, T largest, T* y, int64_t n) {
   using V = Vec<T>;
-  V sum(T(0));
-  for_vectors<T>(n, [&](int64_t i, int count) {
-    V e = exp(load_lanes(x + i, count) - V(shift));
-    if (count != V::lanes) e = select(first_lanes<T>(count), e, V(T(0)));
+  const V zero(T(0)), maximum(largest);
+  V sums[2];  // of the others, and of those that are as large
+  sum_vectors<T>(n, sums, [&](int64_t i, int count, V(&sum)[2]) {
+    const V v = load_lanes(x + i, count);
+    V e = exp(v - maximum);
+    if (count != V::lanes) e = select(first_lanes<T>(count), e, zero);
     store_lanes(e, y + i, count);
-    sum = sum + e;
+    const auto ties = v == maximum;
+    sum[0] = sum[0] + select(ties, zero, e);
+    sum[1] = sum[1] + select(ties, e, zero);
   });
-  return sum_lanes(sum);
+  return sum_lanes(sums[0]) + (sum_lanes(sums[1]) - T(1));
 }
 
-// Leaves exp(x - max) in y; returns its sum and the maximum.
+// Leaves exp(x - max) in y; keeps its sum, the sum less one, and the maximum.
 template <class T>
 struct RowSoftmax {
-  T maximum, sum;
-  RowSoftmax(const T* x, T* y, int64_t n) : maximum(max_of_row(x, n)), sum(exp_of_row(x, maximum, y, n)) {}
+  T maximum, rest, sum;
+  RowSoftmax(const T* x, T* y, int64_t n)
+      : maximum(max_of_row(x, n)), rest(exp_of_row(x, maximum, y, n)), sum(T(1) + rest) {}
 };
 
-// Calls f(row, max, sum, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many rows as a vector
+// Calls f(row, softmax, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many rows as a vector
 // has lanes are taken at once: for a few classes one a row would be the dearest part.
 template <class T, class F>
 void for_softmax_rows(const T* x, T* y, int64_t rows, int64_t columns, F f) {
   constexpr int64_t lanes = Vec<T>::lanes;
   for (int64_t begin = 0; begin < rows; begin += lanes) {
     const int64_t count = smaller(lanes, rows - begin);
-    T maxima[lanes], sums[lanes], logs[lanes];
-    for (int64_t i = 0; i < lanes; ++i) sums[i] = T(1);
+    T maxima[lanes], rests[lanes] = {}, logs[lanes];
     for (int64_t i = 0; i < count; ++i) {
       const RowSoftmax<T> softmax(x + (begin + i) * columns, y + (begin + i) * columns, columns);
       maxima[i] = softmax.maximum;
-      sums[i] = softmax.sum;
+      rests[i] = softmax.rest;
     }
-    log(Vec<T>::load(sums)).store(logs);
-    for (int64_t i = 0; i < count; ++i) f(begin + i, maxima[i], sums[i], logs[i]);
+    log1p(Vec<T>::load(rests)).store(logs);
+    for (int64_t i = 0; i < count; ++i) f(begin + i, maxima[i], rests[i], logs[i]);
   }
 }
 
@@ -72,9 +77,8 @@ template <class T>
 void softmax_backward(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns) {
   using V = Vec<T>;
   for (int64_t row = 0; row < rows; ++row, y += columns, dy += columns, dx += columns) {
-    V dot(T(0));
-    for_vectors<T>(columns, [&](int64_t i, int n) { dot = fma(load_lanes(y + i, n), load_lanes(dy + i, n), dot); });
-    const V mean(sum_lanes(dot));
+    const V mean(sum_lanes(sum_of_vectors<T>(
+        columns, [&](int64_t i, int n, V dot) { return fma(load_lanes(y + i, n), load_lanes(dy + i, n), dot); })));
     for_vectors<T>(columns, [&](int64_t i, int n) {
       store_lanes(load_lanes(y + i, n) * (load_lanes(dy + i, n) - mean), dx + i, n);
     });

@@ -103,9 +103,9 @@ class Linear final : public Operation {
 
   template <class T>
   void bias_gradient(const Arrays& in, const Array& dout, const Gradient& gradient) {
-    if (gradient.update == nullptr) return sum_axis(dout.as<T>(), 1, rows_, outputs_, gradient.as<T>());
+    if (gradient.update == nullptr) return sum_batch(dout.as<T>(), rows_, outputs_, gradient.as<T>());
     auto* sums = static_cast<T*>(bias_sums(in[2].bytes()));
-    sum_axis(dout.as<T>(), 1, rows_, outputs_, sums);
+    sum_batch(dout.as<T>(), rows_, outputs_, sums);
     update_parameter(in[2], sums, *gradient.update);
   }
 

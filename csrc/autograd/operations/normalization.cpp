@@ -76,9 +76,9 @@ class LayerNorm final : public Operation {
         const Tensor product(dout.shape, dout.dtype);
         static const int mul = binary_index("mul");
         kernels<T>().binary[mul].forward(dout.as<T>(), 1, normalized, 1, product.array().as<T>(), dout.size());
-        sum_axis(product.array().as<T>(), 1, rows_, columns_, din[1].as<T>());
+        sum_batch(product.array().as<T>(), rows_, columns_, din[1].as<T>());
       }
-      if (din[2]) sum_axis(dout.as<T>(), 1, rows_, columns_, din[2].as<T>());
+      if (din[2]) sum_batch(dout.as<T>(), rows_, columns_, din[2].as<T>());
     });
   }
 
@@ -152,9 +152,9 @@ class BatchNorm final : public Operation {
       using T = decltype(zero);
       T *inverse_std = data<T>(statistics_) + columns_, *sum_dy = inverse_std + columns_,
         *sum_product = sum_dy + columns_;
-      sum_axis(dout.as<T>(), 1, rows_, columns_, sum_dy);
+      sum_batch(dout.as<T>(), rows_, columns_, sum_dy);
       multiply(dout.as<T>(), data<T>(normalized_), data<T>(scratch_), out.size());
-      sum_axis(data<T>(scratch_), 1, rows_, columns_, sum_product);
+      sum_batch(data<T>(scratch_), rows_, columns_, sum_product);
       for (int64_t j = 0; j < columns_; ++j) {
         if (din[3]) din[3].as<T>()[j] = sum_product[j];
         if (din[4]) din[4].as<T>()[j] = sum_dy[j];
@@ -176,11 +176,11 @@ class BatchNorm final : public Operation {
   void batch_statistics(const Arrays& in, T* mean, T* variance) {
     T *x = in[0].as<T>(), *centred = data<T>(normalized_), *squares = data<T>(scratch_);
     const T count = static_cast<T>(rows_);
-    sum_axis(x, 1, rows_, columns_, mean);
+    sum_batch(x, rows_, columns_, mean);
     for (int64_t j = 0; j < columns_; ++j) mean[j] /= count;
     kernels<T>().normalize_columns(x, mean, nullptr, nullptr, nullptr, nullptr, centred, rows_, columns_);
     multiply(centred, centred, squares, in[0].size());
-    sum_axis(squares, 1, rows_, columns_, variance);
+    sum_batch(squares, rows_, columns_, variance);
     for (int64_t j = 0; j < columns_; ++j) variance[j] /= count;
     if (!settings_.training || !in[1]) return;
     if (in[5]) ++*in[5].as<int64_t>();

@@ -9,6 +9,7 @@ namespace {
 // x seen as (outer, axis, inner); everything as (1, size, 1).
 struct Axes {
   int64_t outer, axis, inner;
+  bool batch = false;  // the axis is the first dimension
   Shape out;
 
   Axes(const char* operation, const Shape& x, int64_t dim, bool keepdim) : outer(1), axis(x.size()), inner(1) {
@@ -18,6 +19,7 @@ struct Axes {
     }
     const int at = normalized_dim(operation, dim, x.rank());
     out = x;
+    batch = at == 0;
     if (x.rank() == 0) return;
     outer = x.count(0, at), axis = x[at], inner = x.count(at + 1, x.rank());
     if (keepdim)
@@ -46,6 +48,8 @@ class Sum final : public Operation {
       if (dim_ == kAllDims)
         *out.as<T>() = shape.rank() == 0 ? *in[0].as<T>()
                                          : kernels<T>().sum_all(in[0].as<T>(), shape[0], shape.count(1, shape.rank()));
+      else if (axes.batch)
+        sum_batch(in[0].as<T>(), axes.axis, axes.inner, out.as<T>());
       else
         sum_axis(in[0].as<T>(), axes.outer, axes.axis, axes.inner, out.as<T>());
       if (!mean_) return;
