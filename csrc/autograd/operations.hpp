@@ -32,6 +32,7 @@ TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim);
 
 // shaping.cpp
 TensorPtr reshape(const TensorPtr& x, const Shape& shape);  // one size may be -1
+TensorPtr detach(const TensorPtr& x);                       // the same memory, cut off from the tape
 TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims);
 struct Slice {
   int64_t start, step, count;

@@ -62,7 +62,10 @@ Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr outp
   if (loss_ != nullptr && loss_->array().size() != 1)
     throw std::invalid_argument(text("the loss must be a single number to train on, it has shape ", loss_->shape(),
                                      "; use reduction='mean' or 'sum'"));
+  if (loss_ != nullptr && !is_floating(loss_->dtype()))
+    throw TypeError("the loss must be float32 or float64, it is int64; convert it with .float()");
   plan_forward(tape);
+  require_unread_state(tape);
   if (!groups_.empty()) plan_backward();
 }
 
@@ -72,13 +75,29 @@ void Program::plan_forward(const Tape& tape) {
     if (end != nullptr && end->node != nullptr) needed.insert(end->node.get());
   // Nodes stand in order of creation, so that every reader of a node has been seen before the node itself.
   for (auto node = tape.nodes().rbegin(); node != tape.nodes().rend(); ++node) {
-    if (needed.count(node->get()) == 0) continue;
+    if (needed.count(node->get()) == 0 && !(*node)->operation->is_stateful()) continue;
     for (const TensorPtr& input : (*node)->inputs)
       if (input != nullptr && input->node != nullptr) needed.insert(input->node.get());
     forward_.push_back({*node, (*node)->operation->work((*node)->arrays, (*node)->output)});
     work_ += forward_.back().work;
   }
   std::reverse(forward_.begin(), forward_.end());
+}
+
+// A value that Python read while recording stands in the program as it was then.
+void Program::require_unread_state(const Tape& tape) const {
+  Arrays changing;
+  for (const auto& group : groups_)
+    for (const TensorPtr& parameter : group->parameters()) changing.push_back(parameter->array());
+  for (const ForwardStep& step : forward_)
+    for (size_t i = 0; i < step.node->arrays.size(); ++i)
+      if (step.node->operation->writes_input(i)) changing.push_back(step.node->arrays[i]);
+  for (const Array& read : tape.reads())
+    for (const Array& array : changing)
+      if (array.overlaps(read))
+        throw CaptureError(
+            "the forward pass reads the value of a tensor that the step itself changes (a parameter, a running "
+            "statistic), so the step cannot be captured; pass compile=False to run it operation by operation");
 }
 
 Array Program::buffer(const Shape& shape, DType dtype) {
@@ -136,11 +155,13 @@ Array Program::planned_gradient(const TensorPtr& tensor, BackwardStep& step) {
 }
 
 // A parameter that one operation reads, once, can be updated where its gradient is made: the gradient is never written.
+// Other views of its memory are readers too.
 void Program::fuse_updates() {
   for (auto& slot : parameters_) {
-    size_t readers = 0;
+    int64_t readers = 0;
     for (const ForwardStep& step : forward_)
-      readers += static_cast<size_t>(std::count(step.node->inputs.begin(), step.node->inputs.end(), slot.parameter));
+      readers += std::count_if(step.node->arrays.begin(), step.node->arrays.end(),
+                               [&](const Array& array) { return array && array.overlaps(slot.parameter->array()); });
     const auto same = std::count_if(parameters_.begin(), parameters_.end(),
                                     [&](const auto& other) { return other.parameter == slot.parameter; });
     if (readers != 1 || same != 1) continue;

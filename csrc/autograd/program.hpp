@@ -68,6 +68,7 @@ class Program : public SharedObject {
   void plan_backward();
   void plan_step(Node* node);
   Array planned_gradient(const TensorPtr& tensor, BackwardStep& step);
+  void require_unread_state(const Tape& tape) const;
   Array buffer(const Shape& shape, DType dtype);
   void fuse_updates();
 

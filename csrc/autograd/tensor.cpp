@@ -23,11 +23,26 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   return static_cast<size_t>(bytes);
 }
 
+// A tensor of another trace, or of one that is over, has no value to compute with.
+void require_usable(const Tensor& tensor, const Tape* tape) {
+  if (tensor.trace == 0 || (tape != nullptr && tape->number() == tensor.trace)) return;
+  throw CaptureError(
+      "a tensor that a forward pass made while its step was being captured is used outside that pass (kept on the "
+      "model "
+      "or in a list?); it stands for a value and holds none: compute it again, or pass compile=False to run the step "
+      "operation by operation");
+}
+
 bool wants_gradient(const TensorPtr& tensor) {
   return tensor != nullptr && tensor->requires_grad();
 }
 
 }  // namespace
+
+bool Array::overlaps(const Array& other) const {
+  const char *begin = as<char>(), *other_begin = other.as<char>();
+  return begin < other_begin + other.bytes() && other_begin < begin + bytes();
+}
 
 Tensor::Tensor(const Shape& shape, DType dtype)
     : Tensor(shape, dtype, std::make_shared<Storage>(checked_bytes(shape, dtype))) {}
@@ -44,7 +59,7 @@ void Tensor::set_requires_grad(bool requires_grad) {
 }
 
 void Tensor::set_data(const Tensor& other) {
-  if (Tape::current() != nullptr || other.traced)
+  if (Tape::current() != nullptr || other.trace != 0)
     throw CaptureError("a tensor's data is replaced in a traced forward pass; pass compile=False");
   if (node != nullptr)
     throw std::runtime_error("the data of a computed tensor cannot be replaced; use detach() or clone() first");
@@ -55,12 +70,18 @@ void Tensor::set_data(const Tensor& other) {
   storage_ = other.storage_;
 }
 
+bool Tensor::is_leaf() const {
+  return node == nullptr || !node->needs_gradient;
+}
+
 const Array& Tensor::values() const {
-  if (Tape::current() != nullptr && (traced || requires_grad_))
+  Tape* tape = Tape::current();
+  if (tape != nullptr && (trace == tape->number() || requires_grad_))
     throw CaptureError(
         "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the "
-        "step "
-        "cannot be captured; pass compile=False to run it operation by operation");
+        "step cannot be captured; pass compile=False to run it operation by operation");
+  require_usable(*this, tape);
+  if (tape != nullptr) tape->note_read(array_);
   return array_;
 }
 
@@ -113,6 +134,8 @@ bool set_grad_enabled(bool enabled) {
 TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
   const FloatingPointScope scope;
   Tape* tape = Tape::current();
+  for (const TensorPtr& input : inputs)
+    if (input != nullptr) require_usable(*input, tape);
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
   auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
   node->arrays.reserve(node->inputs.size());
@@ -137,7 +160,7 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
     output->node = node;
   }
   if (tape != nullptr) {
-    output->traced = true;
+    output->trace = tape->number();
     tape->record(std::move(node));
   }
   return output;
@@ -230,6 +253,8 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
   const FloatingPointScope scope;
   if (Tape::current() != nullptr)
     throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
+  require_usable(*root, nullptr);
+  if (gradient != nullptr) require_usable(*gradient, nullptr);
   if (!root->requires_grad())
     throw std::runtime_error(
         "backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/attributes.hpp"
 #include "autograd/shape.hpp"
 #include "runtime/memory.hpp"
 
@@ -26,6 +27,7 @@ struct Array {
   }
   int64_t size() const { return shape.size(); }
   size_t bytes() const { return static_cast<size_t>(size()) * size_of(dtype); }
+  bool overlaps(const Array& other) const;
   explicit operator bool() const { return data != nullptr; }
 };
 
@@ -44,18 +46,20 @@ class Tensor : public SharedObject {
 
   bool requires_grad() const { return requires_grad_; }
   void set_requires_grad(bool requires_grad);
-  bool is_leaf() const { return node == nullptr; }
+  bool is_leaf() const;
 
   // Takes over the memory, shape and type of `other`, and stays the same object to whoever holds it. Nodes and programs
   // keep the memory that they were made with. Only for leaves.
   void set_data(const Tensor& other);
 
-  // Throws CaptureError when the values are not there because a tape is being traced.
+  // Throws CaptureError where there are no values to read: see `trace`.
   const Array& values() const;
 
   TensorPtr grad;
   std::shared_ptr<Node> node;  // the operation that made it, where a gradient or a trace wants it
-  bool traced = false;         // a placeholder, or made from one while tracing
+  // Not 0: this tensor only stands for a value in the trace of that number. Its memory is the captured program's, so
+  // nothing but that trace may use it.
+  uint64_t trace = 0;
 
  private:
   Array array_;
@@ -88,8 +92,8 @@ class Operation {
  public:
   virtual ~Operation() = default;
   virtual const char* name() const = 0;
-  // What tells two operations of one name apart; part of a tape's signature.
-  virtual std::string attributes() const { return {}; }
+  // All settings that the results depend on; part of a tape's signature.
+  virtual Attributes attributes() const { return {}; }
   // Shape and dtype of the output; checks the inputs. Data pointers need not be valid.
   virtual Array infer(const Arrays& inputs) = 0;
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
@@ -102,6 +106,8 @@ class Operation {
   // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what
   // it was, so that a step which is given up half-way leaves none.
   virtual bool is_stateful() const { return false; }
+  // True: the forward pass changes input i.
+  virtual bool writes_input(size_t) const { return false; }
   virtual void save_state(const Arrays&) {}
   virtual void restore_state(const Arrays&) {}
   // Until thaw() the parameters will not change: forward() may work with a better arranged copy of them.
@@ -148,6 +154,17 @@ TensorPtr apply_new(std::vector<TensorPtr> inputs, Settings&&... settings) {
 
 bool grad_enabled();
 bool set_grad_enabled(bool enabled);  // of this thread; returns the previous state
+
+class WithoutGrad {
+ public:
+  WithoutGrad() : before_(set_grad_enabled(false)) {}
+  ~WithoutGrad() { set_grad_enabled(before_); }
+  WithoutGrad(const WithoutGrad&) = delete;
+  WithoutGrad& operator=(const WithoutGrad&) = delete;
+
+ private:
+  bool before_;
+};
 
 // d root / d leaf is added to every leaf's grad. `gradient` may be null for a single element.
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph);

@@ -1,12 +1,14 @@
 #include "autograd/trace.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <atomic>
 #include <unordered_map>
 
 namespace nnlite {
 namespace {
 
 thread_local Tape* current_tape = nullptr;
+std::atomic<uint64_t> tapes{0};
 
 // FNV-1a over a constant's bytes.
 uint64_t hash_of(const Array& array) {
@@ -16,18 +18,14 @@ uint64_t hash_of(const Array& array) {
   return hash;
 }
 
-std::string leaf_description(const Tensor& leaf) {
-  const std::string type = text(name_of(leaf.dtype()), leaf.shape());
-  if (leaf.traced) return "input " + type;
-  if (leaf.requires_grad()) return text("parameter ", leaf.array().data, ' ', type);
-  return text("constant ", hash_of(leaf.array()), ' ', type);
-}
-
 }  // namespace
+
+Tape::Tape() : number_(++tapes) {}
 
 void Tape::open() {
   if (current_tape != nullptr) throw std::runtime_error("a tape is already being recorded on this thread");
   nodes_.clear();
+  reads_.clear();
   current_tape = this;
 }
 
@@ -43,28 +41,52 @@ Tape* Tape::current() {
   return current_tape;
 }
 
-std::string Tape::signature() const {
+std::string Tape::leaf_description(const Tensor& leaf, const Arrays& changing) const {
+  const std::string type = text(name_of(leaf.dtype()), leaf.shape());
+  for (size_t i = 0; i < placeholders_.size(); ++i)
+    if (placeholders_[i].get() == &leaf) return text("input ", i, ' ', type);
+  if (leaf.requires_grad()) return text("parameter ", leaf.array().data, ' ', type);
+  const bool changes = std::any_of(changing.begin(), changing.end(),
+                                   [&leaf](const Array& array) { return array.overlaps(leaf.array()); });
+  if (changes) return text("state ", leaf.array().data, ' ', type);
+  return text("constant ", hash_of(leaf.array()), ' ', type);
+}
+
+// What training and the operations write into: parameters, running statistics, and other views of their memory.
+Arrays Tape::changing_leaves() const {
+  Arrays changing;
+  for (const auto& node : nodes_)
+    for (size_t i = 0; i < node->inputs.size(); ++i) {
+      const TensorPtr& input = node->inputs[i];
+      if (input == nullptr || input->trace != 0) continue;
+      if (input->requires_grad() || node->operation->writes_input(i)) changing.push_back(input->array());
+    }
+  return changing;
+}
+
+std::string Tape::signature(const std::vector<TensorPtr>& ends) const {
+  const Arrays changing = changing_leaves();
   std::unordered_map<const Node*, size_t> position;
+  const auto description = [&](const TensorPtr& tensor) {
+    if (tensor == nullptr) return std::string("none");
+    const auto known = position.find(tensor->node.get());
+    return known == position.end() ? leaf_description(*tensor, changing) : std::to_string(known->second);
+  };
   std::string all;
   for (const auto& node : nodes_) {
-    all += text(position.size(), " = ", node->operation->name(), '[', node->operation->attributes(), "](");
-    for (const TensorPtr& input : node->inputs) {
-      if (input == nullptr)
-        all += "none; ";
-      else if (input->node != nullptr && position.count(input->node.get()) > 0)
-        all += text(position[input->node.get()], "; ");
-      else
-        all += leaf_description(*input) + "; ";
-    }
-    all += text(") -> ", name_of(node->output.dtype), node->output.shape, '\n');
+    all += text(position.size(), " = ", node->operation->name(), '[', exact_text(node->operation->attributes()), "](");
+    for (const TensorPtr& input : node->inputs) all += description(input) + "; ";
+    all += text(") -> ", name_of(node->output.dtype), node->output.shape, node->needs_gradient ? "\n" : " detached\n");
     position.emplace(node.get(), position.size());
   }
+  for (const TensorPtr& end : ends) all += "end " + description(end) + '\n';
   return all;
 }
 
-TensorPtr placeholder(const Shape& shape, DType dtype) {
+TensorPtr Tape::placeholder(const Shape& shape, DType dtype) {
   auto tensor = std::make_shared<Tensor>(shape, dtype);
-  tensor->traced = true;
+  tensor->trace = number_;
+  placeholders_.push_back(tensor);
   return tensor;
 }
 

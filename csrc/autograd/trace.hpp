@@ -17,24 +17,38 @@ struct CaptureError : std::runtime_error {
 // While a tape is open on a thread, apply_operation() records there and runs nothing.
 class Tape : public SharedObject {
  public:
+  Tape();
   void open();  // throws std::runtime_error when another one is open
   void close();
   ~Tape();
 
   static Tape* current();
 
+  uint64_t number() const { return number_; }  // never 0, and never that of another
+
+  // An input to be filled in later.
+  TensorPtr placeholder(const Shape& shape, DType dtype);
+
+  // The values that Python read while this tape was open are now part of what it recorded.
+  void note_read(const Array& array) { reads_.push_back(array); }
+  const Arrays& reads() const { return reads_; }
+
   void record(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
-  // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that want a
-  // gradient count by identity, other leaves by their values, so that a value made anew at each call (noise) shows.
-  std::string signature() const;
+  // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that the step
+  // itself changes count by identity, others by their values, so that a value made anew at each call (noise) shows.
+  // `ends` (each may be null) are what the step gives back.
+  std::string signature(const std::vector<TensorPtr>& ends) const;
 
  private:
+  Arrays changing_leaves() const;
+  std::string leaf_description(const Tensor& leaf, const Arrays& changing) const;
+
+  const uint64_t number_;
+  std::vector<TensorPtr> placeholders_;
+  Arrays reads_;
   std::vector<std::shared_ptr<Node>> nodes_;
 };
-
-// An input to be filled in later.
-TensorPtr placeholder(const Shape& shape, DType dtype);
 
 }  // namespace nnlite

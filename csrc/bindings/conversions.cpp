@@ -1,6 +1,7 @@
 // Between Python's values and tensors.
 #include <algorithm>
 
+#include "autograd/operations.hpp"
 #include "bindings/bindings.hpp"
 
 namespace nnlite {
@@ -124,9 +125,7 @@ py::array numpy_view(const TensorPtr& x) {
 }
 
 TensorPtr detached(const TensorPtr& x) {
-  auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
-  tensor->traced = x->traced;
-  return tensor;
+  return detach(x);
 }
 
 py::object plain_array(const TensorPtr& x) {

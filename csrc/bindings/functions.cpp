@@ -187,6 +187,7 @@ void define_functions(py::module_& module) {
   module.def("is_grad_enabled", &grad_enabled);
   module.def("set_grad_enabled", &set_grad_enabled, arg("enabled"));
   module.def("is_tracing", [] { return Tape::current() != nullptr; });
+  module.def("is_traced", [](const Tensor& tensor) { return tensor.trace != 0; }, py::arg("tensor"));
 }
 
 }  // namespace nnlite

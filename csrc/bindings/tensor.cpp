@@ -22,6 +22,7 @@ void require_in_place(const TensorPtr& x, const char* name) {
         name, " would change a tensor that requires a gradient behind the tape's back; use it under nl.no_grad()"));
   if (Tape::current() != nullptr)
     throw CaptureError(text(name, " changes a tensor in a traced forward pass; pass compile=False"));
+  x->values();
 }
 
 TensorPtr copy_into(const TensorPtr& x, py::handle source) {
@@ -30,6 +31,7 @@ TensorPtr copy_into(const TensorPtr& x, py::handle source) {
       x->dtype() == DType::int64 ? target_operand(source, DType::float32) : operand(source, x->dtype());
   if (from->shape() != x->shape())
     throw std::invalid_argument(text("copy_ got shape ", from->shape(), " for a tensor of shape ", x->shape()));
+  from->values();
   std::memcpy(x->array().data, cast(detached(from), x->dtype())->array().data, x->array().bytes());
   return x;
 }
@@ -91,7 +93,7 @@ py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py:
 }
 
 std::string repr_of(const TensorPtr& x) {
-  std::string values = x->traced && Tape::current() != nullptr
+  std::string values = x->trace != 0
                            ? text("shape ", x->shape(), ", traced")
                            : py::module_::import("numpy")
                                  .attr("array2string")(plain_array(x), py::arg("separator") = ", ",
@@ -163,6 +165,7 @@ void define_properties(TensorClass& tensor) {
         if (grad != nullptr && (grad->shape() != x->shape() || grad->dtype() != x->dtype()))
           throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
                                            ": they must be equal, and of one type"));
+        if (grad != nullptr) grad->values();
         x->grad = grad;
       });
   tensor.def_property("data", &detached, [](const TensorPtr& x, py::handle value) {
@@ -210,8 +213,11 @@ void define_values(TensorClass& tensor) {
     return py::str(py::module_::import("builtins").attr("format")(item_of(x), spec));
   });
   tensor.def("__repr__", &repr_of);
-  tensor.def("__reduce__", [](const py::object& self) {
+  tensor.def("__reduce__", [](const py::object& self) -> py::tuple {
     const auto x = self.cast<TensorPtr>();
+    if (x->trace != 0)  // a copy has no value either
+      return py::make_tuple(py::module_::import("nnlite._core").attr("placeholder"),
+                            py::make_tuple(tuple_of(x->shape()), numpy_dtype(x->dtype())));
     if (!x->is_leaf()) throw std::runtime_error("only leaves can be copied deeply or pickled; use detach() first");
     x->values();
     return py::make_tuple(py::type::of(self),

@@ -30,6 +30,7 @@ void set_velocities(SgdGroup& group, const py::sequence& buffers) {
     if (velocity != nullptr && velocity->shape() != group.parameters()[i]->shape())
       throw std::invalid_argument(text("momentum buffer ", i, " has shape ", velocity->shape(), ", its parameter ",
                                        group.parameters()[i]->shape()));
+    if (velocity != nullptr) velocity->values();
     velocities.push_back(velocity);
   }
   for (size_t i = 0; i < velocities.size(); ++i) group.set_velocity(i, velocities[i]);
@@ -204,10 +205,16 @@ void define_tape(py::module_& module) {
              return tape;
            })
       .def("__exit__", [](Tape& tape, const py::args&) { tape.close(); })
-      .def("signature", &Tape::signature);
+      .def(
+          "placeholder",
+          [](Tape& tape, py::handle shape, py::handle dtype) {
+            return tape.placeholder(shape_from(shape), dtype_from(dtype));
+          },
+          py::arg("shape"), py::arg("dtype"))
+      .def("signature", &Tape::signature, py::arg("ends"));
   module.def(
       "placeholder",
-      [](py::handle shape, py::handle dtype) { return placeholder(shape_from(shape), dtype_from(dtype)); },
+      [](py::handle shape, py::handle dtype) { return Tape().placeholder(shape_from(shape), dtype_from(dtype)); },
       py::arg("shape"), py::arg("dtype"));
   py::class_<Program, std::shared_ptr<Program>>(module, "Program",
                                                 "The recorded tape of one step over buffers planned once.")

@@ -22,7 +22,7 @@ class LabelWeights final : public Operation {
   LabelWeights(int64_t ignore_index, DType dtype) : ignore_index_(ignore_index), dtype_(dtype) {}
 
   const char* name() const override { return "label_weights"; }
-  std::string attributes() const override { return std::to_string(ignore_index_); }
+  Attributes attributes() const override { return {{"ignore_index", ignore_index_}}; }
   Array infer(const Arrays& in) override { return {nullptr, dtype_, in[0].shape}; }
 
   void forward(const Arrays& in, const Array& out) override {
@@ -48,8 +48,10 @@ class ClassLoss : public ReducedLoss {
  public:
   explicit ClassLoss(const ClassLossSettings& settings) : ReducedLoss(settings.reduction), settings_(settings) {}
 
-  std::string attributes() const override {
-    return text(settings_.ignore_index, ',', name_of(reduction_), ',', settings_.label_smoothing);
+  Attributes attributes() const override {
+    return {{"ignore_index", settings_.ignore_index},
+            {"reduction", name_of(reduction_)},
+            {"label_smoothing", settings_.label_smoothing}};
   }
 
   Array infer(const Arrays& in) override {

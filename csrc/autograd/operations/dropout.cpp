@@ -11,7 +11,7 @@ class Dropout final : public Operation {
   explicit Dropout(double p) : p_(p) {}
 
   const char* name() const override { return "dropout"; }
-  std::string attributes() const override { return text(p_); }
+  Attributes attributes() const override { return {{"p", p_}}; }
 
   bool is_stateful() const override { return true; }
   void save_state(const Arrays&) override { draws_ = default_generator()->draws(Purpose::dropout); }

@@ -18,7 +18,7 @@ class Unary final : public Operation {
   Unary(int index, double alpha, double beta) : index_(index), alpha_(alpha), beta_(beta) {}
 
   const char* name() const override { return kernels<float>().unary[index_].name; }
-  std::string attributes() const override { return text(alpha_, ',', beta_); }
+  Attributes attributes() const override { return {{"alpha", alpha_}, {"beta", beta_}}; }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, in[0].shape}; }
 
@@ -137,7 +137,7 @@ class Cast final : public Operation {
   explicit Cast(DType dtype) : dtype_(dtype) {}
 
   const char* name() const override { return "cast"; }
-  std::string attributes() const override { return name_of(dtype_); }
+  Attributes attributes() const override { return {{"dtype", name_of(dtype_)}}; }
 
   Array infer(const Arrays& in) override { return {nullptr, dtype_, in[0].shape}; }
 

@@ -14,7 +14,7 @@ class ElementwiseLoss final : public ReducedLoss {
       : ReducedLoss(reduction), index_(index), parameter_(parameter) {}
 
   const char* name() const override { return kernels<float>().losses[index_].name; }
-  std::string attributes() const override { return text(name_of(reduction_), ',', parameter_); }
+  Attributes attributes() const override { return {{"reduction", name_of(reduction_)}, {"parameter", parameter_}}; }
 
   Array infer(const Arrays& in) override {
     if (in[0].shape != in[1].shape)

@@ -32,7 +32,7 @@ class LayerNorm final : public Operation {
   LayerNorm(int normalized_rank, double eps) : normalized_rank_(normalized_rank), eps_(eps) {}
 
   const char* name() const override { return "layer_norm"; }
-  std::string attributes() const override { return text(normalized_rank_, ',', eps_); }
+  Attributes attributes() const override { return {{"normalized_rank", normalized_rank_}, {"eps", eps_}}; }
 
   Array infer(const Arrays& in) override {
     const Shape& x = in[0].shape;
@@ -103,11 +103,12 @@ class BatchNorm final : public Operation {
   explicit BatchNorm(const BatchNormSettings& settings) : settings_(settings) {}
 
   const char* name() const override { return "batch_norm"; }
-  std::string attributes() const override {
-    return text(settings_.training, ',', settings_.momentum, ',', settings_.eps);
+  Attributes attributes() const override {
+    return {{"training", settings_.training}, {"momentum", settings_.momentum}, {"eps", settings_.eps}};
   }
 
   bool is_stateful() const override { return settings_.training; }
+  bool writes_input(size_t i) const override { return settings_.training && (i == 1 || i == 2 || i == 5); }
   void save_state(const Arrays& in) override {
     for (size_t i : kRunning) saved_[i].assign(in[i].as<char>(), in[i].as<char>() + (in[i] ? in[i].bytes() : 0));
   }

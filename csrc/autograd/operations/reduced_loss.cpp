@@ -24,7 +24,7 @@ class LossReduction final : public ReducedLoss {
   using ReducedLoss::ReducedLoss;
 
   const char* name() const override { return "reduced_loss"; }
-  std::string attributes() const override { return std::to_string(static_cast<int>(reduction_)); }
+  Attributes attributes() const override { return {{"reduction", name_of(reduction_)}}; }
 
   Array infer(const Arrays& in) override {
     const int64_t weights = in.size() > 1 ? in[1].size() : rows_of(in[0]);

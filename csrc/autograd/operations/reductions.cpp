@@ -34,7 +34,7 @@ class Sum final : public Operation {
   Sum(int64_t dim, bool keepdim, bool mean) : dim_(dim), keepdim_(keepdim), mean_(mean) {}
 
   const char* name() const override { return mean_ ? "mean" : "sum"; }
-  std::string attributes() const override { return text(dim_, ',', keepdim_); }
+  Attributes attributes() const override { return {{"dim", dim_}, {"keepdim", keepdim_}}; }
 
   Array infer(const Arrays& in) override {
     return {nullptr, in[0].dtype, Axes(name(), in[0].shape, dim_, keepdim_).out};
@@ -83,7 +83,7 @@ class Max final : public Operation {
   explicit Max(bool share_ties) : share_ties_(share_ties) {}
 
   const char* name() const override { return "max"; }
-  std::string attributes() const override { return text(share_ties_); }
+  Attributes attributes() const override { return {{"share_ties", share_ties_}}; }
 
   Array infer(const Arrays& in) override {
     const Shape& x = in[0].shape;

@@ -7,21 +7,14 @@
 namespace nnlite {
 namespace {
 
-// FNV-1a.
-uint64_t hash_of(const std::vector<int64_t>& values) {
-  uint64_t hash = 14695981039346656037ull;
-  for (int64_t value : values) hash = (hash ^ static_cast<uint64_t>(value)) * 1099511628211ull;
-  return hash;
-}
-
 // out = x at the selection; the gradients of one element add up in their order.
 class Gather final : public Operation {
  public:
   explicit Gather(Selection selection) : selection_(std::move(selection)) {}
 
   const char* name() const override { return "index"; }
-  std::string attributes() const override {
-    return text(selection_.shape, ',', selection_.run, ',', hash_of(selection_.starts));
+  Attributes attributes() const override {
+    return {{"shape", selection_.shape}, {"run", selection_.run}, {"starts", selection_.starts}};
   }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, selection_.shape}; }

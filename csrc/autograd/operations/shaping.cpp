@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "autograd/operations.hpp"
+#include "autograd/trace.hpp"
 
 namespace nnlite {
 namespace {
@@ -48,7 +49,7 @@ class Reshape final : public Operation {
   explicit Reshape(const Shape& shape) : shape_(shape) {}
 
   const char* name() const override { return "reshape"; }
-  std::string attributes() const override { return text(shape_); }
+  Attributes attributes() const override { return {{"shape", shape_}}; }
   bool aliases_input() const override { return true; }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, shape_}; }
@@ -66,11 +67,7 @@ class Permute final : public Operation {
   explicit Permute(std::vector<int> dims) : dims_(std::move(dims)) {}
 
   const char* name() const override { return "permute"; }
-  std::string attributes() const override {
-    std::string dims;
-    for (int dim : dims_) dims += std::to_string(dim) + ',';
-    return dims;
-  }
+  Attributes attributes() const override { return {{"dims", dims_}}; }
 
   Array infer(const Arrays& in) override {
     Shape out;
@@ -113,10 +110,11 @@ class SliceOf final : public Operation {
   }
 
   const char* name() const override { return "slice"; }
-  std::string attributes() const override {
-    std::string all;
-    for (const Slice& slice : slices_) all += text(slice.start, ':', slice.step, ':', slice.count, ',');
-    return all + text(shape_);
+  Attributes attributes() const override {
+    std::vector<int64_t> starts, steps, counts;
+    for (const Slice& slice : slices_)
+      starts.push_back(slice.start), steps.push_back(slice.step), counts.push_back(slice.count);
+    return {{"starts", starts}, {"steps", steps}, {"counts", counts}, {"shape", shape_}};
   }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, shape_}; }
@@ -162,7 +160,7 @@ class Take final : public Operation {
   Take(int dim, int64_t padding_index, const char* name) : dim_(dim), padding_index_(padding_index), name_(name) {}
 
   const char* name() const override { return name_; }
-  std::string attributes() const override { return text(dim_, ',', padding_index_); }
+  Attributes attributes() const override { return {{"dim", dim_}, {"padding_index", padding_index_}}; }
 
   Array infer(const Arrays& in) override {
     const Shape &x = in[0].shape, &indices = in[1].shape;
@@ -224,7 +222,7 @@ class Concatenate final : public Operation {
   explicit Concatenate(int dim) : dim_(dim) {}
 
   const char* name() const override { return "concatenate"; }
-  std::string attributes() const override { return std::to_string(dim_); }
+  Attributes attributes() const override { return {{"dim", dim_}}; }
 
   Array infer(const Arrays& in) override {
     Shape out = in[0].shape;
@@ -288,6 +286,18 @@ TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
     throw std::invalid_argument(
         text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
   return shape == x->shape() ? x : apply_new<Reshape>({x}, shape);
+}
+
+// In a trace it is an operation like any other, so that what made x runs.
+TensorPtr detach(const TensorPtr& x) {
+  const Tape* tape = Tape::current();
+  if (tape != nullptr && (x->trace == tape->number() || x->requires_grad())) {
+    const WithoutGrad scope;
+    return apply_new<Reshape>({x}, x->shape());
+  }
+  auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
+  tensor->trace = x->trace;
+  return tensor;
 }
 
 TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {

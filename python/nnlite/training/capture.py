@@ -2,7 +2,8 @@
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,8 +15,10 @@ from ..nn import Module
 from ..nn.losses import _Loss
 from ..optim import Optimizer
 from .inputs import Rows, check_labels, input_dtypes
+from .python_state import PythonState
 
 _KEPT = 16  # programs; each holds the buffers of a batch
+_WAY_OUT = "pass compile=False to run it operation by operation"
 
 
 class Step(Protocol):
@@ -35,6 +38,7 @@ class Programs(NamedTuple):
     by_rows: dict[int, Program]
     row_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    follows_epochs: bool  # the step read what changes from epoch to epoch
 
 
 def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
@@ -72,67 +76,141 @@ def _weighted_loss(criterion: _Loss, output: Tensor, target: Tensor, weight: Ten
     return weighted.sum() if criterion.reduction == "sum" else weighted.mean()
 
 
+class Trace(NamedTuple):
+    """One pass through a step, recorded by shapes."""
+
+    tape: Tape
+    inputs: list[Tensor]
+    output: Tensor
+    loss: Tensor | None
+
+    def signature(self) -> str:
+        """Equal for two passes that do the same."""
+        return self.tape.signature([self.output, self.loss])
+
+
+def record(step: Callable[[list[Tensor]], tuple[Tensor, Tensor | None]], shapes: Any, dtypes: Any) -> Trace:
+    """Calls `step` with inputs of these shapes and types that hold no values."""
+    tape = Tape()
+    inputs = [tape.placeholder(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    with tape:
+        output, loss = step(inputs)
+    return Trace(tape, inputs, output, loss)
+
+
+@contextmanager
+def undone_on_failure(*roots: Any) -> Iterator[None]:
+    """Puts the Python state behind `roots` back where recording fails."""
+    before = PythonState(roots)
+    try:
+        yield
+    except BaseException:
+        before.restore()
+        raise
+
+
+def confirm(first: Trace, again: Callable[[], Trace], *roots: Any) -> None:
+    """CaptureError unless a second pass does what the first one did, and neither leaves anything behind."""
+    before = PythonState(roots)
+    if again().signature() != first.signature():
+        raise CaptureError(
+            "two passes through the model do different things (random numbers from NumPy, a counter, a changing "
+            f"attribute?), so the step cannot be captured; {_WAY_OUT}"
+        )
+    changed = before.changes()
+    if changed:
+        raise CaptureError(
+            f"every pass through the model or the criterion changes {', '.join(changed[:3])}; a captured step runs its "
+            f"Python code once, not at every batch, so it cannot be captured; {_WAY_OUT}"
+        )
+    for root in roots:
+        _require_own_values(root)
+
+
+def _require_own_values(root: Any) -> None:
+    """A buffer that the forward pass replaced would hold no value after it."""
+    if not isinstance(root, Module):
+        return
+    for name, tensor in [*root.named_buffers(), *root.named_parameters()]:
+        if _core.is_traced(tensor):
+            raise CaptureError(
+                f"the forward pass replaces {name!r} of {type(root).__name__} by a computed tensor, which a captured "
+                f"step cannot carry from batch to batch; {_WAY_OUT}"
+            )
+
+
 class Capture:
     """The programs of a step, recorded when first needed and again when the step has changed."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._known: OrderedDict[Any, tuple[str, Program, Tensor]] = OrderedDict()
+        self._known: OrderedDict[Any, _Known] = OrderedDict()
+        self._recording = False
+        self._follows_epochs = False
+
+    def note_epoch_read(self) -> None:
+        """Somebody reads what changes from epoch to epoch; a step that does must be recorded at each."""
+        self._follows_epochs |= self._recording
 
     def programs(self, rows: Rows, batch_size: int, training: bool, with_loss: bool) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, as far as there are any."""
         sizes = {batch_size} if len(rows) >= batch_size else set()
         if len(rows) % batch_size:
             sizes.add(len(rows) % batch_size)
-        found = {size: self._program(rows, size, training, with_loss) for size in sizes}
-        output = next(iter(found.values()))[1]
-        return Programs({size: program for size, (program, _) in found.items()}, output.shape[1:], output.dtype)
+        self._follows_epochs = False
+        roots = [self._step.model, *([self._step.criterion] if with_loss else [])]
+        with undone_on_failure(*roots):
+            found = {size: self._program(rows, size, training, with_loss, roots) for size in sizes}
+        output = next(iter(found.values())).output
+        programs = {size: known.program for size, known in found.items()}
+        return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs)
 
-    def _program(self, rows: Rows, size: int, training: bool, with_loss: bool) -> tuple[Program, Tensor]:
+    def _program(self, rows: Rows, size: int, training: bool, with_loss: bool, roots: list[Any]) -> "_Known":
         """Recording is cheap and shows whether anything that the step depends on has changed; planning is kept."""
         dtypes = input_dtypes(self._step.model, self._step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
         key = (training, with_loss, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
-        trace = self._trace(rows, shapes, dtypes, training, with_loss)
-        signature = self._signature(trace, training)
+        groups = self._step.optimizer.native_groups() if training else []
+        serials = [group.serial for group in groups]
+
+        def trace() -> Trace:
+            return self._trace(rows, shapes, dtypes, training, with_loss)
+
         known = self._known.pop(key, None)
-        if known is None or known[0] != signature:
-            if self._signature(self._trace(rows, shapes, dtypes, training, with_loss), training) != signature:
-                raise CaptureError(
-                    "two passes through the model do different things (random numbers from NumPy, a counter, a "
-                    "changing attribute?), so the step cannot be captured; pass compile=False to run it operation by "
-                    "operation"
-                )
-            groups = self._step.optimizer.native_groups() if training else []
-            known = signature, Program(trace.tape, trace.inputs, trace.output, trace.loss, groups), trace.output
+        first = trace()
+        signature = first.signature()
+        if known is None or known.signature != signature or known.groups != serials:
+            confirm(first, trace, *roots)
+            program = Program(first.tape, first.inputs, first.output, first.loss, groups)
+            known = _Known(signature, serials, program, first.output)
         self._known[key] = known
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
-        return known[1], known[2]
-
-    def _signature(self, trace: "_Trace", training: bool) -> str:
-        groups = self._step.optimizer.native_groups() if training else []
-        return f"{trace.tape.signature()} {[group.serial for group in groups]}"
+        return known
 
     def _trace(
         self, rows: Rows, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], training: bool, with_loss: bool
-    ) -> "_Trace":
-        inputs = [_core.placeholder(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    ) -> Trace:
         count = len(rows.inputs)
-        loss = None
-        with enable_grad() if training else no_grad(), Tape() as tape:
+
+        def step(inputs: list[Tensor]) -> tuple[Tensor, Tensor | None]:
             output = run_model(self._step.model, inputs[:count], shapes[0][0])
-            if with_loss:
-                weight = inputs[count + 1] if rows.weight is not None else None
-                loss = step_loss(self._step.criterion, output, inputs[count], weight)
-        return _Trace(tape, inputs, output, loss)
+            weight = inputs[count + 1] if rows.weight is not None else None
+            return output, step_loss(self._step.criterion, output, inputs[count], weight) if with_loss else None
+
+        self._recording = True
+        try:
+            with enable_grad() if training else no_grad():
+                return record(step, shapes, dtypes)
+        finally:
+            self._recording = False
 
 
-class _Trace(NamedTuple):
-    tape: Tape
-    inputs: list[Tensor]
+class _Known(NamedTuple):
+    signature: str
+    groups: list[int]  # their serial numbers
+    program: Program
     output: Tensor
-    loss: Tensor | None
 
 
 def eager_output(model: Module, rows: Rows) -> Tensor:

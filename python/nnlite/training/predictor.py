@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import CaptureError, FrozenProgram, Tape, placeholder
+from .._core import CaptureError, FrozenProgram, Tensor
 from ..grad_mode import no_grad
 from ..nn import Module
 from .arrays import Array, as_array
-from .capture import run_model
+from .capture import confirm, record, run_model, undone_on_failure
 from .inputs import Rows, input_dtypes
 
 if TYPE_CHECKING:
@@ -111,10 +111,15 @@ class Predictor:
 
     def _record(self, arrays: list[Array]) -> FrozenProgram | None:
         """None for a model that reads values and so has to run operation by operation."""
-        inputs = [placeholder(array.shape, array.dtype) for array in arrays]
+        shapes, dtypes = [array.shape for array in arrays], [array.dtype for array in arrays]
+
+        def step(inputs: list[Tensor]) -> tuple[Tensor, None]:
+            return run_model(self._model, inputs, len(arrays[0])), None
+
         try:
-            with no_grad(), Tape() as tape:
-                output = run_model(self._model, inputs, len(arrays[0]))
+            with no_grad(), undone_on_failure(self._model):
+                trace = record(step, shapes, dtypes)
+                confirm(trace, lambda: record(step, shapes, dtypes), self._model)
+                return FrozenProgram(trace.tape, trace.inputs, trace.output)
         except CaptureError:
             return None
-        return FrozenProgram(tape, inputs, output)

@@ -97,6 +97,7 @@ class Run:
     def _run_natively(self, epochs: int) -> None:
         trainer, plan, position = self.trainer, self.plan, self.position
         programs = trainer._capture.programs(plan.rows, plan.batch_size, True, True)
+        epochs = 1 if programs.follows_epochs else epochs
         if trainer.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
         losses, status, batch, total, error = _core.train_epochs(

@@ -44,6 +44,10 @@ class Trainer:
     figures, and `more_figures`, whether a callback may add to them; `stop_training`, which a callback sets to end the fit
     after the epoch.
 
+    A fit runs the Python code of the model and the criterion once an epoch or less, and repeats what it recorded then
+    for every batch. Code that this cannot repeat (it reads values, draws from NumPy, counts its calls, changes
+    attributes at every call) raises CaptureError, which names the cause; `fit(compile=False)` runs it at every batch.
+
     >>> import nnlite as nl
     >>> from nnlite import nn, optim
     >>> x, y = nl.data.make_moons(200, noise=0.1, seed=0)
@@ -79,6 +83,7 @@ class Trainer:
         self.seed = _positive("seed", seed, 0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
+        self._capture = Capture(self)
         self.history = History()
         self.stop_training = False
         self.epoch = 0
@@ -86,7 +91,26 @@ class Trainer:
         self.columns: list[list[str] | None] | None = None  # of the DataFrames that it was trained on
         self.more_figures = False
         self._generator = _core.Generator(seed)
-        self._capture = Capture(self)
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs so far, or the number of the running one. A criterion may read it."""
+        self._capture.note_epoch_read()
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch = value
+
+    @property
+    def history(self) -> History:
+        """The history of the last or running fit. A criterion may read it."""
+        self._capture.note_epoch_read()
+        return self._history
+
+    @history.setter
+    def history(self, value: History) -> None:
+        self._history = value
 
     def fit(
         self,

@@ -1,0 +1,50 @@
+// What tells two operations of one name apart, as named and typed values.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "autograd/shape.hpp"
+
+namespace nnlite {
+
+class Attribute {
+ public:
+  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+
+  template <class T>
+  Attribute(const char* name, const T& value) : name_(name), value_(typed(value)) {}
+
+  const char* name() const { return name_; }
+  const Value& value() const { return value_; }
+
+ private:
+  template <class T>
+  static Value typed(const T& value) {
+    if constexpr (std::is_same_v<T, bool>)
+      return value;
+    else if constexpr (std::is_integral_v<T>)
+      return static_cast<int64_t>(value);
+    else if constexpr (std::is_floating_point_v<T>)
+      return static_cast<double>(value);
+    else if constexpr (std::is_convertible_v<T, std::string>)
+      return std::string(value);
+    else
+      return std::vector<int64_t>(value.begin(), value.end());
+  }
+
+  const char* name_;
+  Value value_;
+};
+
+using Attributes = std::vector<Attribute>;
+
+// "name=value, ...": different texts for values that differ in any bit.
+std::string exact_text(const Attributes& attributes);
+
+}  // namespace nnlite

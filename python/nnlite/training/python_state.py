@@ -1,0 +1,252 @@
+"""The Python values that a model's forward pass and a criterion can reach, to compare and to put back.
+
+A captured step runs the Python code once and its kernels many times: what the code changes on the way (a counter, a list
+that grows, a random number that it draws) would change once instead of at every batch.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._core import Tensor
+from ..nn import Module
+
+_DEPTH = 8  # of containers within containers
+_MOST = 20_000  # values
+_LARGEST = 1 << 20  # bytes of an array that is kept
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic)
+_LEAVES = (*_PLAIN, Tensor, types.ModuleType)
+
+
+class _Kept(NamedTuple):
+    """One thing that can change: how messages call it, what it held, and how that is read and put back."""
+
+    name: str
+    owner: Any
+    content: Any
+
+    def present(self) -> Any:
+        return _content_of(self.owner)
+
+
+class _Names(NamedTuple):
+    """Some of the names of a namespace: a function's globals, the attributes of a class."""
+
+    owner: Any
+    names: tuple[str, ...]
+
+
+class PythonState:
+    """What `roots` (modules, criteria) and everything behind them hold now.
+
+    Nothing is looked at where all of them are nnlite's own, whose code changes nothing.
+    """
+
+    def __init__(self, roots: Iterable[Any]) -> None:
+        self._kept: list[_Kept] = []
+        self._seen: set[int] = set()
+        roots = list(roots)
+        if all(map(_is_own, roots)):
+            return
+        for root in roots:
+            self._walk(root, type(root).__name__, 0)
+        self._keep("the default random generator", _core.default_generator())
+        self._keep("random", random._inst)
+        self._keep("np.random", np.random.mtrand._rand)
+
+    def changes(self) -> list[str]:
+        """Names of what is another than it was; a tensor of one trace is as good as one of another."""
+        found: list[str] = []
+        for kept in self._kept:
+            present = kept.present()
+            if isinstance(kept.content, dict) and isinstance(present, dict):
+                keys = [*kept.content, *(key for key in present if key not in kept.content)]
+                found += [f"{kept.name}.{key}" for key in keys if not _same_entry(kept.content, present, key)]
+            elif not _same(kept.content, present):
+                found.append(kept.name)
+        return found
+
+    def restore(self) -> None:
+        """Puts back whatever has changed."""
+        for kept in self._kept:
+            if not _same(kept.content, kept.present()):
+                _put_back(kept.owner, kept.content)
+
+    def _walk(self, value: Any, name: str, depth: int) -> None:
+        if isinstance(value, _LEAVES) or id(value) in self._seen or depth > _DEPTH or len(self._kept) > _MOST:
+            return
+        self._seen.add(id(value))
+        for part, part_name in self._parts(value, name):
+            self._walk(part, part_name, depth + 1)
+
+    def _keep(self, name: str, owner: Any) -> Any:
+        content = _content_of(owner)
+        self._kept.append(_Kept(name, owner, content))
+        return content
+
+    def _parts(self, value: Any, name: str) -> Iterator[tuple[Any, str]]:
+        """Keeps what `value` itself holds; gives what is behind it."""
+        if isinstance(value, types.FunctionType):
+            yield from self._parts_of_function(value)
+        elif isinstance(value, types.MethodType):
+            yield value.__self__, name
+            yield value.__func__, name
+        elif isinstance(value, functools.partial):
+            yield from ((part, name) for part in (value.func, value.args, value.keywords))
+        elif isinstance(value, dict):
+            yield from ((part, f"{name}.{key}") for key, part in self._keep(name, value).items())
+        elif isinstance(value, list | set | deque):
+            yield from ((part, f"{name}[{i}]") for i, part in enumerate(self._keep(name, value)))
+        elif isinstance(value, tuple | frozenset):
+            yield from ((part, f"{name}[{i}]") for i, part in enumerate(value))
+        elif isinstance(value, np.ndarray):
+            if value.nbytes <= _LARGEST:
+                self._keep(name, value)
+        elif _state_of_generator(value) is not None:
+            self._keep(name, value)
+        elif isinstance(value, type):
+            yield from self._parts_of_class(value)
+        elif isinstance(value, Module) or not _is_foreign(type(value)):
+            if hasattr(value, "__dict__"):
+                yield from ((part, f"{name}.{key}") for key, part in self._keep(name, vars(value)).items())
+            yield from ((kind, kind.__qualname__) for kind in type(value).__mro__)
+
+    def _parts_of_class(self, kind: type) -> Iterator[tuple[Any, str]]:
+        if _is_foreign(kind):
+            return
+        data = {n: v for n, v in vars(kind).items() if not n.startswith("__") and not callable(v)}
+        content = self._keep(kind.__qualname__, _Names(kind, tuple(data)))
+        yield from ((part, f"{kind.__qualname__}.{key}") for key, part in content.items())
+        yield from ((f, f.__qualname__) for f in vars(kind).values() if isinstance(f, types.FunctionType))
+
+    def _parts_of_function(self, function: types.FunctionType) -> Iterator[tuple[Any, str]]:
+        if _is_foreign(function):
+            return
+        name = function.__qualname__
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            yield self._keep(f"{name}.{variable}", cell), f"{name}.{variable}"
+        used = tuple(n for n in _names_in(function.__code__) if n in function.__globals__)
+        content = self._keep(function.__module__, _Names(function.__globals__, used))
+        yield from ((part, key) for key, part in content.items())
+        yield from ((part, name) for part in (function.__defaults__, function.__kwdefaults__, vars(function)) if part)
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    """Global names that a function and those defined within it may read."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+_FOREIGN = (
+    "nnlite",
+    "numpy",
+    "builtins",
+    "collections",
+    "functools",
+    "torch",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "threading",
+)
+
+
+def _is_foreign(thing: Any) -> bool:
+    """Whether a class or function is a library's, not the user's."""
+    return (getattr(thing, "__module__", None) or "builtins").partition(".")[0] in _FOREIGN
+
+
+def _is_own(root: Any) -> bool:
+    """Whether a model or criterion is made of nnlite's classes alone."""
+    if not isinstance(root, Module):
+        return False
+    return all(
+        type(module).__module__.startswith("nnlite.") and "forward" not in vars(module) for module in root.modules()
+    )
+
+
+def _state_of_generator(value: Any) -> Any:
+    if isinstance(value, np.random.Generator):
+        return value.bit_generator.state
+    if isinstance(value, np.random.RandomState):
+        return value.get_state()
+    if isinstance(value, random.Random):
+        return value.getstate()
+    return value.state() if isinstance(value, _core.Generator) else None
+
+
+def _content_of(owner: Any) -> Any:
+    if isinstance(owner, _Names):
+        space = vars(owner.owner) if isinstance(owner.owner, type) else owner.owner
+        return {name: space[name] for name in owner.names if name in space}
+    if isinstance(owner, types.CellType):
+        try:
+            return owner.cell_contents
+        except ValueError:  # not set yet
+            return None
+    if isinstance(owner, dict | list | set | deque | np.ndarray):
+        return owner.copy()
+    return _state_of_generator(owner)
+
+
+def _put_back(owner: Any, content: Any) -> None:
+    if isinstance(owner, _Names):
+        for name, value in content.items():
+            if isinstance(owner.owner, type):
+                setattr(owner.owner, name, value)
+            else:
+                owner.owner[name] = value
+    elif isinstance(owner, types.CellType):
+        owner.cell_contents = content
+    elif isinstance(owner, np.ndarray):
+        owner[...] = content
+    elif isinstance(owner, dict | set):
+        owner.clear()
+        owner.update(content)
+    elif isinstance(owner, list | deque):
+        owner.clear()
+        owner.extend(content)
+    elif isinstance(owner, np.random.Generator):
+        owner.bit_generator.state = content
+    elif isinstance(owner, random.Random):
+        owner.setstate(content)
+    else:
+        owner.set_state(content)
+
+
+def _same_entry(before: dict[Any, Any], after: dict[Any, Any], key: Any) -> bool:
+    return key in before and key in after and _same(before[key], after[key])
+
+
+def _same(a: Any, b: Any, depth: int = 0) -> bool:
+    if a is b:
+        return True
+    if type(a) is not type(b) or depth > _DEPTH:
+        return False
+    if isinstance(a, Tensor):
+        return _core.is_traced(a) and _core.is_traced(b)
+    if isinstance(a, np.ndarray):
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+    if isinstance(a, _PLAIN):
+        return bool(a == b) or bool(a != a and b != b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_same(a[key], b[key], depth + 1) for key in a)
+    if isinstance(a, list | tuple | deque):
+        return len(a) == len(b) and all(_same(x, y, depth + 1) for x, y in zip(a, b, strict=True))
+    if isinstance(a, set | frozenset):
+        return bool(a == b)
+    if isinstance(a, types.FunctionType):
+        return a.__code__ is b.__code__
+    if not hasattr(a, "__dict__"):
+        return False
+    return _same(vars(a), vars(b), depth + 1)
