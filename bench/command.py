@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nnlite.benchmarks import SECTIONS, suite
-from nnlite.cli.arguments import require_writable
-from nnlite.cli.bench import add_options, say, settings_of
+from nnlite.cli.bench import add_options, settings_of
+from nnlite.cli.streams import say
+from nnlite.files.atomic import require_writable, write_text
+from nnlite.files.strict_json import dumps
 
 from . import children, peers, targets
 from .findings import Findings
@@ -45,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = collect(settings_of(options))
         verdicts = targets.judge(found)
         fields = {**found.as_dict(), "targets": [verdict.as_dict() for verdict in verdicts]}
-        as_json = json.dumps(fields, indent=1, ensure_ascii=False)
+        as_json = dumps(fields, indent=1, ensure_ascii=False)
         if options.json == "-":
             print(as_json)
         else:
             print(found.text())
             print("\n== targets\n\n" + targets.table(verdicts))
             if options.json:
-                Path(options.json).write_text(as_json + "\n")
+                write_text(options.json, as_json + "\n", "the report")
         if options.plot:
             from .plot import save_plot
 

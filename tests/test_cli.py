@@ -325,7 +325,7 @@ def test_ctrl_c_ends_quickly_without_a_traceback():
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
-    assert process.returncode == 1
+    assert process.returncode == -signal.SIGINT
     assert err == "nnlite: error: interrupted\n"
 
 
@@ -336,7 +336,7 @@ def test_a_reader_that_goes_away():
         process = subprocess.run(
             [sys.executable, "-m", "nnlite", "info"], stdout=closed, stderr=subprocess.PIPE, text=True, check=False
         )
-    assert process.returncode == 1
+    assert process.returncode == -signal.SIGPIPE
     assert process.stderr == ""
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from . import _startup as _startup  # isort: skip
 from . import _openmp as _openmp
 from . import nn, optim
 from ._core import (

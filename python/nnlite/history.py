@@ -1,16 +1,23 @@
 """What happened, epoch by epoch."""
 
+import base64
+import html
 import json
 import math
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from .files.strict_json import dumps
+
+_SHOWN = 10  # epochs in a notebook's table
 
 
 class History:
     """Figures of each epoch under Keras's keys: `loss`, `accuracy`, `val_loss`, ...
 
     `history["loss"]` is a list with one value an epoch, `history.epoch` the epochs' numbers, `history.history` the dictionary.
+    A notebook shows the last epochs as a table and, with matplotlib, the curves.
     """
 
     def __init__(self, history: dict[str, list[float]] | None = None, epoch: list[int] | None = None) -> None:
@@ -54,18 +61,45 @@ class History:
         last = ", ".join(f"{key}={values[-1]:.4g}" for key, values in self.history.items() if values)
         return f"History({len(self)} epochs{': ' + last if last else ''})"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the last epochs, and the curves below where matplotlib is there."""
+        head = "".join(f"<th>{html.escape(key)}</th>" for key in ("epoch", *self.history))
+        rows = "".join(self._html_row(at) for at in range(max(0, len(self) - _SHOWN), len(self)))
+        before = f"<p>the last {_SHOWN} of {len(self)} epochs</p>" if len(self) > _SHOWN else ""
+        picture = self._repr_png_()
+        image = "" if picture is None else f'<img src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+        return f"{before}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{image}"
+
+    def _html_row(self, at: int) -> str:
+        columns = [
+            values[at - len(self) :][:1] if len(self) - at <= len(values) else [] for values in self.history.values()
+        ]
+        cells = "".join(f"<td>{values[0]:.4g}</td>" if values else "<td></td>" for values in columns)
+        return f"<tr><td>{self.epoch[at]}</td>{cells}</tr>"
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: the curves; None where matplotlib is missing, or nothing has happened yet."""
+        from .plots.figure import rendered
+
+        try:
+            return rendered(self.plot(), "png") if self.epoch else None
+        except ImportError:
+            return None
+
     def to_json(self) -> str:
-        """The history as JSON text."""
-        return json.dumps({"epoch": self.epoch, "history": self.history})
+        """The history as JSON text; JSON has no NaN and no infinity, which become null."""
+        return dumps({"epoch": self.epoch, "history": self.history})
 
     @classmethod
     def from_json(cls, text: str) -> "History":
-        """The history of `to_json`; ValueError for anything else."""
+        """The history of `to_json`, with NaN for null; ValueError for anything else."""
         try:
             value = json.loads(text)
-            return cls(
-                {k: [float(v) for v in vs] for k, vs in value["history"].items()}, [int(e) for e in value["epoch"]]
-            )
+            history = {
+                key: [float("nan") if v is None else float(v) for v in values]
+                for key, values in value["history"].items()
+            }
+            return cls(history, [int(epoch) for epoch in value["epoch"]])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"this is not the JSON of a history: {error}") from None
 
@@ -77,11 +111,13 @@ class History:
             raise ImportError("to_frame needs pandas: pip install 'nnlite[pandas]'") from None
         return pandas.DataFrame(self.history, index=pandas.Index(self.epoch, name="epoch"))
 
-    def plot(self, path: str | Path | None = None) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the curves, one panel a figure with its validation twin; saves them to `path` if given (the extra `plot`).
 
-        Returns the matplotlib Figure.
+        The ending of `path` says the kind of picture, `.png` is added where there is none. Returns the matplotlib Figure,
+        which a notebook shows. Raises ImportError without matplotlib, ValueError for an ending that it cannot draw and
+        for an empty history, OSError where the file cannot be written.
         """
-        from .plotting import plot_history
+        from .plots.curves import plot_training
 
-        return plot_history(self, path)
+        return plot_training(self, path)

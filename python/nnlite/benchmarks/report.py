@@ -1,8 +1,8 @@
 """Tables and JSON of a report."""
 
-import json
 from collections.abc import Sequence
 
+from ..files.strict_json import dumps
 from . import SECTIONS
 from .results import OWN, Figure, Result
 from .suite import Report
@@ -68,4 +68,4 @@ def text(report: Report) -> str:
 
 def as_json(report: Report) -> str:
     """One JSON object."""
-    return json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
+    return dumps(report.as_dict(), indent=1, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 
@@ -46,14 +45,3 @@ def sizes(text: str) -> list[int]:
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"must be sizes like 128,64, got {text!r}")
     return [int(part) for part in parts]
-
-
-def require_writable(*paths: str | None) -> None:
-    """OSError for an output file that has no folder, before the work and not after it."""
-    for path in paths:
-        if path is None:
-            continue
-        if Path(path).is_dir():
-            raise OSError(f"cannot write {path}: it is a folder")
-        if not Path(path).absolute().parent.is_dir():
-            raise OSError(f"cannot write {path}: there is no such folder")

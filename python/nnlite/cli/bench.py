@@ -1,12 +1,13 @@
 """`nnlite bench`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..benchmarks import SECTIONS
-from .arguments import count, require_writable
+from ..files.atomic import require_writable, write_text
+from .arguments import count
+from .streams import emit, say
 
 
 def add_bench(commands: Any) -> None:
@@ -47,23 +48,18 @@ def settings_of(options: argparse.Namespace) -> Any:
     return Settings(sections, options.quick, rounds, options.threads, options.data)
 
 
-def say(line: str) -> None:
-    """Progress, apart from the data."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def run(options: argparse.Namespace) -> int:
     """Measures and reports."""
     # The other commands have no use for these.
     from ..benchmarks import report, suite
 
-    require_writable(None if options.json == "-" else options.json)
+    require_writable(None if options.json == "-" else options.json, streams=True)
     found = suite.run(settings_of(options), progress=say)
     if options.json == "-":
-        print(report.as_json(found))
+        emit(report.as_json(found))
         return 0
-    print(report.text(found))
+    emit(report.text(found))
     if options.json:
-        Path(options.json).write_text(report.as_json(found) + "\n")
+        write_text(options.json, report.as_json(found) + "\n", "the report")
         say(f"report saved to {options.json}")
     return 0

@@ -1,7 +1,6 @@
 """`nnlite info`."""
 
 import argparse
-import json
 import platform
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..checkpoint import load_with_metadata
+from .streams import emit, json_text
 
 
 def add_info(commands: Any) -> None:
@@ -23,11 +23,11 @@ def run(options: argparse.Namespace) -> int:
     """Prints the facts, one a line."""
     facts = _model_facts(options.model) if options.model else _library_facts()
     if options.json:
-        print(json.dumps(facts))
+        emit(json_text(facts))
         return 0
     width = max(len(key) for key in facts)
-    for key, value in facts.items():
-        print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    shown = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in facts.items()}
+    emit("\n".join(f"{key:<{width}}  {value}" for key, value in shown.items()))
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Commands and exit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged.
+"""Commands and exit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged, 128 + N ended by signal N.
 
 Data goes to standard output, the rest to standard error.
 """
 
 import argparse
-import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from ..errors import DivergenceError
 from .bench import add_bench
 from .info import add_info
 from .predict import add_predict
+from .streams import say, usable_streams
 from .train import add_train
 
 
@@ -34,25 +35,27 @@ def _help(parser: argparse.ArgumentParser) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = build_parser().parse_args(arguments)
-    try:
-        code: int = options.run(options)
-        sys.stdout.flush()
-        return code
-    except DivergenceError as error:
-        return _fail(f"diverged: {error}", 3)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 1)
-    except BrokenPipeError:
-        # The reader of our output has gone; what is left to flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), 1)
-    except (ValueError, TypeError, LookupError, ArithmeticError, ImportError, RuntimeError, MemoryError) as error:
-        return _fail(f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error), 1)
+    with usable_streams():
+        try:
+            options = build_parser().parse_args(arguments)
+            code: int = options.run(options)
+            sys.stdout.flush()
+            return code
+        except DivergenceError as error:
+            return _fail(f"diverged: {error}", 3)
+        except KeyboardInterrupt as stop:
+            number = getattr(stop, "number", signal.SIGINT)
+            return _fail(
+                "interrupted" if number == signal.SIGINT else f"ended by {signal.strsignal(number)}", 128 + number
+            )
+        except BrokenPipeError:  # the reader of our output has gone, as `head` does
+            return 128 + signal.SIGPIPE
+        except OSError as error:
+            return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), 1)
+        except (ValueError, TypeError, LookupError, ArithmeticError, ImportError, RuntimeError, MemoryError) as error:
+            return _fail(f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error), 1)
 
 
 def _fail(message: str, code: int) -> int:
-    print("nnlite: error: " + " ".join(message.split()), file=sys.stderr)
+    say("nnlite: error: " + " ".join(message.split()))
     return code

@@ -1,18 +1,17 @@
 """`nnlite predict`."""
 
 import argparse
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..data.sources import is_table, read_rows
 from ..data.table import Table
+from ..files.atomic import write_text
 from ..loading import LoadedModel, load_model
 from ..metrics import predicted_classes
-from .arguments import require_writable
+from .outputs import require_outputs
+from .streams import emit, json_text, say
 from .tables import add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
@@ -30,21 +29,23 @@ def add_predict(commands: Any) -> None:
         "data", metavar="DATA", help="what to predict from, as for train; targets in it are not looked at"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of lines")
-    parser.add_argument("--output", metavar="FILE", help="write to a file instead of standard output")
+    parser.add_argument("--output", metavar="FILE", help="write to a file (UTF-8) instead of standard output")
+    parser.add_argument("--overwrite", action="store_true", help="let --output replace MODEL or DATA itself")
     add_format_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Reads the model and the data, writes the predictions."""
-    require_writable(options.output)
+    output = None if options.output == "-" else options.output
+    require_outputs({"--output": output}, [options.model, options.data], options.overwrite, streams=True)
     model = load_model(options.model)
     rows = predictions(model, _inputs(model, options))
     text = _text(rows, options.json)
-    if options.output:
-        Path(options.output).write_text(text + "\n")
+    if output is None:
+        emit(text)
     else:
-        print(text)
+        write_text(output, text + "\n", "the predictions")
     return 0
 
 
@@ -57,13 +58,13 @@ def _inputs(model: LoadedModel, options: argparse.Namespace) -> Array:
     inputs = model.inputs(rows, **(notation_of(options) if is_table(options.data) else {}))
     unused = model.preprocessor.unused(rows) if model.preprocessor is not None and isinstance(rows, Table) else []
     if unused:
-        print(f"columns that the training table did not have are not used: {', '.join(unused)}", file=sys.stderr)
+        say(f"columns that the training table did not have are not used: {', '.join(unused)}")
     return inputs
 
 
 def _text(rows: list[dict[str, Any]], as_json: bool) -> str:
     if as_json:
-        return json.dumps(rows)
+        return json_text(rows)
     return "\n".join("\t".join(_cell(value) for value in row.values()) for row in rows)
 
 

@@ -1,24 +1,23 @@
 """`nnlite train`."""
 
 import argparse
-import json
 import math
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _core, nn, optim
 from ..architecture import describe_model
-from ..checkpoint import save
 from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..history import History
 from ..metrics import confusion_matrix, predicted_classes
 from ..training import Trainer
-from .arguments import count, not_negative, require_writable, seed, share, sizes
+from .arguments import count, not_negative, seed, share, sizes
+from .outputs import completed_epochs, keep_interrupted, require_outputs, require_picture, require_resumable, save_model
+from .streams import emit, json_text, say
 from .tables import add_column_options, add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
@@ -45,9 +44,11 @@ _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
     "--validation-split": (share, 0.2, "X", "share of the rows held out, unless DATA has a test set (%(default)s)"),
     "--seed": (seed, 0, "N", "decides weights, split and order of the rows (%(default)s)"),
     "--threads": (count, None, "N", "threads to use (all usable cores)"),
-    "--save": (str, None, "FILE", "write the model (safetensors)"),
+    "--save": (str, None, "FILE", "write the trained model (safetensors)"),
     "--plot": (str, None, "FILE", "write the curves as a picture (needs the extra plot)"),
+    "--checkpoint": (str, None, "FOLDER", "keep the state of the training there, for --resume"),
 }
+_PROGRESS: dict[str, bool | str | None] = {"auto": None, "bar": True, "plain": "lines", "none": False}
 
 
 def add_train(commands: Any) -> None:
@@ -63,7 +64,13 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="between the layers (%(default)s)")
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--resume", action="store_true", help="go on from the state in --checkpoint, if there is one")
+    parser.add_argument("--overwrite", action="store_true", help="let --save or --plot replace DATA itself")
+    parser.add_argument(
+        "--progress", choices=_PROGRESS, default="auto",
+        help="auto: a bar on a terminal; plain: a line an epoch (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress: --progress none")
     add_format_options(parser)
     add_column_options(parser)
     parser.set_defaults(run=run)
@@ -71,7 +78,10 @@ def add_train(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains, reports, saves and plots as told."""
-    require_writable(options.save, options.plot)
+    if options.plot is not None:
+        options.plot = require_picture(options.plot)
+    require_outputs({"--save": options.save, "--plot": options.plot}, [options.data], options.overwrite)
+    require_resumable(options.checkpoint, options.resume)
     if options.target is not None and not is_table(options.data):
         raise ValueError(f"--target names a column of a CSV file; {options.data} is none")
     if options.threads is not None:
@@ -87,23 +97,48 @@ def run(options: argparse.Namespace) -> int:
     trainer = Trainer(model, criterion, optimizer, metrics, options.seed)
     if not options.json:
         tested = len(held_out[0]) if held_out else 0
-        print(f"{source.name}: {len(rows[0])} rows to train on, {tested} held out\n{model}", flush=True)
+        emit(f"{source.name}: {len(rows[0])} rows to train on, {tested} held out\n{model}")
+    metadata = _metadata(source, model, criterion)
+    earlier = completed_epochs(options.checkpoint) if options.resume else 0
     start = time.perf_counter()
-    history = trainer.fit(
-        *rows,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        validation_data=held_out,
-        progress=False if options.quiet else None,
-    )
+    history = _fit(trainer, rows, held_out, metadata, options)
     seconds = time.perf_counter() - start
-    result = _result(source, trainer, history, held_out, seconds, len(rows[0]) * len(history))
-    if options.save:
-        save(options.save, model, metadata=_metadata(source, model, criterion))
+    result = _result(source, trainer, history, held_out, seconds, len(rows[0]) * (len(history) - earlier))
+    try:
+        _report(result, options)
+    finally:  # a reader that has gone costs no model, and a picture that fails neither
+        if options.save:
+            save_model(options.save, model, metadata)
+            _say(f"model saved to {options.save}", options)
     if options.plot:
         _plot(options.plot, source, trainer, history)
-    _report(result, options)
+        _say(f"curves saved to {options.plot}", options)
     return 0
+
+
+def _fit(
+    trainer: Trainer, rows: Sequence[Array], held_out: Any, metadata: dict[str, Any], options: argparse.Namespace
+) -> History:
+    before = trainer.model.fingerprint()
+    try:
+        return trainer.fit(
+            *rows,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            validation_data=held_out,
+            progress=False if options.quiet else _PROGRESS[options.progress],
+            checkpoint=options.checkpoint,
+            resume=options.resume,
+        )
+    except KeyboardInterrupt:
+        if trainer.model.fingerprint() != before:
+            keep_interrupted(options.save, options.checkpoint, trainer.model, metadata)
+        raise
+
+
+def _say(message: str, options: argparse.Namespace) -> None:
+    if not options.json:
+        say(message)
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -114,7 +149,7 @@ def _source(options: argparse.Namespace) -> Source:
     source = load_source(options.data, options.target, options.seed, options.validation_split, **told)
     for line in source.report:
         if not options.quiet or "only counts rows" in line:
-            print(f"column {line}", file=sys.stderr)
+            say(f"column {line}")
     return source
 
 
@@ -175,7 +210,7 @@ def _metadata(source: Source, model: nn.Sequential, criterion: nn.Module) -> dic
 
 
 def _plot(path: str, source: Source, trainer: Trainer, history: History) -> None:
-    from ..plotting import plot_training
+    from ..plots.curves import plot_training
 
     boundary = None
     if source.is_classification and source.x.shape[1] == 2:
@@ -185,7 +220,7 @@ def _plot(path: str, source: Source, trainer: Trainer, history: History) -> None
 
 def _report(result: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps(result))
+        emit(json_text(result))
         return
     where = "held-out" if result["held_out_loss"] is not None else "training"
     loss = result["held_out_loss"] if result["held_out_loss"] is not None else result["loss"]
@@ -196,8 +231,4 @@ def _report(result: dict[str, Any], options: argparse.Namespace) -> None:
         figures.append(f"{where} RMSE {result['rmse']:.4g}")
     figures.append(f"{result['epochs']} epochs in {result['seconds']:.2f} s")
     figures.append(f"{result['rows_per_second']:,.0f} rows/s")
-    print(", ".join(figures))
-    if options.save:
-        print(f"model saved to {options.save}", file=sys.stderr)
-    if options.plot:
-        print(f"curves saved to {options.plot}", file=sys.stderr)
+    emit(", ".join(figures))

@@ -72,6 +72,7 @@ class Run:
         self.listeners.on_train_begin()
         if self._checkpoints is not None:
             self._checkpoints.begin(self)
+        self._bar.begin(self.first_epoch, self.trainer.epoch, self.position.batch)
         self._run_epochs()
         if self._checkpoints is not None:
             self._checkpoints.save(self)

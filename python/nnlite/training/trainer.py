@@ -125,7 +125,7 @@ class Trainer:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         callbacks: Iterable[Callback] = (),
-        progress: bool | None = None,
+        progress: bool | str | None = None,
         compile: bool = True,
         checkpoint: str | Path | None = None,
         resume: bool = False,
@@ -137,7 +137,8 @@ class Trainer:
         inputs, or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split`
         takes the last share of the rows instead. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
         loss before the mean over the batch, as in Keras; class weights leave the validation alone. `progress` None
-        shows a bar on a terminal. `compile=False` runs every operation from Python, for models that read values in
+        shows a bar on a terminal and in a notebook, True always, "lines" prints one line an epoch; TQDM_DISABLE=1 turns
+        bars off. `compile=False` runs every operation from Python, for models that read values in
         `forward`; the bits are the same.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
@@ -165,20 +166,18 @@ class Trainer:
         self._require_trainable()
         if resume and checkpoint is None:
             raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
+        bar = Progress(progress, plan.epochs, plan.batches)
         checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
         self.columns = columns
         with fitting(self.model), _generator(self._generator), _mode(self.model, True), _mode(self.criterion, True):
-            return self._run(plan, listeners, progress, checkpoints)
+            return self._run(plan, listeners, bar, checkpoints)
 
-    def _run(
-        self, plan: Plan, listeners: CallbackList, wanted: bool | None, checkpoints: Checkpoints | None
-    ) -> History:
+    def _run(self, plan: Plan, listeners: CallbackList, bar: Progress, checkpoints: Checkpoints | None) -> History:
         self._check_plan(plan, not plan.compile or listeners.watches_batches)
         self.history = History()
         self.stop_training = False
         names = ["loss", *(name for name, _ in self.metrics)]
         self.figures = names + [f"val_{name}" for name in names if plan.validation is not None]
-        bar = Progress(wanted, plan.epochs, plan.batches, self.epoch)
         try:
             Run(self, plan, listeners, bar, checkpoints).run()
         finally:

@@ -1,0 +1,84 @@
+"""Standard output for data, standard error for the rest, whatever has become of them."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ..files.strict_json import dumps, finite
+
+
+def say(message: str) -> None:
+    """One line on standard error, and nowhere else where that cannot take it."""
+    if sys.stderr is not None:  # for print, None would be standard output
+        with contextlib.suppress(OSError, ValueError):
+            print(message, file=sys.stderr, flush=True)
+
+
+def emit(text: str) -> None:
+    """Text on standard output, at once; OSError where it cannot be written, BrokenPipeError where nobody reads it."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write to standard output: {error.strerror}") from error
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """JSON without NaN and Infinity, which are null, and said to be."""
+    places = finite(value)[1]
+    if places:
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        say(f"nnlite: note: {', '.join(places[:3])}{more}: not a finite number, null in the JSON")
+    return dumps(value, **options)
+
+
+@contextlib.contextmanager
+def usable_streams() -> Iterator[None]:
+    """Within, standard output and error take any text: a character that their encoding lacks is escaped.
+
+    Where there are none (a program without a console, `>&-`), what is written is dropped.
+    """
+    before = sys.stdout, sys.stderr
+    escaped: list[tuple[Any, str]] = []
+    with contextlib.ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None or getattr(stream, "closed", False):
+                setattr(sys, name, stack.enter_context(open(os.devnull, "w", encoding="utf-8")))
+            elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+                escaped.append((stream, "strict"))
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+            for stream, errors in escaped:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.reconfigure(errors=errors)
+
+
+def open_missing_descriptors() -> None:
+    """Keeps files that are opened later from taking the numbers of standard streams that the caller closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+
+
+def drop_unwritten_output() -> None:
+    """What standard output could not take is not tried again, with a traceback, at the interpreter's end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)

@@ -1,0 +1,1 @@
+"""Pictures of a training, by matplotlib (the extra `plot`)."""

@@ -1,0 +1,88 @@
+"""matplotlib's figures: found, shown in a notebook, saved whole."""
+
+import contextlib
+import functools
+import io
+import os
+import sys
+from typing import Any
+
+from ..files.atomic import write_atomically
+
+_FORMAT = ".png"  # where a file's name says none
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure that a notebook shows; ImportError where matplotlib is missing. No window, no pyplot."""
+    return _with_picture(_import_figure())(figsize=(width, height), layout="constrained")
+
+
+@functools.cache
+def _with_picture(figure: Any) -> Any:
+    class Figure(figure):  # type: ignore[misc]
+        """A matplotlib Figure that is its picture in a notebook."""
+
+        def _repr_png_(self) -> bytes:
+            return rendered(self, "png")
+
+    return Figure
+
+
+def _import_figure() -> Any:
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        if backend is not None:  # an unknown one would have ended the import, and a figure needs none
+            with contextlib.suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend
+    except ImportError as error:
+        if error.name not in (None, "matplotlib", "matplotlib.figure"):
+            raise ImportError(f"plots need matplotlib, which cannot be imported: {error}") from error
+        raise ImportError("plots need matplotlib: pip install 'nnlite[plot]'") from None
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return Figure
+
+
+def rendered(figure: Any, kind: str) -> bytes:
+    """The picture as the contents of a file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=120)
+    return buffer.getvalue()
+
+
+def picture_path(path: str | os.PathLike[str]) -> str:
+    """The file that a picture will be in, which is a PNG without another ending.
+
+    Raises ImportError where matplotlib is missing, ValueError for an ending that it cannot draw.
+    """
+    text = os.fsdecode(path)
+    ending = os.path.splitext(text)[1]
+    known = new_figure(1, 1).canvas.get_supported_filetypes()
+    if ending and ending[1:].lower() not in known:
+        raise ValueError(
+            f"{text!r}: there are no pictures of the kind {ending!r}; use one of {', '.join(sorted(known))}"
+        )
+    return text if ending or os.path.isdir(text) else text + _FORMAT
+
+
+def require_picture(path: str) -> str:
+    """The file that a picture will be in; an error now where one could not be drawn then (matplotlib, LaTeX, ...)."""
+    target = picture_path(path)
+    if _kind(target):
+        rendered(new_figure(1, 1), _kind(target))
+    return target
+
+
+def _kind(target: str) -> str:
+    return os.path.splitext(target)[1][1:].lower()
+
+
+def save_picture(figure: Any, path: str | os.PathLike[str]) -> str:
+    """Writes the picture, whole, and returns the name of its file."""
+    target = picture_path(path)
+    write_atomically(target, [rendered(figure, _kind(target))], "the picture")
+    return target
