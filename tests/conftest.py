@@ -17,6 +17,10 @@ import nnlite as nl
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from children import answer_ctrl_c, begin_child
+
+answer_ctrl_c()
+
 settings.register_profile(
     "default", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -63,8 +67,9 @@ def run_python():
 
     def run(code: str, **environment: str) -> str:
         result = subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
+            [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+            preexec_fn=begin_child,
+        )  # fmt: skip
         assert result.returncode == 0, result.stderr
         return result.stdout.strip()
 

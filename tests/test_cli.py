@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import nnlite as nl
+from children import begin_child
 from nnlite.cli import main
 
 QUICK = ["--epochs", "2", "--quiet"]
@@ -316,7 +317,9 @@ def test_damaged_files_exit_with_1(capsys, tmp_path):
 
 def start(*arguments: str, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "nnlite", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=begin_child, **options
+    )
 
 
 def test_ctrl_c_ends_quickly_without_a_traceback():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import nnlite as nl
+from children import begin_child
 from nnlite import nn, optim
 
 FOLDER = Path(__file__).parent
@@ -35,8 +36,9 @@ def environment(**more: str) -> dict[str, str]:
 def in_fresh_interpreter(function: Callable[..., Any], *arguments: Any, timeout: float = 600, **more: str) -> Any:
     """What the function returns there."""
     result = subprocess.run(
-        command(function, *arguments), env=environment(**more), capture_output=True, text=True, timeout=timeout
-    )
+        command(function, *arguments), env=environment(**more), capture_output=True, text=True, timeout=timeout,
+        preexec_fn=begin_child,
+    )  # fmt: skip
     assert result.returncode == 0, f"{function.__name__}{arguments} ended with {result.returncode}:\n{result.stderr}"
     return json.loads(result.stdout.splitlines()[-1])
 

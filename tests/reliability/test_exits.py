@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import nnlite as nl
+from children import begin_child
 from nnlite import nn, optim
 from processes import command, environment, large_trainer
 
@@ -84,7 +85,7 @@ def end_after_training_here(way: str) -> None:
 def require_end(wanted: int, arguments: list[str]) -> float:
     start = time.perf_counter()
     try:
-        result = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+        result = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=SECONDS, preexec_fn=begin_child)  # fmt: skip
     except subprocess.TimeoutExpired:
         pytest.fail(f"hangs at its end: {arguments[-1]}")
     assert result.returncode == wanted, (

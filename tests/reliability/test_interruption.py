@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import tempfile
@@ -75,18 +76,22 @@ def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
         time.sleep(after)
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
-        while not answered.wait(LOST):
+        for _ in range(3):
+            if answered.wait(LOST):
+                return
             os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=send)
     _senders.append(thread)
     try:
+        faulthandler.dump_traceback_later(6 * LOST, exit=True)  # ends work that no signal ends
         thread.start()
         work()
-        while True:  # the work was done before: the signal is yet to come
-            time.sleep(1)
+        time.sleep(6 * LOST)  # the work was done before: the signal is yet to come
     except KeyboardInterrupt:
         waited = time.perf_counter() - sent[0]
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     answered.set()
     thread.join()
     assert waited < LOST, f"a Ctrl-C {1000 * after:.0f} ms into the work was lost"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import nnlite as nl
+from children import begin_child
 from faults import run_with_faults
 from nnlite.files.atomic import remove_leftovers
 
@@ -111,8 +112,8 @@ def test_two_processes_save_to_one_path(tmp_path, proof):
     saves, path = proof.trials(1000, 40), tmp_path / "model"
     nl.save(path, {"a": np.full(20_001, 1, np.float32)})
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(mark), str(saves // 2)]) for mark in (1, 2)
-    ]
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(mark), str(saves // 2)], preexec_fn=begin_child) for mark in (1, 2)
+    ]  # fmt: skip
     reads = 0
     while any(writer.poll() is None for writer in writers):
         values = nl.load(path)["a"]

@@ -26,6 +26,7 @@ def make_trainer(width: int = 16, dropout: float = 0.1) -> nl.Trainer:
 
 def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
     """From sending SIGINT, `after` seconds into the work, to the exception."""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "nobody would answer: this would never end"
     sent: list[float] = []
 
     def send() -> None:

@@ -78,7 +78,7 @@ def test_a_line_an_epoch(capsys):
     lines = err.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     for line in lines:
-        assert [word.split(" ")[0] for word in line.split(": ")[1].split(", ")[:4]] == [
+        assert [word.split("=")[0] for word in line.split(": ")[1].split(", ")[:4]] == [
             "loss",
             "accuracy",
             "val_loss",
@@ -95,7 +95,7 @@ def test_a_terminal_gets_a_bar_with_the_epoch_first_and_the_rate_last(monkeypatc
     shown = terminal.getvalue().strip().split("\r")
     assert all(line.startswith("epoch ") for line in shown if line.strip())
     assert shown[-1].startswith("epoch 2/2 ")
-    assert "loss 0." in shown[-1]
+    assert "loss=0." in shown[-1]
     assert shown[-1].endswith("batches/s")
     made.fit(X, Y, epochs=1, batch_size=10)
     assert terminal.getvalue().strip().split("\r")[-1].startswith("epoch 3/3 ")
@@ -166,7 +166,7 @@ def test_figures_are_whole_on_any_width():
 
 
 def require_whole_figures(width: int) -> None:
-    figures = ["loss 0.1234", "accuracy 0.9876", "val_loss 12.5", "val_accuracy 0.5"]
+    figures = ["loss=0.1234", "accuracy=0.9876", "val_loss=12.5", "val_accuracy=0.5"]
     line = line_of(width, "epoch 3/20", " ".join(figures), "3/20, 00:07 left, 1,234 batches/s", 0.15)
     assert len(line) <= width
     assert line.startswith("epoch 3/20"[:width])
@@ -179,5 +179,5 @@ def test_a_resumed_fit_shows_where_it_is(tmp_path, monkeypatch):
     trainer().fit(X, Y, epochs=2, checkpoint=tmp_path, progress=False)
     monkeypatch.setattr(sys, "stderr", Terminal())
     trainer().fit(X, Y, epochs=3, checkpoint=tmp_path, resume=True, progress="lines")
-    assert sys.stderr.getvalue().startswith("epoch 3/3: loss ")
+    assert sys.stderr.getvalue().startswith("epoch 3/3: loss=")
     assert np.array(sys.stderr.getvalue().count("\n")) == 1

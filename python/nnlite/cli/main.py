@@ -7,19 +7,30 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .. import _core
 from ..errors import DivergenceError
 from .bench import add_bench
 from .info import add_info
 from .predict import add_predict
-from .streams import say, usable_streams
+from .streams import emit, say, usable_streams
 from .train import add_train
+
+
+class _Parser(argparse.ArgumentParser):
+    """Help that cannot be written is an error, as any other output; argparse alone drops it."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            emit(message.rstrip())
+        elif message:
+            say(message.rstrip())
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each puts the function to run under `run`. Without a command, that is the help."""
-    parser = argparse.ArgumentParser(prog="nnlite", description="Train small neural networks on a CPU.")
+    parser = _Parser(prog="nnlite", description="Train small neural networks on a CPU.")
     parser.add_argument("--version", action="version", version=f"nnlite {_core.show_config()['version']}")
     parser.set_defaults(run=lambda options: _help(parser))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -39,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options = build_parser().parse_args(arguments)
             code: int = options.run(options)
-            sys.stdout.flush()
             return code
         except DivergenceError as error:
             return _fail(f"diverged: {error}", 3)

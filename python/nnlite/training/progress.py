@@ -72,9 +72,9 @@ class Progress:
         if self._bar is not None:
             self._show(lambda: self._move(epoch, batch))
 
-    def epoch_done(self, epoch: int, logs: Mapping[str, float]) -> None:
+    def epoch_done(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Shows the figures of an epoch."""
-        self._figures = {key: f"{value:.4g}" for key, value in logs.items()}
+        self._figures = {key: f"{float(value):.4g}" for key, value in logs.items() if hasattr(value, "__float__")}
         if self._kind == "lines":
             self._show(lambda: self._print_line(epoch))
         elif self._bar is not None:
@@ -101,14 +101,14 @@ class Progress:
     def _print_line(self, epoch: int) -> None:
         seconds = time.monotonic() - self._start
         rate = (self._batches * (epoch + 1 - self._first) - self._done) / max(seconds, 1e-9)
-        figures = ", ".join(f"{key} {value}" for key, value in self._figures.items())
+        figures = ", ".join(f"{key}={value}" for key, value in self._figures.items())
         if sys.stderr is not None:
             print(f"{self._label(epoch)}: {figures}, {rate:,.0f} batches/s", file=sys.stderr, flush=True)
 
     def _move(self, epoch: int, batch: int) -> None:
         done = (epoch - self._first) * self._batches + batch
         self._bar.set_description_str(self._label(epoch), refresh=False)
-        self._bar.set_postfix_str(" ".join(f"{key} {value}" for key, value in self._figures.items()), refresh=False)
+        self._bar.set_postfix_str(" ".join(f"{key}={value}" for key, value in self._figures.items()), refresh=False)
         self._bar.update(done - self._bar.n)
 
     def _open(self) -> None:
@@ -156,10 +156,10 @@ def line_of(width: int, begin: str, figures: str, end: str, share: float, blocks
 
     A figure is shown whole or not at all.
 
-    >>> line_of(60, "epoch 3/20", "loss 0.51", "3/20, 12 batches/s", 0.15, " #")
-    'epoch 3/20 |##                | loss 0.51 3/20, 12 batches/s'
-    >>> line_of(30, "epoch 3/20", "loss 0.51 accuracy 0.8", "3/20, 12 batches/s", 0.15)
-    'epoch 3/20 loss 0.51'
+    >>> line_of(60, "epoch 3/20", "loss=0.51", "3/20, 12 batches/s", 0.15, " #")
+    'epoch 3/20 |##                | loss=0.51 3/20, 12 batches/s'
+    >>> line_of(30, "epoch 3/20", "loss=0.51 accuracy=0.8", "3/20, 12 batches/s", 0.15)
+    'epoch 3/20 loss=0.51'
     """
     for parts in ([begin, figures, end], [begin, figures]):
         text = " ".join(part for part in parts if part)
@@ -169,10 +169,9 @@ def line_of(width: int, begin: str, figures: str, end: str, share: float, blocks
         if room >= -3:
             return text
     words = figures.split(" ")
-    pairs = [" ".join(words[at : at + 2]) for at in range(0, len(words), 2)]
-    while pairs and len(" ".join([begin, *pairs])) > width:
-        pairs.pop()
-    return " ".join([begin, *pairs])[: max(width, 1)]
+    while words and len(" ".join([begin, *words])) > width:
+        words.pop()
+    return " ".join([begin, *words])[: max(width, 1)]
 
 
 def _bar(width: int, share: float, blocks: str) -> str:

@@ -1,0 +1,23 @@
+"""Child processes of the tests: each answers Ctrl-C, whatever the tests inherited, and none outlives them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+_LIBC = ctypes.CDLL(None)  # loaded before any fork
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def begin_child() -> None:
+    """Called in a child before its work: between fork and exec (preexec_fn), or after a plain fork."""
+    _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def answer_ctrl_c() -> None:
+    """A script's background ignores SIGINT, and so would the tests and all their children: what waits for it would hang."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.register_at_fork(after_in_child=begin_child)
