@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_dataset import Doubled, Squares
 
+import nnlite as nl
 from nnlite import _core
 from nnlite.data import DataLoader, Subset, TensorDataset
 
@@ -85,3 +86,67 @@ def test_arrays_are_taken_whole_and_not_row_by_row(monkeypatch) -> None:
 def test_refuses(dataset, size, error, match) -> None:
     with pytest.raises(error, match=match):
         DataLoader(dataset, batch_size=size)
+
+
+# The order without a seed
+
+
+def orders(passes: int = 3, **options) -> list[list[int]]:
+    loader = DataLoader(TensorDataset(np.arange(30)), batch_size=7, shuffle=True, **options)
+    return [[int(row) for (x,) in loader for row in x] for _ in range(passes)]
+
+
+def test_manual_seed_decides_the_order() -> None:
+    nl.manual_seed(5)
+    first = orders()
+    nl.manual_seed(5)
+    assert orders() == first
+    assert len({tuple(order) for order in first}) == 3
+    assert orders() != first  # the generator goes on
+    nl.manual_seed(6)
+    assert orders() != first
+    nl.manual_seed(5)
+    assert orders(seed=5) == first  # and the trainer's with that seed
+    generators = [nl.Generator(9), nl.Generator(9)]
+    nl.manual_seed(1)
+    expected = orders(generator=generators[0])
+    nl.manual_seed(2)
+    assert orders(generator=generators[1]) == expected
+
+
+# PyTorch's options
+
+
+def test_samplers_and_functions_of_ones_own() -> None:
+    dataset = TensorDataset(np.arange(10), -np.arange(10))
+    batches = list(DataLoader(dataset, batch_size=2, sampler=[7, 1, 1], collate_fn=None))
+    assert [x.tolist() for x, _ in batches] == [[7, 1], [1]]
+    assert len(DataLoader(dataset, batch_size=2, sampler=[7, 1, 1], drop_last=True)) == 1
+    assert list(DataLoader(dataset, batch_size=4, collate_fn=len)) == [4, 4, 2]
+    keyed = {"a": 1.5, "b": 2.5}
+    assert next(iter(DataLoader(keyed, batch_size=2, sampler=iter(keyed)))).tolist() == [1.5, 2.5]
+    assert [b.tolist() for b in DataLoader(Squares(4), 2, sampler=np.array([3, 0]), collate_fn=lambda rows: np.stack([r[0] for r in rows]))] == [[[3] * 3, [0] * 3]]  # fmt: skip
+
+
+def test_without_batches_items_come_as_they_are() -> None:
+    loader = DataLoader(Squares(3), batch_size=None)
+    assert len(loader) == 3
+    assert [y for _, y in loader] == [0, 1, 4]
+    assert list(DataLoader(Squares(3), batch_size=None, collate_fn=lambda item: item[1] + 1)) == [1, 2, 5]
+    nl.manual_seed(0)
+    assert sorted(y for _, y in DataLoader(Squares(3), batch_size=None, shuffle=True)) == [0, 1, 4]
+
+
+def test_options_without_effect_are_accepted_and_others_refused_by_name() -> None:
+    options = {"num_workers": 0, "pin_memory": False, "timeout": 0, "persistent_workers": False}
+    assert len(list(DataLoader(Squares(3), **options))) == 3
+    for options, error, match in [
+        ({"num_workers": 2}, ValueError, "num_workers=2"),
+        ({"pin_memory": True}, ValueError, "pin_memory=True"),
+        ({"batch_sampler": [[0]]}, ValueError, "batch_sampler"),
+        ({"workers": 2}, TypeError, "'workers'"),
+        ({"sampler": [0], "shuffle": True}, ValueError, "sampler"),
+        ({"batch_size": None, "drop_last": True}, ValueError, "drop_last"),
+    ]:
+        with pytest.raises(error, match=match):
+            DataLoader(Squares(3), **options)

@@ -123,7 +123,8 @@ class BatchNorm final : public Operation {
     use_batch_ = settings_.training || !in[1];
     if (use_batch_ && rows_ < 2)
       throw std::invalid_argument(
-          text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape));
+          text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape,
+               ": use another batch size, or leave a last batch of one row out by drop_last=True"));
     normalized_ = room_for(in[0].size(), in[0].dtype);
     scratch_ = room_for(in[0].size(), in[0].dtype);
     statistics_ = room_for(4 * columns_, in[0].dtype);

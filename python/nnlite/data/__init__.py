@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .collate import default_collate
 from .dataset import Subset, TensorDataset, random_split
 from .loader import DataLoader
 from .toy import make_blobs, make_circles, make_moons, make_regression, make_spirals, make_xor
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from .table import Table
 
 __all__ = [
-    "DataLoader", "Preprocessor", "Subset", "Table", "TensorDataset", "make_blobs", "make_circles", "make_moons", "make_regression",
-    "make_spirals", "make_xor", "random_split", "read_csv", "read_idx", "write_idx",
+    "DataLoader", "Preprocessor", "Subset", "Table", "TensorDataset", "default_collate", "make_blobs", "make_circles",
+    "make_moons", "make_regression", "make_spirals", "make_xor", "random_split", "read_csv", "read_idx", "write_idx",
 ]  # fmt: skip
 
 # Imported when first used: training on arrays has no use for them.

@@ -1,22 +1,40 @@
 """Batches of a dataset."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _core
-from .dataset import Array, take
+from .collate import default_collate
+from .dataset import Subset, TensorDataset, take
+
+Rows = NDArray[np.int64]
+
+# Options of PyTorch's that would change nothing here, with the values that say so.
+_WITHOUT_EFFECT = {
+    "num_workers": 0, "pin_memory": False, "timeout": 0, "worker_init_fn": None, "multiprocessing_context": None,
+    "prefetch_factor": None, "persistent_workers": False, "pin_memory_device": "", "in_order": True, "batch_sampler": None,
+}  # fmt: skip
 
 
 class DataLoader:
-    """Goes through a dataset in batches: tuples of arrays of `batch_size` rows, the last one shorter unless `drop_last`.
+    """Goes through a dataset in batches of `batch_size` items, the last one shorter unless `drop_last`.
 
-    With `shuffle`, the e-th pass (from 0) uses the order that `Trainer(seed=seed)` uses in epoch e; set `epoch` to begin
-    elsewhere. A batch of arrays is one selection, not a loop over rows; any other object with `__len__` and `__getitem__`
-    is read item by item and stacked. Batches are copies. Raises ValueError or TypeError for a batch size below 1 and for
-    what is no dataset.
+    With `shuffle` and a `seed`, the e-th pass (from 0) uses the order that `Trainer(seed=seed)` uses in epoch e; set `epoch`
+    to begin elsewhere. Without a seed each pass draws another order from `generator`, by default the one that `nl.manual_seed`
+    sets. A `sampler` is any iterable of keys of the dataset, in the order to read them, instead of `shuffle`.
+
+    A TensorDataset gives tuples of arrays, one selection for each and not a loop over rows; any other object with `__len__`
+    and `__getitem__` is read item by item. Items are put together as by PyTorch's default_collate (arrays and numbers stacked,
+    tuples, lists, dictionaries and named tuples entry by entry, text in lists), or by `collate_fn(items)`. With
+    batch_size=None there are no batches: each item as it is, or as `collate_fn(item)` makes it. Batches are copies.
+
+    Raises ValueError or TypeError for a batch size below 1, for what is no dataset, and for options that nnlite does not have:
+    everything runs in the calling process (`num_workers=0`).
 
     >>> from nnlite.data import DataLoader, TensorDataset
     >>> [x.tolist() for x, in DataLoader(TensorDataset([1, 2, 3]), batch_size=2)]
@@ -24,31 +42,108 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False, seed: int = 0
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int | None = None,
+        *,
+        sampler: Iterable[Any] | None = None,
+        collate_fn: Callable[[Any], Any] | None = None,
+        generator: _core.Generator | None = None,
+        **options: Any,
     ) -> None:
+        _refuse(options)
         if isinstance(dataset, tuple):
             raise TypeError("a tuple is no dataset: use TensorDataset(x, y)")
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise TypeError(f"a dataset needs __len__ and __getitem__, {type(dataset).__name__} has not both")
-        try:
-            self.batch_size = operator.index(batch_size)
-        except TypeError:
-            raise TypeError(f"batch_size must be a whole number, got {batch_size!r}") from None
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if sampler is not None and shuffle:
+            raise ValueError("a sampler gives the order itself: leave out either it or shuffle=True")
+        if batch_size is None and drop_last:
+            raise ValueError("without batches (batch_size=None) there is none to leave out: drop_last must be False")
         self.dataset = dataset
+        self.batch_size = None if batch_size is None else _size(batch_size)
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.seed = seed
+        self.sampler = sampler
+        self.collate_fn = collate_fn
+        self.generator = generator
         self.epoch = 0
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+        if self.batch_size is None:
+            return items
+        whole, rest = divmod(items, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[Array, ...]]:
-        n = len(self.dataset)
-        order = _core.permutation(n, self.seed, self.epoch) if self.shuffle else np.arange(n)
+    def __iter__(self) -> Iterator[Any]:
+        order = iter(self.sampler) if self.sampler is not None else self._order()
         self.epoch += 1
-        for batch in range(len(self)):
-            yield take(self.dataset, order[batch * self.batch_size : (batch + 1) * self.batch_size])
+        if self.batch_size is None:
+            for key in order:
+                item = self.dataset[_plain(key)]
+                yield item if self.collate_fn is None else self.collate_fn(item)
+            return
+        for chosen in _parts(order, self.batch_size):
+            if len(chosen) == self.batch_size or not self.drop_last:
+                yield self._batch(chosen)
+
+    def _order(self) -> Rows:
+        """The row numbers of one pass."""
+        size = len(self.dataset)
+        if not self.shuffle:
+            return np.arange(size)
+        if self.seed is not None:
+            return _core.permutation(size, self.seed, self.epoch)
+        generator = _core.default_generator() if self.generator is None else self.generator
+        return generator.permutation(size, "shuffle")
+
+    def _batch(self, chosen: Any) -> Any:
+        if self.collate_fn is None and _holds_arrays(self.dataset):
+            return take(self.dataset, np.asarray(chosen))
+        items = [self.dataset[_plain(key)] for key in chosen]
+        return default_collate(items) if self.collate_fn is None else self.collate_fn(items)
+
+
+def _parts(order: Rows | Iterator[Any], size: int) -> Iterator[Any]:
+    """The keys of each batch."""
+    if isinstance(order, np.ndarray):
+        yield from (order[begin : begin + size] for begin in range(0, len(order), size))
+        return
+    while chosen := list(islice(order, size)):
+        yield chosen
+
+
+def _plain(key: Any) -> Any:
+    return int(key) if isinstance(key, np.integer) else key
+
+
+def _holds_arrays(dataset: Any) -> bool:
+    """Whether rows can be taken whole; a subclass may make its items differently."""
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    return type(dataset) is TensorDataset
+
+
+def _size(batch_size: Any) -> int:
+    try:
+        size = operator.index(batch_size)
+    except TypeError:
+        raise TypeError(f"batch_size must be a whole number or None, got {batch_size!r}") from None
+    if size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    return size
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name not in _WITHOUT_EFFECT:
+            raise TypeError(f"DataLoader has no option {name!r}")
+        if value != _WITHOUT_EFFECT[name]:
+            raise ValueError(
+                f"DataLoader: {name}={value!r} is not possible, leave it out: batches are made by indexing, in the calling process"
+            )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import _core
-from .._core import Tensor
+from . import functional
 from .module import Module
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from .._core import Tensor
 
 
 class Dropout(Module):
@@ -26,9 +27,7 @@ class Dropout(Module):
         self.inplace = inplace  # accepted as in PyTorch; the result is the same
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        if self.training and self.p > 0:
-            return _core.dropout(x, self.p)
-        return x if isinstance(x, Tensor) else Tensor(x)
+        return functional.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

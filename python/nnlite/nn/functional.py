@@ -83,7 +83,9 @@ def log_softmax(x: Operand, dim: int | None = None) -> Tensor:
 
 
 def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
-    """In training, zeroes elements with probability p and scales the others by 1 / (1 - p)."""
+    """In training, zeroes elements with probability p and scales the others by 1 / (1 - p); ValueError for p outside [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if training and p > 0:
         return _core.dropout(x, p)
     return x if isinstance(x, Tensor) else Tensor(x)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from .checkpoints import Checkpoints
 from .divergence import Memento, divergence
 from .inputs import Rows
 from .progress import Progress
+from .state import Beginning
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -65,6 +68,7 @@ class Run:
         self.position = Position()
         self._bar = bar
         self._checkpoints = checkpoints
+        self._beginning: Beginning | None = None
         self._eager = not plan.compile or listeners.watches_batches
 
     def run(self) -> None:
@@ -73,6 +77,7 @@ class Run:
         if self._checkpoints is not None:
             self._checkpoints.begin(self)
         self._bar.begin(self.first_epoch, self.trainer.epoch, self.position.batch)
+        self._beginning = Beginning(self.trainer, self.trainer._generator)
         self._run_epochs()
         if self._checkpoints is not None:
             self._checkpoints.save(self)
@@ -101,20 +106,21 @@ class Run:
         epochs = 1 if programs.follows_epochs else epochs
         if trainer.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
-        losses, status, batch, total, error = _core.train_epochs(
-            programs.by_rows,
-            plan.rows.arrays(),
-            plan.batch_size,
-            None if plan.shuffle else np.arange(len(plan.rows))[None],
-            trainer.seed,
-            trainer.epoch,
-            epochs,
-            position.batch,
-            position.total,
-            trainer.optimizer.native_options(),
-            position.outputs,
-            self._poll if self._bar.shown or self._checkpoints is not None else None,
-        )
+        with self._bad_rows_undone():
+            losses, status, batch, total, error = _core.train_epochs(
+                programs.by_rows,
+                plan.rows.arrays(),
+                plan.batch_size,
+                None if plan.shuffle else np.arange(len(plan.rows))[None],
+                trainer.seed,
+                trainer.epoch,
+                epochs,
+                position.batch,
+                position.total,
+                trainer.optimizer.native_options(),
+                position.outputs,
+                self._poll if self._bar.shown or self._checkpoints is not None else None,
+            )
         for loss in losses:
             self._epoch_done({"loss": float(loss)})
         if len(losses) < epochs:
@@ -128,6 +134,19 @@ class Run:
         if status == _DIVERGED:
             raise self._divergence(batch)
 
+    @contextmanager
+    def _bad_rows_undone(self) -> Iterator[None]:
+        """What only a batch shows to be wrong (a label of a loss of one's own, an index) is found by the first epoch.
+
+        The fit then has not begun: everything is as it was.
+        """
+        try:
+            yield
+        except (ValueError, TypeError, IndexError):
+            if self._beginning is not None:
+                self._beginning.restore()
+            raise
+
     def _poll(self, epoch: int, batch: int) -> bool:
         """Asked by the native loop now and then; True ends the call at this batch."""
         self._bar.at(epoch, batch)
@@ -140,7 +159,8 @@ class Run:
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             self.listeners.on_batch_begin(batch)
             try:
-                value = self._eager_step(chosen)
+                with self._bad_rows_undone():
+                    value = self._eager_step(chosen)
             except KeyboardInterrupt:
                 if self._checkpoints is not None:
                     self._checkpoints.save(self)
@@ -191,6 +211,7 @@ class Run:
 
     def _epoch_done(self, logs: Logs) -> None:
         trainer, plan = self.trainer, self.plan
+        self._beginning = None
         if self.position.outputs is not None:
             logs.update(trainer._figures(self.position.outputs, plan.rows))
         self.position = Position()

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._core import Tensor
+from .._core import Generator, Tensor
 from ..nn import Module
 from ..optim import Optimizer
 
@@ -59,3 +59,18 @@ def load_trained_state(step: Step, state: Mapping[str, Any]) -> None:
     step.model.load_state_dict(state["model"])
     for name, tensor in own.items():
         tensor.detach().copy_(others[name])
+
+
+class Beginning:
+    """All that a fit changes, as it was before."""
+
+    def __init__(self, step: Step, generator: Generator) -> None:
+        self._step, self._generator = step, generator
+        self._state, self._optimizer = trained_state(step), step.optimizer.state_dict()
+        self._position = generator.state()
+
+    def restore(self) -> None:
+        """Puts it back."""
+        load_trained_state(self._step, self._state)
+        self._step.optimizer.load_state_dict(self._optimizer)
+        self._generator.set_state(self._position)

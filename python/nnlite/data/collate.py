@@ -1,0 +1,82 @@
+"""Putting the items of a dataset together to a batch."""
+
+import copy
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def default_collate(batch: Iterable[Any]) -> Any:
+    """A batch of items, by PyTorch's rules: entry by entry, with a new first dimension for the arrays and numbers in them.
+
+    Tuples give a tuple, lists a list, dictionaries a dictionary, named tuples one of their kind, text a list of it. Raises
+    ValueError naming the first item of another shape or size, TypeError for what is neither.
+
+    >>> from nnlite.data import default_collate
+    >>> default_collate([{"x": [1.0, 2.0], "name": "a"}, {"x": [3.0, 4.0], "name": "b"}])
+    {'x': [array([1., 3.]), array([2., 4.])], 'name': ['a', 'b']}
+    """
+    items = list(batch)
+    if not items:
+        raise ValueError("there are no items to make a batch of")
+    first = items[0]
+    if isinstance(first, str | bytes):
+        return items
+    if isinstance(first, Mapping):
+        return _mapping(items)
+    if isinstance(first, Sequence):
+        return _sequence(items)
+    return _stacked(items)
+
+
+def _mapping(items: list[Any]) -> Any:
+    first = items[0]
+    for i, item in enumerate(items):
+        if not isinstance(item, Mapping) or any(key not in item for key in first):
+            raise ValueError(
+                f"{_ONE_FORM}; the first has the keys {list(first)} and the one at position {i} has {_form(item)}"
+            )
+    columns = {key: default_collate([item[key] for item in items]) for key in first}
+    if isinstance(first, MutableMapping):
+        result = copy.copy(first)
+        result.update(columns)
+        return result
+    return columns
+
+
+def _sequence(items: list[Any]) -> Any:
+    first = items[0]
+    for i, item in enumerate(items):
+        if not isinstance(item, Sequence) or isinstance(item, str | bytes) or len(item) != len(first):
+            raise ValueError(
+                f"{_ONE_FORM}; the first has {len(first)} entries and the one at position {i} has {_form(item)}"
+            )
+    columns = [default_collate(column) for column in zip(*items, strict=True)]
+    if isinstance(first, tuple):
+        return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
+    return columns
+
+
+def _stacked(items: list[Any]) -> Any:
+    arrays = [np.asarray(item.detach() if hasattr(item, "detach") else item) for item in items]
+    for i, array in enumerate(arrays):
+        if array.dtype.kind not in "biufcmM":
+            raise TypeError(
+                f"a batch is made of arrays, numbers, text, and lists, tuples and dictionaries of them; the item at position {i} "
+                f"is a {type(items[i]).__name__}"
+            )
+        if array.shape != arrays[0].shape:
+            raise ValueError(
+                f"{_ONE_FORM}; the first has shape {arrays[0].shape} and the one at position {i} has {array.shape}"
+            )
+    return np.stack(arrays)
+
+
+_ONE_FORM = "items of a dataset must have one form to make a batch"
+
+
+def _form(item: Any) -> str:
+    if isinstance(item, Mapping):
+        return str(list(item))
+    return f"{len(item)}" if isinstance(item, Sequence) else f"none, being a {type(item).__name__}"
