@@ -1,0 +1,52 @@
+"""Random models and losses: a captured fit, compile=False and a loop by hand end on the same bits, or capture refuses."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+import nnlite as nl
+from random_models import ROWS, Program
+
+
+def plain_state(program: Program) -> str:
+    model = program.model
+    return repr((model.fingerprint(), model.calls, sorted(model.kept), model.rng.bit_generator.state))
+
+
+def try_one(number: int) -> bool:
+    """Whether the model could be captured."""
+    captured, python, by_hand = Program(number), Program(number), Program(number)
+    before = plain_state(captured)
+    expected = by_hand.own_loop()
+    assert python.fit(compile=False) == expected, f"program {number}: compile=False against the loop by hand"
+    try:
+        found = captured.fit()
+    except nl.CaptureError as error:
+        assert "compile=False" in str(error), f"program {number}: {error}"
+        assert plain_state(captured) == before, f"program {number} was refused and is not as it was"
+        return False
+    assert found == expected, f"program {number}: captured against the loop by hand"
+    compare_predictions(number, captured, python)
+    return True
+
+
+def compare_predictions(number: int, captured: Program, python: Program) -> None:
+    model = copy.deepcopy(captured.model).eval()  # a pass may change what Python keeps
+    with nl.no_grad():
+        expected = model(captured.x).numpy()
+    found = captured.trainer.predict(captured.x, batch_size=ROWS)
+    np.testing.assert_array_equal(found, expected, f"program {number}: predict against the model")
+    evaluated = [p.trainer.evaluate(p.x, p.y, batch_size=ROWS) for p in (captured, python)]
+    assert evaluated[0] == evaluated[1], f"program {number}: evaluate after a captured fit and after compile=False"
+
+
+def test_random_models(proof):
+    trials = proof.trials(2000, 50)
+    captured = sum(try_one(number) for number in range(trials))
+    assert captured > trials // 2
+    assert captured < trials, "no program tried what capture must refuse"
+    proof.report(
+        "random models: captured, compile=False and a loop by hand end on one hash", trials, f"{captured} captured"
+    )
