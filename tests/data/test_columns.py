@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -80,16 +81,52 @@ def test_a_mark_that_is_a_number_is_remembered() -> None:
         ([f"2020-01-{i % 28 + 1:02d}" for i in range(40)], "a date or time.*--drop 'a'"),
         ([f"{i % 12}:30" for i in range(40)], "a date or time"),
         ([f"{i}%" for i in range(40)], "'0%'.*--number 'a' reads it as 0.0"),
-        ([f"{i} kg" for i in range(40)], "the unit 'kg'"),
+        ([f"{i} kg" for i in range(40)], "a number with 'kg'"),
         ([f"name {i}" for i in range(40)], "40 different texts.*in 40 rows.*--drop 'a'"),
-        ([f"{10**17 + 7 * i}" for i in range(40)], "more digits than a number can hold: --text 'a'"),
-        ([f"{i:05d}" for i in range(40)], "whose leading zero a number would lose: --text 'a'"),
+        (
+            [f"{10**17 + 7 * i}" for i in range(40)],
+            "more digits than a number can hold: --number 'a' reads it rounded, --text 'a'",
+        ),
+        (
+            [f"{i:05d}" for i in range(40)],
+            "whose leading zero a number would lose: --number 'a' reads numbers, --text 'a'",
+        ),
+        ([f"~{i}" for i in range(40)], "a number with '~'"),
+        (["950", "1.234", "12.500", "7"] * 10, "'1.234', where three digits after each point may be thousands"),
+        ([hex(i) for i in range(40)], "'0x0', which is not a number"),
         (["1", "2", "x"] * 10 + ["3"] * 10, "row 2, column 'a' holds 'x'"),
     ],
 )
 def test_columns_that_could_be_something_else_are_refused(cells, match) -> None:
     with pytest.raises(ValueError, match=match):
         Preprocessor.fit(Table({"a": cells, "y": ["p", "q"] * 20}), "y")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1", "x", *["3"] * 38], ["1", "12%", *["3"] * 38], [f"{i},5" for i in range(40)], [f"2020-01-{i % 28 + 1:02d}" for i in range(40)],
+        [f"{i} kg" for i in range(40)], [f"name {i}" for i in range(40)], [f"{10**17 + 7 * i}" for i in range(40)],
+        [f"{i:05d}" for i in range(40)], ["950", "1.234"] * 20, [hex(i) for i in range(40)], ["1", "inf", "2", "2"] * 10,
+    ],
+    ids=lambda cells: cells[1],
+)  # fmt: skip
+@pytest.mark.parametrize("target", ["a", "y"])
+def test_all_advice_works(cells, target) -> None:
+    columns = {"a": cells, "y": ["p", "q"] * 20}
+    if target == "a":
+        columns["y"] = [str(i * i) for i in range(40)]
+    with pytest.raises(ValueError, match="--") as caught:
+        Preprocessor.fit(Table(columns), target)
+    said = str(caught.value).replace("together with --decimal ,", "")
+    advice = re.findall(r"--(text|number|drop|decimal|missing|task) '?([^',:;]+?|,)'?(?= |,|$)", said)
+    assert len(advice) >= (1 if target == "a" or "inf" in cells else 2)
+    for option, value in advice:
+        told = {option: value if option in ("decimal", "task") else [value]}
+        if target == "a" and option != "task":  # an answer to what the column holds may leave the next question
+            told["task"] = "classification"
+        columns["more"] = [str(i * i) for i in range(40)]
+        Preprocessor.fit(Table(columns), target, **told)
 
 
 def test_texts_stay_as_they_are() -> None:

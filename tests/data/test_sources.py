@@ -103,6 +103,17 @@ def test_test_labels_are_read_as_the_training_ones(folder) -> None:
     assert read_inputs(str(folder), source.scaling).shape == (2, 4)
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64, np.int8])
+def test_only_bytes_are_pixels(folder, dtype) -> None:
+    values = np.random.default_rng(0).normal(100, 20, (6, 2, 2)).astype(dtype)
+    (folder / "train-images-idx3-ubyte.gz").unlink()
+    write_idx(folder / "train-images-idx3-ubyte", values)
+    source = load_source(str(folder))
+    rows = values.reshape(6, 4).astype(np.float64)
+    np.testing.assert_allclose(source.x, (rows - rows.mean(0)) / rows.std(0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(read_inputs(str(folder), json.loads(json.dumps(source.scaling))), source.x)
+
+
 def test_images_alone_are_enough_to_predict(folder) -> None:
     (folder / "train-labels-idx1-ubyte").unlink()
     assert read_inputs(str(folder), {"mean": [0.0], "scale": [255.0]}).shape == (6, 4)
@@ -158,6 +169,38 @@ def test_what_counts_as_classes(npz, y, names) -> None:
     source = load_source(npz(x=X, y=y))
     assert source.class_names == names
     assert source.y.dtype == (np.float32 if names is None else np.int64)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, ">f4", ">f8", np.float32])
+def test_every_floating_type_is_scaled_and_can_be_kept(npz, dtype) -> None:
+    x, y = X.astype(dtype), (np.arange(8) * 1000 + 0.5).astype(dtype)
+    for arrays in ({"x": x, "y": y}, {"x": x, "y": y, "x_test": x[:2], "y_test": y[:2]}):
+        source = load_source(npz(**arrays))
+        scaling = json.loads(json.dumps(source.scaling))
+        np.testing.assert_array_equal(read_inputs(npz(**arrays), scaling), source.x)
+        wide = x.astype(np.float64)
+        np.testing.assert_allclose(source.x, (wide - wide.mean(0)) / wide.std(0), rtol=1e-4, atol=1e-5)
+        found = source.y * source.target_scale + source.target_mean
+        np.testing.assert_allclose(found, y.astype(np.float64), rtol=1e-3, atol=1)
+        if source.test is not None:
+            np.testing.assert_array_equal(source.test[1], source.y[:2])
+
+
+def test_a_long_double_that_no_double_holds_is_refused(npz) -> None:
+    x = X.astype(np.longdouble)
+    x[3, 1] = np.longdouble("1e4000")
+    with pytest.raises(ValueError, match=r"x holds inf at index \(3, 1\)"):
+        load_source(npz(x=x, y=Y))
+
+
+def test_many_classes_of_arrays_ask_for_the_task(npz) -> None:
+    name = npz(x=np.arange(100.0).reshape(50, 2), y=np.arange(50) % 8)
+    with pytest.raises(
+        ValueError, match="y has 8 different values in 50 rows.*--task classification.*--task regression"
+    ):
+        load_source(name)
+    assert len(load_source(name, task="classification").class_names or []) == 8
+    assert load_source(name, task="regression").class_names is None
 
 
 def test_a_test_set_is_read_as_the_training_rows(npz) -> None:

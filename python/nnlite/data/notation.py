@@ -31,6 +31,8 @@ _DATE = re.compile(
     re.ASCII,
 )
 _WITH_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)? *([^\d\s.,:/-].*)", re.ASCII)
+_WITH_SIGN = re.compile(r"([^\w\s.,+-]+) *[+-]?\d+(?:[.,]\d+)?[^\w\s]*", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+", re.ASCII)
 _CODE = re.compile(r"^[A-Z]{3}(?=[ \d(+-])|(?<=[\d )])[A-Z]{3}$")  # EUR, USD
 _MINUS = str.maketrans("−‒–—﹣－", "------")
 
@@ -133,7 +135,8 @@ class Notation:
     def has_other_decimal(self, cell: str) -> bool:
         """Whether a cell is a number with the other decimal mark."""
         other = "," if self.decimal == "." else "."
-        return _plain(other).fullmatch(cell) is not None and self.number(cell) is None
+        written = _plain(other).fullmatch(cell) or _grouped(other).fullmatch(cell)
+        return written is not None and self.number(cell) is None
 
 
 def _without_currency(text: str) -> str:
@@ -164,7 +167,12 @@ def is_date(cell: str) -> bool:
     return _DATE.fullmatch(cell) is not None
 
 
+def has_thousands(cell: str) -> bool:
+    """Whether each point or comma stands before three digits, as between thousands."""
+    return _THOUSANDS.fullmatch(cell) is not None
+
+
 def unit_of(cell: str) -> str | None:
-    """What stands behind a number: kg in "5 kg"."""
-    found = _WITH_UNIT.fullmatch(cell)
+    """What stands behind a number, or the sign before it: kg in "5 kg", ~ in "~5"."""
+    found = _WITH_UNIT.fullmatch(cell) or _WITH_SIGN.fullmatch(cell)
     return None if found is None else found[1]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError
-from .columns import Column, Told
+from .columns import Column
 from .notation import MISSING, Notation
+from .reading import Told
 from .table import Table, table_of
 from .target import Target
 
@@ -68,12 +69,17 @@ class Preprocessor:
         Means and scales are learnt from `rows` (an index of arrays) alone, so that others can be held out.
         """
         table = table_of(table)
-        told = Told(frozenset(text), frozenset(number), frozenset(drop))
+        told = Told(frozenset(text), frozenset(number), frozenset(drop), target)
         told.require_known(table)
         if task not in (None, *TASKS):
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
         if target in told.drop:
             raise ValueError(f"--drop {target!r} would leave out the target; choose another target or keep it")
+        if set(table.columns) - told.drop == {target}:
+            raise ValueError(
+                f"the table has no column besides the target {target!r}; --delimiter says what stands between cells, if not "
+                "a comma"
+            )
         notation = Notation.of(decimal, missing)
         learnt = Target.learn(table, target, notation, told, task, rows)
         columns, report = [], [f"{name}: left out, {reason}" for name, reason in table.left_out.items()]

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..errors import ModelFileError
-from .columns import MOST_CLASSES
+from .reading import MOST_CLASSES
 from .table import text_of
 from .target import require_few
 

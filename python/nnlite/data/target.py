@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import MOST_CLASSES, Told, counts_rows, known_numbers, mean_and_scale, numbers_in, shown, texts_of
+from .columns import mean_and_scale, shown, texts_of
 from .notation import Notation
+from .reading import MOST_CLASSES, Told, counts_rows, known_numbers, numbers_in
 from .table import Cells, Table, text_of
 
 _FEW_CLASSES = 3  # are classes in a table of any length
@@ -49,6 +50,8 @@ class Target:
         else:
             numbers = found[0]
             names = _numeric_classes(numbers)
+            if not names:
+                raise ValueError(f"the target column {name!r} holds no number at all; --target chooses another column")
             if task == "regression" or (task is None and _is_quantity(names)):
                 scaling = mean_and_scale(table, name, numbers[rows])
                 return cls(name, None, *scaling, is_told, _quantity_story(numbers))
@@ -123,5 +126,5 @@ def _require_text_classes(table: Table, name: str, names: list[str], task: str |
             "reads them as numbers where they are"
         )
     if task is None:
-        fix = f", --number {name!r} reads numbers, --target chooses another column"
+        fix = ", --target chooses another column"
         require_few(f"the target column {name!r} (texts such as {names[0]!r})", len(names), len(table), fix)
