@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.plot and importlib.util.find_spec("matplotlib") is None:
             raise RuntimeError("--plot needs matplotlib: pip install matplotlib")
         found = collect(settings_of(options))
-        verdicts = targets.judge(found)
+        verdicts = targets.judge(found, options.quick)
         fields = {**found.as_dict(), "targets": [verdict.as_dict() for verdict in verdicts]}
         as_json = dumps(fields, indent=1, ensure_ascii=False)
         if options.json == "-":

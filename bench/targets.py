@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from nnlite.benchmarks import startup
@@ -241,9 +241,10 @@ TARGETS = (
 )  # fmt: skip
 
 
-def judge(findings: Findings) -> list[Verdict]:
-    """Every target against a run."""
-    return [_verdict(target, target.evidence(findings)) for target in TARGETS]
+def judge(findings: Findings, quick: bool = False) -> list[Verdict]:
+    """Every target against a run; a quick one's figures are too uncertain to judge by."""
+    verdicts = [_verdict(target, target.evidence(findings)) for target in TARGETS]
+    return [replace(verdict, met=None) for verdict in verdicts] if quick else verdicts
 
 
 def _verdict(target: Target, evidence: Evidence | None) -> Verdict:
@@ -256,8 +257,10 @@ def _verdict(target: Target, evidence: Evidence | None) -> Verdict:
 
 
 def table(verdicts: list[Verdict]) -> str:
-    """Those that the run measured, and how many it did not."""
+    """Those that the run measured, and how many it did not; none are judged after a quick one."""
     measured = [verdict for verdict in verdicts if verdict.met is not None]
+    if not measured and any(verdict.figure != "-" for verdict in verdicts):
+        return "not judged: --quick measures too briefly to hold its figures against targets"
     rows = [["target", "wanted", "figure", "", "at", "peers there, µs"]]
     rows += [[v.name, v.target, v.figure, "met" if v.met else "NOT MET", v.where, v.peers] for v in measured]
     met = sum(verdict.met is True for verdict in measured)

@@ -238,9 +238,10 @@ print(" ".join(sorted(name.replace(" ", "") for name in names)))
         assert found.returncode == 0, found.stderr
         fields = json.loads(found.stdout)
         assert all("PyTorch" in result["seconds"] for result in fields["results"])
-        met = {target["name"]: target["met"] for target in fields["targets"]}
-        assert met["exp, log, tanh, sigmoid, erf, PyTorch's time"] is not None
-        assert met["epoch of MNIST in a fresh process"] is None
+        found = {target["name"]: target for target in fields["targets"]}
+        assert found["exp, log, tanh, sigmoid, erf, PyTorch's time"]["figure"] != "-"
+        assert found["epoch of MNIST in a fresh process"]["figure"] == "-"
+        assert {target["met"] for target in found.values()} == {None}  # --quick measures too briefly to judge
 
     def test_wrong_arguments(self):
         for arguments, message in ((["--threads", "999"], "cores"), (["limits", "--plot", "x.png"], "--plot shows")):
@@ -268,6 +269,16 @@ class TestTargets:
 
     def test_what_was_not_measured_is_neither_met_nor_missed(self, bench):
         assert {verdict.met for verdict in self.verdicts(bench).values()} == {None}
+
+    def test_a_quick_run_is_not_judged(self, bench):
+        step = self.step("784-128-10 (batch 64)", 1e-4, nnlite=1.2e-4)
+        targets, findings = bench("targets"), bench("findings")
+        found = findings.Findings(report(step))
+        assert any(verdict.met is not None for verdict in targets.judge(found))
+        verdicts = targets.judge(found, quick=True)
+        assert {verdict.met for verdict in verdicts} == {None}
+        assert "1.2" in {verdict.figure for verdict in verdicts}
+        assert targets.table(verdicts).startswith("not judged: --quick")
 
     @pytest.mark.parametrize(("seconds", "met"), [(1.2e-4, True), (1.3e-4, False)])
     def test_times_the_floor(self, bench, seconds, met):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _core
 from . import SECTIONS, functions, kernels, prediction, products, startup, steps
+from .countdown import Countdown
 from .limits import Limits, measure_limits
 from .results import Figure, Peers, Result, Subject, measure
 from .timing import Pace
@@ -23,6 +24,11 @@ SUBJECTS: Mapping[str, Callable[[bool], list[Subject]]] = {
     "threads": steps.threads,
     "prediction": prediction.subjects,
 }
+
+# In units of a usual subject, and what a usual one takes, for the estimate of a run's time.
+_LIMITS_WEIGHT, _STARTUP_WEIGHT = 5.0, 10.0
+_CONTESTANTS, _PEERS = 3.0, 3.0
+_SECONDS_OF_A_START = 10.0
 
 
 @dataclass(frozen=True)
@@ -98,30 +104,44 @@ def environment(threads: int) -> dict[str, Any]:
 
 
 def run(settings: Settings, peers: Peers | None = None, progress: Callable[[str], None] = lambda _: None) -> Report:
-    """Measures the sections in order; `progress` is told each thing that begins."""
+    """Measures the sections in order; `progress` is told each thing that begins, counted, and about how long the rest takes."""
     before, cores = _core.get_num_threads(), _core.show_config()["cores"]
     if settings.threads > cores:
         raise ValueError(f"{settings.threads} threads cannot be measured: this process may use {cores} cores")
     _core.set_num_threads(settings.threads)
+    subjects = {name: SUBJECTS[name](settings.quick) for name in settings.sections if name in SUBJECTS}
+    if cores < 2 and subjects.pop("threads", None):
+        progress("threads: skipped, this process may use one core")
+    countdown = _countdown(settings, subjects, peers is not None, progress)
     try:
-        progress("limits")
+        countdown.begin("limits", _LIMITS_WEIGHT)
         limits = measure_limits(settings.threads, settings.quick)
         report = Report(environment(settings.threads), limits)
         if "limits" in settings.sections:
             report.figures.extend(limit_figures(limits))
         for section in settings.sections:
-            for subject in SUBJECTS[section](settings.quick) if section in SUBJECTS else []:
-                if section == "threads" and cores < 2:
-                    progress("threads: skipped, this process may use one core")
-                    break
-                progress(f"{section}: {subject.name}")
+            for subject in subjects.get(section, []):
+                countdown.begin(f"{section}: {subject.name}", subject.patience)
                 report.results.append(measure(subject, limits, settings.pace, peers))
             if section == "startup":
-                progress("startup")
+                countdown.begin("startup", _STARTUP_WEIGHT)
                 report.figures.extend(startup.figures(settings.threads, settings.quick, settings.data))
     finally:
         _core.set_num_threads(before)
     return report
+
+
+def _countdown(
+    settings: Settings, subjects: Mapping[str, list[Subject]], with_peers: bool, progress: Callable[[str], None]
+) -> Countdown:
+    """Of the limits, the subjects and the start."""
+    starting = "startup" in settings.sections
+    chosen = [subject for section in subjects.values() for subject in section]
+    weight = _LIMITS_WEIGHT + sum(subject.patience for subject in chosen) + _STARTUP_WEIGHT * starting
+    # Each contestant is measured in every round and, twice over, to find how often it must run.
+    measured = weight * (settings.rounds + 2) * settings.pace.least_seconds
+    seconds = measured * _CONTESTANTS * (_PEERS if with_peers else 1) + _SECONDS_OF_A_START * starting
+    return Countdown(progress, 1 + len(chosen) + starting, weight, seconds)
 
 
 def limit_figures(limits: Limits) -> list[Figure]:
