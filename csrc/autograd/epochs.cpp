@@ -44,6 +44,7 @@ class Pass {
   explicit Pass(const EpochRequest& request)
       : request_(request),
         rows_(request.sources.at(0).rows),
+        used_(request.drop_last ? rows_ - rows_ % request.batch_size : rows_),
         interrupt_([this] { return request_.poll == nullptr || request_.poll(at_); }) {}
 
   EpochResult train() {
@@ -56,7 +57,7 @@ class Pass {
       result.status = train_epoch(i + 1 == request_.epochs, result.total);
       result.batch = at_.batch;
       if (result.status != EpochStatus::done) break;
-      result.losses.push_back(result.total / static_cast<double>(rows_));
+      result.losses.push_back(result.total / static_cast<double>(used_));
       result.total = 0;
     }
     return result;
@@ -92,9 +93,9 @@ class Pass {
   // f(program, begin, count) for each batch from at_ on, its inputs filled in; false ends the pass.
   template <class F>
   bool for_batches(const F& f) {
-    for (; at_.batch * request_.batch_size < rows_; ++at_.batch) {
+    for (; at_.batch * request_.batch_size < used_; ++at_.batch) {
       const int64_t begin = at_.batch * request_.batch_size;
-      const int64_t count = std::min(request_.batch_size, rows_ - begin);
+      const int64_t count = std::min(request_.batch_size, used_ - begin);
       Program& program = *request_.programs.at(count);
       for (size_t i = 0; i < request_.sources.size(); ++i) {
         const Array& input = program.inputs()[i]->array();
@@ -150,7 +151,7 @@ class Pass {
 
   const FloatingPointScope scope_;
   const EpochRequest& request_;
-  int64_t rows_;
+  int64_t rows_, used_;
   Progress at_;
   const int64_t* order_ = nullptr;
   std::vector<int64_t> permutation_;

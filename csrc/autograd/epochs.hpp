@@ -36,6 +36,7 @@ struct EpochRequest {
   double total = 0;                           // then the losses times rows of the batches already done
   std::vector<SgdOptions> options;            // for each group
   OutputRows outputs;                         // of the last epoch
+  bool drop_last = false;                     // leave out a last batch that is not full
   std::function<bool(const Progress&)> poll;  // false: stop
 };
 

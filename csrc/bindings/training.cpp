@@ -88,16 +88,17 @@ void require_programs(const EpochRequest& request) {
           text("the arrays have ", rows, " and ", source.rows, " rows; they must be of one length"));
   if (request.batch_size < 1)
     throw std::invalid_argument(text("batch_size must be at least 1, got ", request.batch_size));
-  const int64_t rest = rows % request.batch_size;
+  const int64_t rest = request.drop_last ? 0 : rows % request.batch_size;
   if ((rows >= request.batch_size && request.programs.count(request.batch_size) == 0) ||
       (rest > 0 && request.programs.count(rest) == 0))
     throw std::invalid_argument(text("no program for batches of ", request.batch_size, " or ", rest, " rows"));
 }
 
 Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
-                 const py::object& poll) {
+                 const py::object& poll, bool drop_last = false) {
   Prepared prepared;
   EpochRequest& request = prepared.request;
+  request.drop_last = drop_last;
   for (const auto& [rows, program] : programs) request.programs[rows.cast<int64_t>()] = program.cast<Program*>();
   if (request.programs.empty()) throw std::invalid_argument("there is no program to run");
   const Program& first = *request.programs.begin()->second;
@@ -133,8 +134,9 @@ void raise_pending() {
 
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
                 uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch, double total,
-                const std::vector<Options>& options, const py::object& outputs, const py::object& poll) {
-  Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
+                const std::vector<Options>& options, const py::object& outputs, const py::object& poll,
+                bool drop_last) {
+  Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
   if (!orders.is_none()) {
@@ -256,7 +258,7 @@ void define_training(py::module_& module) {
   define_tape(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
              arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),
-             arg("poll"));
+             arg("poll"), arg("drop_last") = false);
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
              arg("with_loss") = false);
 }

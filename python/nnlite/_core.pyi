@@ -312,6 +312,7 @@ def train_epochs(
     options: Sequence[tuple[float, float, float, float, bool, bool]],
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
+    drop_last: bool = False,
 ) -> tuple[NDArray[np.float64], int, int, float, BaseException | None]:
     """(losses of whole epochs; status; the batch where it stopped; that epoch's total so far; what stopped it).
 

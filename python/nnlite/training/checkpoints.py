@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
+_BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType),
@@ -75,6 +76,7 @@ def _settings(trainer: Trainer, plan: Plan) -> dict[str, Any]:
     return {
         "seed": trainer.seed,
         "batch_size": plan.batch_size,
+        "drop_last": plan.drop_last,
         "shuffle": plan.shuffle,
         "the shapes of the data": [list(array.shape) for array in plan.rows.arrays()],
     }
@@ -148,7 +150,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
     for name, value in _settings(run.trainer, run.plan).items():
-        saved = state["settings"].get(name)
+        saved = state["settings"].get(name, _BEFORE.get(name))
         if saved != value:
             raise ValueError(
                 f"{path} is the checkpoint of another fit: {name} was {saved} there and is {value} here; make them "

@@ -40,10 +40,21 @@ class Plan:
     batch_size: int
     shuffle: bool
     compile: bool
+    drop_last: bool = False
 
     @property
     def batches(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
+        return math.ceil(self.used / self.batch_size)
+
+    @property
+    def used(self) -> int:
+        """The rows that an epoch trains on."""
+        return len(self.rows) - (len(self.rows) % self.batch_size if self.drop_last else 0)
+
+    @property
+    def in_batches(self) -> Rows:
+        """As many rows as are used, whichever these are."""
+        return self.rows.select(slice(0, self.used)) if self.drop_last else self.rows
 
 
 @dataclass
@@ -102,7 +113,7 @@ class Run:
 
     def _run_natively(self, epochs: int) -> None:
         trainer, plan, position = self.trainer, self.plan, self.position
-        programs = trainer._capture.programs(plan.rows, plan.batch_size, True, True)
+        programs = trainer._capture.programs(plan.in_batches, plan.batch_size, True, True)
         epochs = 1 if programs.follows_epochs else epochs
         if trainer.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
@@ -120,6 +131,7 @@ class Run:
                 trainer.optimizer.native_options(),
                 position.outputs,
                 self._poll if self._bar.shown or self._checkpoints is not None else None,
+                plan.drop_last,
             )
         for loss in losses:
             self._epoch_done({"loss": float(loss)})
@@ -169,7 +181,7 @@ class Run:
             self.listeners.on_batch_end(batch, {"loss": value})
             if self._checkpoints is not None and self._checkpoints.due():
                 self._checkpoints.save(self)
-        self._epoch_done({"loss": self.position.total / len(plan.rows)})
+        self._epoch_done({"loss": self.position.total / plan.used})
 
     def _eager_step(self, chosen: NDArray[np.int64]) -> float:
         """Forward, backward and update of one batch; its loss."""
@@ -213,7 +225,11 @@ class Run:
         trainer, plan = self.trainer, self.plan
         self._beginning = None
         if self.position.outputs is not None:
-            logs.update(trainer._figures(self.position.outputs, plan.rows))
+            outputs, rows = self.position.outputs, plan.rows
+            if plan.used < len(rows):
+                seen = np.sort(self._order()[: plan.used])
+                outputs, rows = outputs[seen], rows.select(seen)
+            logs.update(trainer._figures(outputs, rows))
         self.position = Position()
         if plan.validation is not None:
             figures = trainer._evaluate(plan.validation, plan.batch_size)

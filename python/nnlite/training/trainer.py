@@ -120,6 +120,7 @@ class Trainer:
         epochs: int = 1,
         batch_size: int = 32,
         shuffle: bool = True,
+        drop_last: bool = False,
         validation_data: Any = None,
         validation_split: float = 0.0,
         sample_weight: Any = None,
@@ -135,7 +136,9 @@ class Trainer:
 
         x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
         inputs, or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split`
-        takes the last share of the rows instead. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
+        takes the last share of the rows instead. With `drop_last` an epoch leaves out a last batch that is not full
+        (batch normalisation cannot train on one row): other rows in each shuffled epoch, which count neither in its loss
+        nor in its metrics. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
         loss before the mean over the batch, as in Keras; class weights leave the validation alone. `progress` None
         shows a bar on a terminal and in a notebook, True always, "lines" prints one line an epoch; TQDM_DISABLE=1 turns
         bars off. `compile=False` runs every operation from Python, for models that read values in
@@ -161,7 +164,11 @@ class Trainer:
         if rows.weight is not None:
             require_weightable(self.criterion)
         epochs, batch_size = _positive("epochs", epochs, 0), _positive("batch_size", batch_size)
-        plan = Plan(rows, validation, epochs, batch_size, shuffle, compile)
+        plan = Plan(rows, validation, epochs, batch_size, shuffle, compile, bool(drop_last))
+        if plan.batches == 0:
+            raise ValueError(
+                f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"
+            )
         listeners = CallbackList(callbacks, self)
         self._require_trainable()
         if resume and checkpoint is None:
@@ -187,7 +194,7 @@ class Trainer:
     def _check_plan(self, plan: Plan, eager: bool) -> None:
         """What needs a pass through the model to be checked, before anything changes."""
         if not eager:
-            programs = self._capture.programs(plan.rows, plan.batch_size, True, True)
+            programs = self._capture.programs(plan.in_batches, plan.batch_size, True, True)
             check_labels(self.criterion, plan.rows.target, programs.row_shape)
             self._check_metrics(plan.rows, programs.row_shape, programs.dtype)
         if plan.validation is not None:
