@@ -263,3 +263,35 @@ class TestConstruction:
         model = nn.Linear(4, 3).requires_grad_(False)
         with pytest.raises((ValueError, RuntimeError), match="nothing to train"):
             nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters())).fit(X, Y)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 1), nn.Linear(2, 1)
+
+    def forward(self, a, b):
+        return self.a(a) + self.b(b)
+
+
+def test_a_list_of_inputs_is_a_tuple_of_inputs():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(40, 3)).astype(np.float32), rng.normal(size=(40, 2)).astype(np.float32)
+    y = a[:, :1]
+    prints = []
+    for x in ((a, b), [a, b]):
+        nl.manual_seed(0)
+        model = TwoInputs()
+        trainer = nl.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit(x, y, validation_data=(x, y), progress=False)
+        trainer.evaluate(x, y)
+        prints.append((model.fingerprint(), trainer.predict(x).tobytes()))
+    assert prints[0] == prints[1]
+
+
+def test_a_list_of_rows_stays_one_input():
+    rows = [np.ones(3, np.float32), np.zeros(3, np.float32)]
+    assert nl.Trainer(nn.Linear(3, 1), nn.MSELoss(), optim.SGD([nn.Parameter([1.0])], lr=0.1)).predict(rows).shape == (
+        2,
+        1,
+    )

@@ -122,7 +122,8 @@ def test_the_default_generator_is_given_back():
 def test_validation_split_takes_the_last_rows():
     x, y = np.zeros((10, 2), np.float32), np.array([0] * 8 + [1] * 2)
     trainer = make_trainer(nn.Linear(2, 2), lr=1.0, metrics=["accuracy"])
-    history = trainer.fit(x, y, epochs=20, validation_split=0.2)
+    with pytest.warns(UserWarning, match="hold the class 1"):
+        history = trainer.fit(x, y, epochs=20, validation_split=0.2)
     assert history["accuracy"][-1] == 1.0
     assert history["val_accuracy"][-1] == 0.0
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
 
@@ -116,6 +117,8 @@ class ModuleDict(Module):
 class MLP(Sequential):
     """A multi-layer perceptron: `sizes` (inputs, hidden..., outputs), an activation between, dropout after each activation.
 
+    `activation` is a class (nn.Tanh), a function that makes a module, or a module, which is copied for each layer.
+
     >>> from nnlite import nn
     >>> nn.MLP([784, 128, 10])
     MLP(
@@ -126,13 +129,20 @@ class MLP(Sequential):
     """
 
     def __init__(
-        self, sizes: Sequence[int], activation: type[Module] = ReLU, dropout: float = 0.0, bias: bool = True
+        self,
+        sizes: Sequence[int],
+        activation: Callable[[], Module] | Module = ReLU,
+        dropout: float = 0.0,
+        bias: bool = True,
     ) -> None:
         if len(sizes) < 2:
             raise ValueError(f"MLP needs at least the numbers of inputs and outputs, got sizes={list(sizes)}")
         layers: list[Module] = []
         for inputs, outputs in pairwise(sizes[:-1]):
-            layers += [Linear(inputs, outputs, bias), activation()]
+            layers += [
+                Linear(inputs, outputs, bias),
+                copy.deepcopy(activation) if isinstance(activation, Module) else activation(),
+            ]
             if dropout > 0:
                 layers.append(Dropout(dropout))
         super().__init__(*layers, Linear(sizes[-2], sizes[-1], bias))

@@ -72,7 +72,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            _name_module(error, self)
+            raise
 
     def _registry_for(self, value: Any) -> dict[str, Any] | None:
         if isinstance(value, Parameter):
@@ -305,6 +309,18 @@ class Module:
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _name_module(error: Exception, module: Module) -> None:
+    """Adds to the message which module below `module` raised it; each outer module knows a longer name."""
+    if type(error).__str__ not in (Exception.__str__, BaseException.__str__):  # its message is not its argument
+        return
+    innermost, message = error.__dict__.setdefault("_raised_in", (module, error.args))
+    if innermost is module or len(message) != 1 or not isinstance(message[0], str):
+        return
+    for name, other in module.named_modules():
+        if other is innermost:
+            error.args = (f"{message[0]} (in module {name!r}, {type(innermost).__name__})",)
 
 
 def _array_of(value: Any) -> Array:

@@ -32,6 +32,9 @@ class Optimizer:
         self._native: list[_core.SGDGroup] = []
         self._held: list[tuple[Tensor, ...]] = []
         self._parked: dict[int, tuple[Tensor, Any]] = {}  # momentum of parameters that have left the groups
+        if callable(params) and not isinstance(params, Tensor):
+            name = getattr(params, "__name__", type(params).__name__)
+            raise TypeError(f"params is the function {name} itself: call it, as in SGD(model.parameters(), lr=0.1)")
         if isinstance(params, Tensor):
             raise TypeError(
                 "params must be an iterable of parameters (model.parameters()) or of groups, not one tensor"

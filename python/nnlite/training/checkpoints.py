@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
@@ -27,7 +28,7 @@ _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
 _BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
-    "others": (dict, NoneType),
+    "others": (dict, NoneType), "options": (list, NoneType),
     "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
 
@@ -79,6 +80,7 @@ def _settings(trainer: Trainer, plan: Plan) -> dict[str, Any]:
         "drop_last": plan.drop_last,
         "shuffle": plan.shuffle,
         "the shapes of the data": [list(array.shape) for array in plan.rows.arrays()],
+        "the hash of the data": plan.data_hash,
     }
 
 
@@ -90,6 +92,7 @@ def _state_of(run: Run) -> dict[str, Any]:
         "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in run.listeners],
         **trained_state(trainer),
         "optimizer": {**optimizer, "state": [[number, state] for number, state in optimizer["state"].items()]},
+        "options": run.options,
         "generator": trainer._generator.state(),
         "history": {"epoch": trainer.history.epoch, "history": trainer.history.history},
         "first_epoch": run.first_epoch,
@@ -109,7 +112,7 @@ def restore(run: Run, path: Path) -> None:
     """
     state = _read(path)
     _require_same_fit(run, state, path)
-    before = _state_of(run)
+    before, own = _state_of(run), run.options
     try:
         _apply(run, state)
     except Exception as error:
@@ -117,6 +120,21 @@ def restore(run: Run, path: Path) -> None:
         if isinstance(error, RuntimeError):
             raise
         raise ModelFileError(f"{path} is no whole checkpoint: {type(error).__name__}: {error}") from error
+    _warn_of_other_options(run.options, own, path)
+
+
+def _warn_of_other_options(begun_with: list[Any], here: list[Any], path: Path) -> None:
+    for number, (begun, own) in enumerate(zip(begun_with, here, strict=False)):
+        other = [
+            f"{name}={begun[name]!r} (here {own[name]!r})" for name in own if begun.get(name, own[name]) != own[name]
+        ]
+        if other:
+            warnings.warn(
+                f"{path}: the fit began with {', '.join(other)} in parameter group {number}, and goes on from the "
+                "checkpoint's optimizer, not with this script's options: change them by a callback, or start anew in "
+                "another folder",
+                stacklevel=6,
+            )
 
 
 def _apply(run: Run, state: Mapping[str, Any]) -> None:
@@ -128,6 +146,7 @@ def _apply(run: Run, state: Mapping[str, Any]) -> None:
     trainer._generator.set_state(state["generator"])
     trainer.history = History.from_json(json.dumps(state["history"]))
     trainer.epoch, run.first_epoch = state["epoch"], state["first_epoch"]
+    run.options = state["options"] or run.options
     trainer.stop_training = state["stop_training"]
     run.position = type(run.position)(state["batch"], state["total"], state["outputs"])
     for callback, (_, values) in zip(run.listeners, state["callbacks"], strict=True):
@@ -139,7 +158,11 @@ def _read(path: Path) -> dict[str, Any]:
     if "checkpoint" not in metadata:
         raise ModelFileError(f"{path} holds a model, but no checkpoint of a fit")
     try:
-        state = {"others": None, **_with_arrays(metadata["checkpoint"], arrays)}  # a model alone, in older files
+        state = {
+            "others": None,
+            "options": None,
+            **_with_arrays(metadata["checkpoint"], arrays),
+        }  # a model alone, in older files
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None
@@ -150,7 +173,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
     for name, value in _settings(run.trainer, run.plan).items():
-        saved = state["settings"].get(name, _BEFORE.get(name))
+        saved = state["settings"].get(name, _BEFORE.get(name, value))
         if saved != value:
             raise ValueError(
                 f"{path} is the checkpoint of another fit: {name} was {saved} there and is {value} here; make them "

@@ -1,5 +1,6 @@
 """Checking and shaping what `fit`, `evaluate` and `predict` are given."""
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -110,7 +111,7 @@ def _kind(value: Any) -> str:
 
 
 def _inputs(model: Module, x: Any, part: str) -> tuple[Array, ...]:
-    values = x if isinstance(x, tuple) else (x,)
+    values = x if isinstance(x, tuple) else tuple(x) if _is_list_of_inputs(model, x) else (x,)
     if not values:
         raise ValueError(f"{part}x is an empty tuple; pass one array for each input of the model")
     names = [f"{part}x[{i}]" for i in range(len(values))] if len(values) > 1 else [f"{part}x"]
@@ -120,6 +121,17 @@ def _inputs(model: Module, x: Any, part: str) -> tuple[Array, ...]:
         _same_length(names[0], arrays[0], name, array)
     _check_indices(model, arrays[0], names[0])
     return arrays
+
+
+def _is_list_of_inputs(model: Module, x: Any) -> bool:
+    """Whether a list holds one array for each of several inputs, rather than one row after another."""
+    if not isinstance(x, list) or len(x) < 2 or not all(np.ndim(value) > 0 and hasattr(value, "shape") for value in x):
+        return False
+    parameters = inspect.signature(model.forward).parameters.values()
+    required = [
+        p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    return len(required) == len(x)
 
 
 def _check_indices(model: Module, array: Array, name: str) -> None:

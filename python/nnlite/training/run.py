@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 _SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
+_MOST_HASHED = 1 << 27  # bytes of each array, some 0.1 s
+_HASHED_AT_ONCE = 1 << 12  # rows
 _DIVERGED = 1  # a status of _core.train_epochs
 
 
@@ -56,6 +60,17 @@ class Plan:
         """As many rows as are used, whichever these are."""
         return self.rows.select(slice(0, self.used)) if self.drop_last else self.rows
 
+    @cached_property
+    def data_hash(self) -> str:
+        """SHA-256 of the rows to train on; of large data, of rows at even distances."""
+        digest = hashlib.sha256()
+        for array in self.rows.arrays():
+            step = max(1, math.ceil(array.nbytes / _MOST_HASHED))
+            digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+            for begin in range(0, len(array), _HASHED_AT_ONCE * step):
+                digest.update(np.ascontiguousarray(array[begin : begin + _HASHED_AT_ONCE * step : step]).data)
+        return digest.hexdigest()
+
 
 @dataclass
 class Position:
@@ -77,6 +92,11 @@ class Run:
         self.listeners = listeners
         self.first_epoch = trainer.epoch
         self.position = Position()
+        # What the optimizer was told when the fit began.
+        self.options = [
+            {name: value for name, value in group.items() if isinstance(value, bool | int | float)}
+            for group in trainer.optimizer.param_groups
+        ]
         self._bar = bar
         self._checkpoints = checkpoints
         self._beginning: Beginning | None = None

@@ -21,6 +21,7 @@ from .guard import fitting, predicting
 from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
 from .progress import Progress
 from .run import Plan, Run
+from .splitting import hold_out
 from .state import load_trained_state, trained_state
 from .threshold import ClassThreshold
 
@@ -63,7 +64,7 @@ class Trainer:
         model: Module,
         criterion: Callable[..., Any],
         optimizer: Optimizer,
-        metrics: Iterable[Metric] = (),
+        metrics: Iterable[Metric] | None = None,
         seed: int = 0,
         threshold: float | None = None,
     ) -> None:
@@ -79,7 +80,7 @@ class Trainer:
         self.criterion = criterion
         self.optimizer: SGD = optimizer
         self._threshold = ClassThreshold(self, threshold)
-        self.metrics = [resolve(metric, self._threshold) for metric in metrics]
+        self.metrics = [resolve(metric, self._threshold) for metric in metrics or ()]
         self.seed = _positive("seed", seed, 0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
@@ -123,6 +124,7 @@ class Trainer:
         drop_last: bool = False,
         validation_data: Any = None,
         validation_split: float = 0.0,
+        shuffle_split: bool | str = False,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         callbacks: Iterable[Callback] = (),
@@ -136,9 +138,10 @@ class Trainer:
 
         x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
         inputs, or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split`
-        takes the last share of the rows instead. With `drop_last` an epoch leaves out a last batch that is not full
-        (batch normalisation cannot train on one row): other rows in each shuffled epoch, which count neither in its loss
-        nor in its metrics. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
+        takes the last share of the rows instead; with `shuffle_split` True a random share, drawn by the trainer's
+        seed, with "stratified" the same share of every class. With `drop_last` an epoch leaves out a last batch that is
+        not full (batch normalisation cannot train on one row): other rows in each shuffled epoch, which count neither
+        in its loss nor in its metrics. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
         loss before the mean over the batch, as in Keras; class weights leave the validation alone. `progress` None
         shows a bar on a terminal and in a notebook, True always, "lines" prints one line an epoch; TQDM_DISABLE=1 turns
         bars off. `compile=False` runs every operation from Python, for models that read values in
@@ -158,7 +161,11 @@ class Trainer:
         """
         x, columns = in_order(x, self.columns), self.columns or names_of(x)
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
-        rows, validation = self._split(rows, pair_in_order(validation_data, columns), validation_split)
+        validation = None
+        if validation_data is not None:
+            validation = prepare_pair(self.model, self.criterion, pair_in_order(validation_data, columns))
+        elif validation_split != 0:
+            rows, validation = hold_out(rows, validation_split, shuffle_split, self.seed)
         if class_weight is not None:
             rows = with_class_weight(rows, class_weight)
         if rows.weight is not None:
@@ -280,18 +287,6 @@ class Trainer:
     def _figures(self, outputs: Array, rows: Rows) -> dict[str, float]:
         assert rows.target is not None
         return {name: float(metric(outputs, rows.target)) for name, metric in self.metrics}
-
-    def _split(self, rows: Rows, validation_data: Any, share: float) -> tuple[Rows, Rows | None]:
-        if validation_data is not None:
-            return rows, prepare_pair(self.model, self.criterion, validation_data)
-        if not 0 <= share < 1:
-            raise ValueError(f"validation_split must be in [0, 1), got {share}")
-        held = int(len(rows) * share)
-        if share == 0:
-            return rows, None
-        if held == 0:
-            raise ValueError(f"validation_split={share} of {len(rows)} rows leaves no row to validate on")
-        return rows.select(slice(0, len(rows) - held)), rows.select(slice(len(rows) - held, len(rows)))
 
 
 class _generator:

@@ -1,0 +1,48 @@
+"""A fit that goes on from a checkpoint says where the script is another one than that which began it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnlite as nl
+from nnlite import nn, optim
+
+X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+Y = X.sum(1, keepdims=True)
+
+
+def fit(folder, x=X, y=Y, epochs=2, lr=0.1, **options) -> str:
+    nl.manual_seed(0)
+    model = nn.MLP([3, 4, 1])
+    trainer = nl.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=lr))
+    trainer.fit(x, y, epochs=epochs, checkpoint=folder, progress=False, **options)
+    return model.fingerprint()
+
+
+@pytest.mark.parametrize("which", ["x", "y", "one element", "order"])
+def test_other_data_of_the_same_shape_is_refused(tmp_path, which):
+    fit(tmp_path)
+    x, y = X.copy(), Y.copy()
+    if which == "one element":
+        x[17, 1] = np.nextafter(x[17, 1], np.float32(9))
+    elif which == "order":
+        x, y = x[::-1], y[::-1]
+    else:
+        x, y = (x + 1, y) if which == "x" else (x, y + 1)
+    with pytest.raises(ValueError, match="the hash of the data"):
+        fit(tmp_path, x, y, epochs=4, resume=True)
+
+
+def test_the_same_data_in_another_layout_is_taken(tmp_path):
+    whole = fit(tmp_path / "whole", epochs=4)
+    fit(tmp_path / "half")
+    assert fit(tmp_path / "half", np.asfortranarray(X), Y, epochs=4, resume=True) == whole
+
+
+def test_another_learning_rate_says_that_it_is_not_used(tmp_path):
+    whole = fit(tmp_path / "whole", epochs=4)
+    fit(tmp_path / "half")
+    with pytest.warns(UserWarning, match=r"began with lr=0\.1 \(here 0\.5\)"):
+        found = fit(tmp_path / "half", epochs=4, lr=0.5, resume=True)
+    assert found == whole
