@@ -86,7 +86,9 @@ class TestTrain:
             found.append(result(capsys, tmp_path / "a.npz", "--loss", loss, *QUICK))
         for key, exponent in (("loss", power), ("held_out_loss", power), ("rmse", 1)):
             assert found[1][key] == pytest.approx(64.0**exponent * found[0][key], rel=1e-6)
+        trained = result(capsys, tmp_path / "a.npz", "--loss", loss, "--validation-split", "0", *QUICK)
         if loss == "mse":
+            assert trained["rmse"] > 0
             assert found[0]["rmse"] ** 2 == pytest.approx(found[0]["held_out_loss"], rel=1e-5)
 
     def test_it_prints_model_and_figures_and_keeps_progress_apart(self, capsys):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import json
+import pickle
 
 import numpy as np
 import pandas
@@ -157,6 +159,9 @@ def test_python_reads_what_train_wrote(capsys, animals, frame, model):
     for rows in (raw, raw.sample(frac=1, axis=1, random_state=0), raw.to_numpy(), raw.to_numpy().tolist(), raw.to_dict("records"), frame, nl.data.read_csv(animals)):  # fmt: skip
         assert loaded.predict(rows).tolist() == [row["class"] for row in told]
         np.testing.assert_allclose(loaded.predict_proba(rows).max(1), [row["probability"] for row in told])
+    assert loaded.fingerprint() == nl.load_model(model).model.fingerprint()
+    for copied in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
+        assert copied.predict(raw).tolist() == loaded.predict(raw).tolist()
     outputs = loaded(raw)
     predictor = nl.Predictor(model)
     for _ in range(2):

@@ -42,6 +42,12 @@ class LoadedModel:
         if "scaling" in metadata and not isinstance(self._scaling, dict):
             raise ModelFileError("the file does not say how its model's inputs are made")
 
+    def __getattr__(self, name: str) -> Any:
+        """What the network has besides: its state, parameters, fingerprint."""
+        if name == "model":  # not there yet while a copy is made
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
     def inputs(self, rows: Any, **notation: Any) -> Array:
         """What the network takes for raw rows. `missing` and `decimal` say what is other than in the training table."""
         if self.preprocessor is not None:

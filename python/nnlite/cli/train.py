@@ -191,8 +191,8 @@ def _result(
     else:
         factor = source.target_scale ** (1 if isinstance(trainer.criterion, nn.L1Loss) else 2)
         result |= {key: result[key] and result[key] * factor for key in ("loss", "held_out_loss")}
-    if not source.is_classification and held_out:
-        residuals = (trainer.predict(held_out[0]) - held_out[1]) * source.target_scale
+        x, y = held_out or (source.x, source.y)
+        residuals = (trainer.predict(x) - y) * source.target_scale
         result["rmse"] = math.sqrt(float(np.mean(residuals.astype(np.float64) ** 2)))
     return result
 

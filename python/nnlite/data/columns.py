@@ -68,12 +68,16 @@ class Column:
             return column, _number_story(name, numbers, lost)
         column = cls(name, told=name in told.text)
         texts = texts_of(table.column(name))
-        column.categories = sorted({str(cell) for cell in texts if not column._is_missing(cell, notation)})
+        column.categories = sorted(column._present(texts, notation))
         _require_categories(table, name, column)
-        padded = not column.told and any(is_padded(cell) for cell in texts)
+        padded = not column.told and any(is_padded(cell) for cell in column.categories)
         zeros = ", kept as texts for a leading zero" if padded else ""
         count = len(column.categories)
         return column, f"category with {count} value{'s' * (count != 1)} ({shown(column.categories)}{zeros})"
+
+    def _present(self, cells: Cells, notation: Notation) -> set[str]:
+        marks = {cell for cell in cells if cell in notation.missing and not self._is_missing(cell, notation)}
+        return {str(cell) for cell in (set(cells) - notation.missing) | marks}
 
     def _is_missing(self, cell: str, notation: Notation) -> bool:
         """In a column that is told to be text, NA and the like are texts too."""
@@ -93,21 +97,17 @@ class Column:
         for value, i in list(position.items()):  # pandas reads TRUE and true as True
             if value.lower() in ("true", "false"):
                 position.setdefault(value.capitalize(), i)
-        encoded = np.zeros((len(cells), len(self.categories)), np.float32)
-        unknown = set()
-        for row, cell in enumerate(cells):
-            if self._is_missing(cell, notation):
-                continue
-            if cell in position:
-                encoded[row, position[cell]] = 1
-            else:
-                unknown.add(str(cell))
+        unknown = self._present(cells, notation) - position.keys()
+        marks = notation.missing
+        found = [-1 if cell in marks and self._is_missing(cell, notation) else position.get(cell, -1) for cell in cells]
+        encoded = np.zeros((len(cells), len(self.categories) + 1), np.float32)
+        encoded[np.arange(len(cells)), found] = 1
         if unknown:
             warnings.warn(
                 f"column {self.name!r} has categories not seen in training, read as none: {shown(sorted(unknown))}",
                 stacklevel=3,
             )
-        return encoded
+        return encoded[:, :-1]
 
     def _standardise(self, table: Table, notation: Notation) -> NDArray[np.float32]:
         numbers = known_numbers(table, self.name, notation, self.told)

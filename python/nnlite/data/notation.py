@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,13 @@ class Quoted(str):
     __slots__ = ()
 
 
+@cache
 def _plain(decimal: str) -> re.Pattern[str]:
     point = re.escape(decimal)
     return re.compile(rf"[+-]?(?:\d+{point}?\d*|{point}\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
+@cache
 def _grouped(decimal: str) -> re.Pattern[str]:
     """Thousands in groups, by one separator throughout; the last group has three digits."""
     separator = "[,' ’]" if decimal == "." else "[.' ’]"
@@ -90,17 +92,12 @@ class Notation:
 
     def numbers(self, cells: list[str]) -> tuple[NDArray[np.float64], list[int]]:
         """(the cells as numbers, missing ones NaN; the rows of cells that are neither)."""
-        values = np.full(len(cells), math.nan)
-        odd = []
-        for row, cell in enumerate(cells):
-            if cell in self.missing:
-                continue
-            number = self.number(cell)
-            if number is None:
-                odd.append(row)
-            else:
-                values[row] = number
-        return self.without_marks(values), odd
+        known: dict[str, float | None] = {}
+        for cell in set(cells):  # categories come again and again
+            known[cell] = math.nan if cell in self.missing else self.number(cell)
+        found = [known[cell] for cell in cells]
+        odd = [row for row, number in enumerate(found) if number is None] if None in known.values() else []
+        return self.without_marks(np.array(found, np.float64)), odd  # None is NaN there
 
     def without_marks(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The numbers, those that stand for a missing value NaN."""

@@ -11,6 +11,7 @@ from .notation import Notation, Quoted, has_thousands, is_date, is_padded, is_ro
 from .table import Cells, Table
 
 MOST_CLASSES = 20  # whole numbers with at most so many different values are classes, not a quantity
+_DIGITS = 15  # every number of so many is exact
 _FEW = 5  # numbers that may stand among texts
 
 
@@ -132,7 +133,8 @@ class _Reading:
         """ValueError for a column that is numbers but for some cells, or that someone meant to be numbers or dates."""
         count = self.present.size
         among = count and (count >= len(self.odd) or len(np.unique(self.present)) > _FEW)
-        like = [row for row in self.odd if self.notation.looks_like_a_number(self.cells[row])]
+        alike = {cell for cell in {self.cells[row] for row in self.odd} if self.notation.looks_like_a_number(cell)}
+        like = [row for row in self.odd if self.cells[row] in alike]
         if among or (count + len(like)) * 2 > count + len(self.odd):
             others = f" (and {len(self.odd) - 1} other cells)" if len(self.odd) > 1 else ""
             row = self.odd[0] if among else like[0]
@@ -153,42 +155,50 @@ class _Reading:
         return ways
 
     def _require_no_dates(self) -> None:
-        dates = [row for row in self.odd if is_date(self.cells[row])]
+        known = {cell for cell in {self.cells[row] for row in self.odd} if is_date(cell)}
+        dates = [row for row in self.odd if self.cells[row] in known]
         if len(dates) * 2 > len(self.odd):
             numbers = "write numbers in the file, such as days since a date, the month or the weekday"
             self.refuse(dates[0], "a date or time, which no network can use as it is", numbers)
 
     def _require_no_units(self) -> None:
         """ValueError for numbers that all have one unit behind them, or one sign before them."""
-        units = {unit_of(self.cells[row]) for row in self.odd}
-        if len(units) == 1 and None not in units and len({self.cells[row] for row in self.odd}) > MOST_CLASSES:
+        different = {self.cells[row] for row in self.odd}
+        units = {unit_of(cell) for cell in different}
+        if len(units) == 1 and None not in units and len(different) > MOST_CLASSES:
             fix = "write it into the column's name and leave it out of the cells"
             self.refuse(self.odd[0], f"a number with {units.pop()!r}", fix)
 
     def require_no_thousands(self) -> None:
         """ValueError for 950 beside 1.234, which may be more or less than it."""
-        found = [
-            row
-            for row, cell in enumerate(self.cells)
-            if self.values[row] == self.values[row] and not cell.lstrip("+-").isdigit()
-        ]
-        if found and len(found) < self.present.size and all(has_thousands(self.cells[row]) for row in found):
-            fix = f"--number {self.name!r} reads it as {self.values[found[0]]:g}, together with --decimal , as a thousand times that"
-            self.refuse(found[0], "where three digits after each point may be thousands", fix)
+        found = None
+        whole = False
+        for row, cell in enumerate(self.cells):
+            if self.values[row] != self.values[row]:
+                continue
+            if cell.lstrip("+-").isdigit():
+                whole = True
+            elif not has_thousands(cell):
+                return
+            elif found is None:
+                found = row
+        if whole and found is not None:
+            fix = f"--number {self.name!r} reads it as {self.values[found]:g}, together with --decimal , as a thousand times that"
+            self.refuse(found, "where three digits after each point may be thousands", fix)
 
     def holds_codes(self) -> bool:
         """Whether leading zeros make numbers codes; ValueError for digits that a number would lose."""
         number = f"--number {self.name!r} reads"
         for row, cell in enumerate(self.cells):
-            if is_rounded(cell) and self.values[row] == self.values[row]:
+            if len(cell) > _DIGITS and is_rounded(cell) and self.values[row] == self.values[row]:
                 self.refuse(row, "a whole number of more digits than a number can hold", f"{number} it rounded")
-        present = {cell for cell, value in zip(self.cells, self.values, strict=True) if value == value}
-        padded = next((row for row, cell in enumerate(self.cells) if is_padded(cell)), None)
-        if padded is None or not all(cell.lstrip("+-").isdigit() for cell in present):
+        present = set(self.cells) - self.notation.missing
+        if not all(cell.isdigit() or cell.lstrip("+-").isdigit() for cell in present):
             return False
-        if len(present) > MOST_CLASSES:
+        padded = next((row for row, cell in enumerate(self.cells) if is_padded(cell)), None)
+        if padded is not None and len(present) > MOST_CLASSES:
             self.refuse(padded, "whose leading zero a number would lose", f"{number} numbers")
-        return True
+        return padded is not None
 
 
 def counts_rows(values: NDArray[np.float64]) -> bool:

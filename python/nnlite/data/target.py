@@ -71,7 +71,10 @@ class Target:
         texts = texts_of(cells)
         position = {name: i for i, name in enumerate(self.class_names)}
         _require_all(table, self.name, [_is_missing(cell, notation, self.told) for cell in texts], texts)
-        found = [position.get(str(cell), position.get(_whole(cell, notation))) for cell in texts]
+        known = {
+            cell: position.get(cell, position.get(_whole(cell, notation))) for cell in {str(cell) for cell in texts}
+        }
+        found = [known[str(cell)] for cell in texts]
         if None in found:
             row = found.index(None)
             raise ValueError(

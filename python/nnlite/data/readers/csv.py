@@ -7,6 +7,7 @@ that nothing closes.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,13 @@ _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "
 _SAMPLE = 100  # rows that must agree on a delimiter
 _LONGEST = 100_000  # characters of a cell
 _BODY = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+
+
+@cache
+def _cell_of(delimiter: str) -> re.Pattern[str]:
+    """A cell, in quotes or not, and what ends it."""
+    ends, spaces = re.escape(delimiter), "" if delimiter == " " else " *"
+    return re.compile(rf'{spaces}(?:{_BODY.pattern}{spaces}|((?!")[^{ends}\n]*))({ends}|\n|\Z)')
 
 
 @dataclass(frozen=True)
@@ -194,44 +202,29 @@ class _Rows:
 
     def _quoted(self, position: int, line: int, delimiter: str) -> tuple[list[str], int]:
         """(the cells of a row in which there are quotes, where the next row begins)."""
-        text, begin = self._text, position
+        match, begin = _cell_of(delimiter).match, position
         cells: list[str] = []
         while True:
-            start = position
-            while text[start : start + 1] == " " != delimiter:
-                start += 1
-            if text[start : start + 1] == '"':
-                where = f"{self._name}, line {line + text.count(chr(10), begin, start)}, column {len(cells) + 1}"
-                cell, position = self._quoted_cell(where, start, delimiter)
-                cells.append(cell)
-            else:
-                ends = [at for at in (text.find(delimiter, start), text.find("\n", start)) if at >= 0]
-                end = min(ends, default=len(text))
-                cells.append(text[start:end].strip())
-                position = end
-            if position >= len(text) or text[position] == "\n":
-                return cells, position + 1
-            position += 1
+            found = match(self._text, position)
+            if found is None:
+                raise self._no_cell(position, line + self._text.count("\n", begin, position), len(cells) + 1)
+            quoted, plain, end = found.groups()
+            cells.append(plain.strip() if quoted is None else Quoted(quoted.replace('""', '"').strip()))
+            position = found.end()
+            if end != delimiter:
+                return cells, position + (end == "")
 
-    def _quoted_cell(self, where: str, start: int, delimiter: str) -> tuple[str, int]:
-        """(what stands between quotes, the position after it)."""
-        text = self._text
-        found = _BODY.match(text, start)
-        if found is None:
-            raise ValueError(
-                f"{where} is not a CSV cell: the quote before {text[start + 1 : start + 21]!r} is never closed; remove it, or "
-                'double it ("")'
-            )
-        end = found.end()
-        while text[end : end + 1] == " " != delimiter:
-            end += 1
-        if text[end : end + 1] not in (delimiter, "\n", ""):
-            after = text[end : end + 20].partition("\n")[0]
-            raise ValueError(
-                f"{where} is not a CSV cell: after the quote that closes {_short(found[1])} stands {after!r}; a quote within a cell is "
-                'doubled ("")'
-            )
-        return Quoted(found[1].replace('""', '"').strip()), end
+    def _no_cell(self, position: int, line: int, column: int) -> ValueError:
+        where = f"{self._name}, line {line}, column {column} is not a CSV cell:"
+        start = self._text.index('"', position)
+        body = _BODY.match(self._text, start)
+        if body is None:
+            begin = self._text[start + 1 : start + 21]
+            return ValueError(f'{where} the quote before {begin!r} is never closed; remove it, or double it ("")')
+        after = self._text[body.end() : body.end() + 20].partition("\n")[0]
+        return ValueError(
+            f'{where} after the quote that closes {_short(body[1])} stands {after!r}; a quote within a cell is doubled ("")'
+        )
 
     def _require_one_row(self, row: str, line: int, delimiter: str, width: int) -> None:
         """ValueError for a quoted cell over several lines that look like rows: two stray quotes would swallow what is between."""
