@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas
@@ -192,3 +194,11 @@ def test_the_command_reads_what_save_wrote(capsys, tmp_path):
     np.testing.assert_allclose([list(row.values()) for row in rows], expected, rtol=1e-6)
     np.testing.assert_array_equal(nl.load_model(tmp_path / "m").predict(x), expected)
     np.testing.assert_array_equal(nl.Predictor(tmp_path / "m")(x), expected)
+
+
+def test_a_warning_is_one_line(model, tmp_path):
+    (tmp_path / "new.csv").write_text("weight,fur,code\n3.5,curly,007\n4.5,long,012\n")
+    command = [sys.executable, "-m", "nnlite", "predict", model, tmp_path / "new.csv"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout.count("\n") == 2
+    assert found.stderr == "nnlite: warning: column 'fur' has categories not seen in training, read as none: curly\n"

@@ -14,7 +14,7 @@ from ..errors import DivergenceError
 from .bench import add_bench
 from .info import add_info
 from .predict import add_predict
-from .streams import emit, say, usable_streams
+from .streams import emit, say, usable_streams, warnings_in_one_line
 from .train import add_train
 
 
@@ -46,7 +46,7 @@ def _help(parser: argparse.ArgumentParser) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    with usable_streams():
+    with usable_streams(), warnings_in_one_line():
         try:
             options = build_parser().parse_args(arguments)
             code: int = options.run(options)

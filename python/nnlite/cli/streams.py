@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,17 @@ def say(message: str) -> None:
     if sys.stderr is not None:  # for print, None would be standard output
         with contextlib.suppress(OSError, ValueError):
             print(message, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Within, a warning says what it warns of, and not from which line of which file."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *others, **more: f"nnlite: warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def emit(text: str) -> None:
