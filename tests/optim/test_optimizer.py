@@ -238,3 +238,26 @@ def test_named_parameters() -> None:
         optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
     single = optim.SGD([{"params": nn.Parameter(np.ones(1))}, {"params": []}], lr=0.1)
     assert [len(group["params"]) for group in single.param_groups] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("edit", "error", "match"),
+    [(lambda g: g.pop("momentum"), KeyError, "has no 'momentum'"), (lambda g: g.update(lr="0.1"), TypeError, "lr must be a number"),
+     (lambda g: g.update(lr=None), TypeError, "lr must be a number"), (lambda g: g.update(nesterov="x"), TypeError, "nesterov"),
+     (lambda g: g.update(lr=np.ones(2)), (TypeError, ValueError), "lr must be a single number")],
+)  # fmt: skip
+def test_options_that_are_gone_or_no_numbers_are_named(edit, error, match) -> None:
+    params, optimizer = prepared()
+    before = [p.tolist() for p in params]
+    edit(optimizer.param_groups[1])
+    with pytest.raises(error, match=match):
+        optimizer.step()
+    assert [p.tolist() for p in params] == before
+    x, y = nl.data.make_moons(20, seed=0)
+    model = nn.Linear(2, 2)
+    trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+    edit(trainer.optimizer.param_groups[0])
+    unchanged = model.fingerprint()
+    with pytest.raises(error, match=match):
+        trainer.fit(x, y)
+    assert model.fingerprint() == unchanged

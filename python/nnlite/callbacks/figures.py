@@ -1,9 +1,6 @@
 """The figures that callbacks name: whether they will be there, and which way they are better."""
 
-import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..metrics import METRICS, greater_is_better
@@ -50,15 +47,3 @@ def missing(who: str, name: str, figures: Iterable[str]) -> ValueError:
     elif name.removeprefix("val_") in METRICS:
         fix = f"; make the Trainer with metrics=[{name.removeprefix('val_')!r}]"
     return ValueError(f"{who} {name!r}, but an epoch has only {', '.join(known)}{fix}")
-
-
-def require_writable(path: Path) -> None:
-    """OSError for a file that cannot be written, before the work and not after it; nothing stays on the disk."""
-    if path.is_dir():
-        raise IsADirectoryError(21, "this is a folder, not a file to write", str(path))
-    folder = Path(os.path.realpath(path)).parent
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    if path.exists():
-        with path.open("ab"):
-            pass

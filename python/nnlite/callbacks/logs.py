@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..files.atomic import require_writable
 from .base import Callback, Logs
-from .figures import require_writable
 
 
 class CSVLogger(Callback):
@@ -29,7 +29,7 @@ class CSVLogger(Callback):
         self._row_start = 0  # where the last row begins in the file
 
     def on_train_begin(self) -> None:
-        require_writable(self.path)
+        require_writable(str(self.path), streams=True)
         self._begin([])
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from ..files.atomic import require_writable
 from .base import Callback, Logs
-from .figures import direction, missing, require_at_start, require_mode, require_writable
+from .figures import direction, missing, require_at_start, require_mode
 
 
 class _Monitor(Callback):
@@ -147,7 +148,7 @@ class ModelCheckpoint(_Monitor):
             super().on_train_begin()
         names = self._fields()
         require_at_start("ModelCheckpoint's path names", names, self.trainer)
-        require_writable(Path(self._named(0, dict.fromkeys(names, 0.0))))
+        require_writable(self._named(0, dict.fromkeys(names, 0.0)))
 
     def _fields(self) -> list[str]:
         """The figures that the path names."""

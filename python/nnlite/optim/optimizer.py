@@ -73,6 +73,14 @@ class Optimizer:
             elif not isinstance(options[name], bool | int | np.bool_):
                 raise TypeError(f"{type(self).__name__}: {name} must be True or False, got {options[name]!r}")
 
+    def require_options(self) -> None:
+        """Raises KeyError for an option that was taken out of a group, TypeError for one that is no number by now."""
+        for i, group in enumerate(self.param_groups):
+            gone = [name for name in self.defaults if name not in group]
+            if gone:
+                raise KeyError(f"param_groups[{i}] has no {gone[0]!r} any more; set it again")
+            self._check_kinds(group)
+
     def _check(self, options: Mapping[str, Any]) -> None:
         """Raises ValueError for options that make no sense."""
 

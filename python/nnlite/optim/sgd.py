@@ -76,11 +76,15 @@ class SGD(Optimizer):
             with enable_grad():
                 loss = closure()
         groups, held = self.param_groups, self._held
-        if len(groups) == len(held) == 1:  # an own loop pays for each microsecond
-            group = groups[0]
-            if self._native[0].step(group["params"], held[0], *_options_of(group)):
-                return loss
-        step_groups(self.native_groups(), self.native_options())
+        try:
+            if len(groups) == len(held) == 1:  # an own loop pays for each microsecond
+                group = groups[0]
+                if self._native[0].step(group["params"], held[0], *_options_of(group)):
+                    return loss
+            step_groups(self.native_groups(), self.native_options())
+        except (KeyError, TypeError):
+            self.require_options()
+            raise
         return loss
 
 

@@ -178,6 +178,7 @@ class Trainer:
             )
         listeners = CallbackList(callbacks, self)
         self._require_trainable()
+        self.optimizer.require_options()
         if resume and checkpoint is None:
             raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
         bar = Progress(progress, plan.epochs, plan.batches)
