@@ -20,12 +20,18 @@ uint64_t hash_of(const Array& array) {
 
 }  // namespace
 
+CaptureError::CaptureError(const std::string& why) : std::runtime_error(why) {
+  if (current_tape != nullptr) current_tape->spoil(why);
+}
+
 Tape::Tape() : number_(++tapes) {}
 
 void Tape::open() {
-  if (current_tape != nullptr) throw std::runtime_error("a tape is already being recorded on this thread");
+  if (current_tape != nullptr)
+    throw CaptureError("a step is captured within another one; pass compile=False to run the outer one from Python");
   nodes_.clear();
   reads_.clear();
+  spoiled_by_.clear();
   current_tape = this;
 }
 
@@ -65,6 +71,7 @@ Arrays Tape::changing_leaves() const {
 }
 
 std::string Tape::signature(const std::vector<TensorPtr>& ends) const {
+  if (!spoiled_by_.empty()) throw CaptureError(spoiled_by_);
   const Arrays changing = changing_leaves();
   std::unordered_map<const Node*, size_t> position;
   const auto description = [&](const TensorPtr& tensor) {

@@ -10,15 +10,16 @@
 
 namespace nnlite {
 
+// Thrown while a tape is open, it also spoils the tape: the forward pass may catch it and go on by another way.
 struct CaptureError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit CaptureError(const std::string& why);
 };
 
 // While a tape is open on a thread, apply_operation() records there and runs nothing.
 class Tape : public SharedObject {
  public:
   Tape();
-  void open();  // throws std::runtime_error when another one is open
+  void open();  // throws CaptureError when another one is open
   void close();
   ~Tape();
 
@@ -33,12 +34,14 @@ class Tape : public SharedObject {
   void note_read(const Array& array) { reads_.push_back(array); }
   const Arrays& reads() const { return reads_; }
 
+  void spoil(const std::string& why) { spoiled_by_ = why; }
+
   void record(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
   // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that the step
   // itself changes count by identity, others by their values, so that a value made anew at each call (noise) shows.
-  // `ends` (each may be null) are what the step gives back.
+  // `ends` (each may be null) are what the step gives back. Throws CaptureError for a tape that one has spoiled.
   std::string signature(const std::vector<TensorPtr>& ends) const;
 
  private:
@@ -48,6 +51,7 @@ class Tape : public SharedObject {
   const uint64_t number_;
   std::vector<TensorPtr> placeholders_;
   Arrays reads_;
+  std::string spoiled_by_;
   std::vector<std::shared_ptr<Node>> nodes_;
 };
 

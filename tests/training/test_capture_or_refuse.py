@@ -211,3 +211,36 @@ def test_another_thread_cannot_compute_with_a_traced_tensor():
 
     with pytest.raises(nl.CaptureError, match="outside that pass"):
         trainer_of(Threaded()).fit(X, Y, progress=False)
+
+
+@pytest.mark.parametrize(
+    "read", [lambda h: h.mean().item(), lambda h: bool((h > 0).any()), lambda h: np.exp(h.detach())]
+)
+def test_a_refusal_that_the_forward_pass_catches_still_counts(read):
+    class Catching(TwoLayers):
+        def forward(self, x):
+            hidden = self.a(x)
+            try:
+                read(hidden)
+                return self.b(hidden)
+            except RuntimeError:
+                return self.b(hidden * 2)
+
+    with pytest.raises(nl.CaptureError, match="reads the value"):
+        trainer_of(Catching()).fit(X, Y, progress=False)
+    model = Catching().eval()
+    np.testing.assert_array_equal(trainer_of(model).predict(X), nl.Predictor(model)(X))
+    np.testing.assert_array_equal(trainer_of(model).predict(X), model(X).detach().numpy())
+
+
+def test_a_model_that_predicts_by_another_trainer_is_refused():
+    teacher = TwoLayers()
+    trainer = trainer_of(teacher)
+
+    class Student(TwoLayers):
+        def forward(self, x):
+            return self.b(self.a(x)) + nl.tensor(trainer.predict(X[: len(x)], batch_size=10))
+
+    with pytest.raises(nl.CaptureError, match="compile=False"):
+        trainer_of(Student()).fit(X, Y, progress=False)
+    trainer_of(Student()).fit(X, Y, compile=False, progress=False)
