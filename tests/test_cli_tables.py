@@ -61,7 +61,7 @@ def test_a_line_a_column_says_how_it_was_read(capsys, animals):
     assert err.splitlines()[:5] == [
         "column id: number; it only counts rows: --drop 'id' leaves it out",
         "column weight: number",
-        "column fur: left out, as told",
+        "column fur: dropped, as told",
         "column code: category with 3 values (007, 012, 100, kept as texts for a leading zero)",
         "column kind: target, 2 classes (cat, dog)",
     ]

@@ -181,7 +181,7 @@ def test_the_report_says_how_each_column_was_read() -> None:
         "id: number; it only counts rows: --drop 'id' leaves it out",
         "size: number (1 missing)",
         "colour: category with 2 values (blue, red)",
-        "note: left out, as told",
+        "note: dropped, as told",
         "sold: target, 2 classes (no, yes)",
     ]
 

@@ -159,7 +159,8 @@ def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequenti
         loss = "cross_entropy" if source.is_classification else "mse"
     if source.is_classification != (loss in ("cross_entropy", "bce")):
         kind = "classes" if source.is_classification else "quantities"
-        raise ValueError(f"--loss {loss} does not fit targets that are {kind}")
+        other = "regression" if source.is_classification else "classification"
+        raise ValueError(f"--loss {loss} does not fit targets that are {kind}; --task {other} takes numbers as such")
     classes = len(source.class_names or [])
     if loss == "bce" and classes != 2:
         raise ValueError(f"--loss bce is for 2 classes, {source.name} has {classes}; use cross_entropy")

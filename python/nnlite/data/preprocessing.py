@@ -82,12 +82,12 @@ class Preprocessor:
             )
         notation = Notation.of(decimal, missing)
         learnt = Target.learn(table, target, notation, told, task, rows)
-        columns, report = [], [f"{name}: left out, {reason}" for name, reason in table.left_out.items()]
+        columns, report = [], [f"{name}: dropped, {reason}" for name, reason in table.left_out.items()]
         for name in table.columns:
             if name == target:
                 report.append(f"{name}: {learnt.story}")
             elif name in told.drop:
-                report.append(f"{name}: left out, as told")
+                report.append(f"{name}: dropped, as told")
             else:
                 column, story = Column.learn(table, name, notation, told, rows)
                 columns.append(column)

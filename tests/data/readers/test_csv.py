@@ -125,6 +125,13 @@ def test_standard_input(monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a,b\n1\n")))
     with pytest.raises(ValueError, match="standard input, line 2: 1 cell"):
         read_csv("-")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a,b\n1,2\n"))
+    assert columns("-") == {"a": ["1"], "b": ["2"]}
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdin", closed)
+    with pytest.raises(OSError, match="no standard input"):
+        read_csv("-")
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(OSError, match="no standard input"):
         read_csv("-")

@@ -34,9 +34,10 @@ def shown_name(name: str) -> str:
 def contents(name: str) -> bytes:
     """A file's bytes, unpacked where gzip packed them; `-` is standard input."""
     if name == STANDARD_INPUT:
-        if sys.stdin is None:
+        if sys.stdin is None or sys.stdin.closed:
             raise OSError("there is no standard input to read from")
-        data = sys.stdin.buffer.read()
+        binary = getattr(sys.stdin, "buffer", None)
+        data = sys.stdin.read().encode() if binary is None else binary.read()
     else:
         data = Path(name).read_bytes()
     if data[:2] != b"\x1f\x8b":

@@ -44,8 +44,12 @@ class Format:
 
 def matches(name: str) -> bool:
     """Whether `name` ends as tables of text do."""
+    return name == STANDARD_INPUT or _suffix(name) in _SUFFIXES
+
+
+def _suffix(name: str) -> str:
     path = Path(name.lower())
-    return name == STANDARD_INPUT or (path.with_suffix("") if path.suffix == ".gz" else path).suffix in _SUFFIXES
+    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix
 
 
 def load(name: str, seed: int = 0) -> Table:
@@ -85,7 +89,7 @@ def read_csv(
         delimiter, text, line = first.strip(' "')[4], rest, 2
     rows = _Rows(name, text, line, comment)
     if delimiter is None:
-        delimiter = "\t" if ".tsv" in str(path).lower() else rows.delimiter()
+        delimiter = "\t" if _suffix(str(path)) in (".tsv", ".tab") else rows.delimiter()
     elif len(_NAMES.get(delimiter, delimiter)) != 1 or delimiter in ('"', "\n"):
         raise ValueError(f"--delimiter must be one character, or tab, got {delimiter!r}")
     return _table(name, rows.read(_NAMES.get(delimiter, delimiter)), header)
