@@ -202,3 +202,39 @@ def test_a_warning_is_one_line(model, tmp_path):
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.count("\n") == 2
     assert found.stderr == "nnlite: warning: column 'fur' has categories not seen in training, read as none: curly\n"
+
+
+def test_a_model_trained_in_python_takes_raw_rows_everywhere(capsys, frame, animals, tmp_path):
+    preprocessor = nl.data.Preprocessor.fit(frame, "kind", drop=["id"])
+    x, y = preprocessor.inputs(frame), preprocessor.targets(frame)
+    model = nl.nn.MLP([x.shape[1], 8, 2])
+    nl.Trainer(model, nl.nn.CrossEntropyLoss(), nl.optim.SGD(model.parameters(), lr=0.1)).fit(
+        x, y, epochs=5, progress=False
+    )
+    nl.save(tmp_path / "m", model, metadata=preprocessor.metadata())
+    expected = np.array(preprocessor.class_names)[nl.metrics.predicted_classes(model(nl.tensor(x)))].tolist()
+    assert nl.load_model(tmp_path / "m").predict(frame).tolist() == expected
+    rows = json.loads(run(capsys, "predict", tmp_path / "m", animals, "--json")[1])
+    assert (
+        sum(row["class"] == name for row, name in zip(rows, expected, strict=True)) >= 199
+    )  # 007 is 7 in a DataFrame's file
+
+
+def test_models_of_before_still_load(capsys, tmp_path):
+    """Their files say less of how a table is read."""
+    columns = [
+        {"name": "a", "categories": None, "mean": 1.0, "scale": 2.0}, {"name": "b", "categories": ["None", "x"], "mean": 0.0, "scale": 1.0},
+    ]  # fmt: skip
+    old = {"columns": columns, "target": "y", "class_names": ["p", "q"], "target_mean": 0.0, "target_scale": 1.0}
+    model = nl.nn.MLP([3, 4, 2])
+    metadata = {
+        "architecture": nl.architecture.describe_model(model), "loss": "CrossEntropyLoss", "class_names": ["p", "q"],
+        "scaling": {"preprocessor": old}, "target_mean": 0.0, "target_scale": 1.0, "data": "a.csv",
+    }  # fmt: skip
+    nl.save(tmp_path / "m", model.state_dict(), metadata=metadata)
+    x = np.array([[1, 1, 0], [0, 0, 1]], np.float32)
+    (tmp_path / "new.csv").write_text("b,a\nNone,3\nx,?\n")
+    expected = np.array(["p", "q"])[model(nl.tensor(x)).detach().numpy().argmax(1)].tolist()
+    code, out, err = run(capsys, "predict", tmp_path / "m", tmp_path / "new.csv", "--json")
+    assert (code, err, [row["class"] for row in json.loads(out)]) == (0, "", expected)
+    assert nl.load_model(tmp_path / "m").predict([[3, "None"], [None, "x"]]).tolist() == expected

@@ -147,6 +147,15 @@ class Preprocessor:
         table = table_of(table)
         return target.encode(table if table.named else self._arranged(table, self.order), self._notation)
 
+    def metadata(self) -> dict[str, Any]:
+        """What `nl.save` shall keep beside a model, so that `nl.load_model` and `nnlite predict` take raw rows."""
+        return {
+            "class_names": self.class_names,
+            "scaling": {"preprocessor": self.to_dict()},
+            "target_mean": self.target_mean,
+            "target_scale": self.target_scale,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a model file."""
         return {name: value for name, value in asdict(self).items() if name != "report"}
