@@ -9,6 +9,7 @@ import numpy as np
 import nnlite as nl
 from nnlite import nn, optim
 
+CALLS = 0
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 3)).astype(np.float32)
 Y = RNG.normal(size=(600, 1)).astype(np.float32)

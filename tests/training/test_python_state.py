@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 from typing import Any
 
+import captures
 import numpy as np
 import pytest
 from captures import TwoLayers, X, Y, trained, trainer_of
@@ -93,8 +95,63 @@ class DrawingFromNumPy(TwoLayers):
         return super().forward(x) * float(np.random.uniform() > 0.001)  # noqa: NPY002
 
 
+class Slotted:
+    __slots__ = ("calls",)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+
+class SlotCounter(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slotted = Slotted()
+
+    def forward(self, x):
+        self.slotted.calls += 1
+        return super().forward(x) * (1.0 if self.slotted.calls < 30 else 0.5)
+
+
+class BufferCounter(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", nl.tensor([0.0]))
+        self.array = self.calls.numpy()
+
+    def forward(self, x):
+        self.array[0] += 1
+        return super().forward(x) / self.calls
+
+
+class IteratorCounter(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = itertools.count()
+
+    def forward(self, x):
+        return super().forward(x) * (1.0 if next(self.numbers) < 30 else 0.5)
+
+
+class GeneratorCounter(IteratorCounter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = (number for number in itertools.count())
+
+
+class ModuleCounter(TwoLayers):
+    def forward(self, x):
+        captures.CALLS += 1
+        return super().forward(x) * (1.0 if captures.CALLS < 30 else 0.5)
+
+
+@pytest.mark.parametrize("kind", [IteratorCounter, GeneratorCounter])
+def test_an_iterator_that_advances_is_refused(kind):
+    with pytest.raises(nl.CaptureError, match=r"changes .*numbers"):
+        trainer_of(kind()).fit(X, Y, progress=False)
+
+
 CHANGING = [
-    Counter, ClassCounter, GrowingList, ArrayCounter, BufferAverage, ConfiguresAnother, Drawing, DrawingFromPython, DrawingFromNumPy,
+    Counter, SlotCounter, BufferCounter, ModuleCounter, ClassCounter, GrowingList, ArrayCounter, BufferAverage, ConfiguresAnother, Drawing, DrawingFromPython, DrawingFromNumPy,
 ]  # fmt: skip
 
 
@@ -102,7 +159,8 @@ def python_state_of(model: nn.Module) -> Any:
     rng = getattr(model, "rng", None)
     plain = {k: copy.copy(v) for k, v in vars(model).items() if isinstance(v, int | list | np.ndarray)}
     state = None if rng is None else rng.bit_generator.state
-    return repr((plain, ClassCounter.calls, state, random.getstate(), np.random.get_state()))  # noqa: NPY002
+    slotted = getattr(getattr(model, "slotted", None), "calls", 0)
+    return repr((plain, slotted, captures.CALLS, ClassCounter.calls, state, random.getstate(), np.random.get_state()))  # noqa: NPY002
 
 
 @pytest.mark.parametrize("kind", CHANGING)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import random
+import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ _DEPTH = 8  # of containers within containers
 _MOST = 20_000  # values
 _LARGEST = 1 << 20  # bytes of an array that is kept
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic)
-_LEAVES = (*_PLAIN, Tensor, types.ModuleType)
+_LEAVES = (*_PLAIN, types.ModuleType)
 
 
 class _Kept(NamedTuple):
@@ -38,10 +39,24 @@ class _Kept(NamedTuple):
 
 
 class _Names(NamedTuple):
-    """Some of the names of a namespace: a function's globals, the attributes of a class."""
+    """Some of the names of a namespace: globals as a dictionary, a class or an object with slots by its attributes."""
 
     owner: Any
     names: tuple[str, ...]
+
+    def content(self) -> dict[str, Any]:
+        if isinstance(self.owner, dict):
+            return {name: self.owner[name] for name in self.names if name in self.owner}
+        if isinstance(self.owner, type):  # the class's own, whatever a descriptor makes of them
+            return {name: vars(self.owner)[name] for name in self.names if name in vars(self.owner)}
+        return {name: getattr(self.owner, name) for name in self.names if hasattr(self.owner, name)}
+
+    def put_back(self, content: dict[str, Any]) -> None:
+        for name, value in content.items():
+            if isinstance(self.owner, dict):
+                self.owner[name] = value
+            else:
+                setattr(self.owner, name, value)
 
 
 class PythonState:
@@ -110,13 +125,19 @@ class PythonState:
         elif isinstance(value, np.ndarray):
             if value.nbytes <= _LARGEST:
                 self._keep(name, value)
-        elif _state_of_generator(value) is not None:
+        elif isinstance(value, Tensor):
+            if not (value.requires_grad or _core.is_traced(value)) and value.numel() * 8 <= _LARGEST:
+                self._keep(name, value)
+        elif isinstance(value, Iterator) or _state_of_generator(value) is not None:
             self._keep(name, value)
         elif isinstance(value, type):
             yield from self._parts_of_class(value)
         elif isinstance(value, Module) or not _is_foreign(type(value)):
             if hasattr(value, "__dict__"):
                 yield from ((part, f"{name}.{key}") for key, part in self._keep(name, vars(value)).items())
+            slots = tuple(slot for kind in type(value).__mro__ for slot in _listed(vars(kind).get("__slots__", ())))
+            if slots:
+                yield from ((part, f"{name}.{key}") for key, part in self._keep(name, _Names(value, slots)).items())
             yield from ((kind, kind.__qualname__) for kind in type(value).__mro__)
 
     def _parts_of_class(self, kind: type) -> Iterator[tuple[Any, str]]:
@@ -136,6 +157,10 @@ class PythonState:
         used = tuple(n for n in _names_in(function.__code__) if n in function.__globals__)
         content = self._keep(function.__module__, _Names(function.__globals__, used))
         yield from ((part, key) for key, part in content.items())
+        for module in content.values():
+            if isinstance(module, types.ModuleType) and not _is_foreign(module):
+                attributes = self._keep(module.__name__, _Names(vars(module), tuple(_names_in(function.__code__))))
+                yield from ((part, f"{module.__name__}.{key}") for key, part in attributes.items())
         yield from ((part, name) for part in (function.__defaults__, function.__kwdefaults__, vars(function)) if part)
 
 
@@ -147,23 +172,17 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
-_FOREIGN = (
-    "nnlite",
-    "numpy",
-    "builtins",
-    "collections",
-    "functools",
-    "torch",
-    "pandas",
-    "scipy",
-    "sklearn",
-    "threading",
-)
+_FOREIGN = sys.stdlib_module_names | {"nnlite", "numpy", "torch", "jax", "pandas", "scipy", "sklearn", "matplotlib"}
 
 
 def _is_foreign(thing: Any) -> bool:
-    """Whether a class or function is a library's, not the user's."""
-    return (getattr(thing, "__module__", None) or "builtins").partition(".")[0] in _FOREIGN
+    """Whether a class, function or module is a library's, not the user's."""
+    where = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
+    return (where or "builtins").partition(".")[0] in _FOREIGN
+
+
+def _listed(slots: Any) -> Iterable[str]:
+    return (slots,) if isinstance(slots, str) else slots
 
 
 def _is_own(root: Any) -> bool:
@@ -187,8 +206,13 @@ def _state_of_generator(value: Any) -> Any:
 
 def _content_of(owner: Any) -> Any:
     if isinstance(owner, _Names):
-        space = vars(owner.owner) if isinstance(owner.owner, type) else owner.owner
-        return {name: space[name] for name in owner.names if name in space}
+        return owner.content()
+    if isinstance(owner, Tensor):
+        return owner.detach().numpy().copy()
+    if isinstance(owner, types.GeneratorType):
+        return owner.gi_frame and (owner.gi_frame.f_lasti, dict(owner.gi_frame.f_locals))
+    if isinstance(owner, Iterator):
+        return repr(owner.__reduce__()) if _can_be_reduced(owner) else None
     if isinstance(owner, types.CellType):
         try:
             return owner.cell_contents
@@ -199,13 +223,21 @@ def _content_of(owner: Any) -> Any:
     return _state_of_generator(owner)
 
 
+def _can_be_reduced(iterator: Any) -> bool:
+    try:
+        iterator.__reduce__()
+    except TypeError:
+        return False
+    return True
+
+
 def _put_back(owner: Any, content: Any) -> None:
     if isinstance(owner, _Names):
-        for name, value in content.items():
-            if isinstance(owner.owner, type):
-                setattr(owner.owner, name, value)
-            else:
-                owner.owner[name] = value
+        owner.put_back(content)
+    elif isinstance(owner, Iterator):
+        pass  # cannot be turned back
+    elif isinstance(owner, Tensor):
+        owner.detach().numpy()[...] = content
     elif isinstance(owner, types.CellType):
         owner.cell_contents = content
     elif isinstance(owner, np.ndarray):
