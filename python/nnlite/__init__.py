@@ -34,7 +34,7 @@ from .creation import (
     zeros_like,
 )
 from .errors import CaptureError, DivergenceError, ModelFileError
-from .grad_mode import enable_grad, no_grad
+from .grad_mode import enable_grad, no_grad, set_grad_enabled
 
 if TYPE_CHECKING:
     from . import callbacks, data, metrics
@@ -50,8 +50,8 @@ __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Tensor", "Trainer",
     "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
     "gradcheck", "is_grad_enabled", "load", "load_model", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
-    "ones_like", "optim", "rand", "randn", "save", "set_num_threads", "show_config", "stack", "tensor", "where", "zeros",
-    "zeros_like",
+    "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "show_config", "stack", "tensor",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.

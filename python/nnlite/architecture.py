@@ -14,7 +14,7 @@ from .nn import Module, Sequential
 
 Settings = dict[str, Any]
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 _LOSSES = nn.MSELoss.__mro__[1]
 # The layers that a file may name: those of `nn`, by a fixed table, so that a file never chooses what is imported or run.
 _LAYERS: dict[str, type[Module]] = {
@@ -46,7 +46,7 @@ def describe_model(model: Module) -> list[Settings]:
     if not isinstance(model, Sequential) or type(model).forward is not Sequential.forward:
         raise TypeError(f"only a Sequential of nnlite's layers can be described, got {type(model).__name__}")
     entries = []
-    for position, (name, layer) in enumerate(model.named_children()):
+    for position, (name, layer) in enumerate(model._modules.items()):
         entry = _describe(layer)
         entries.append(entry if name == str(position) else {"name": name, **entry})
     return entries

@@ -10,8 +10,9 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from . import functional, init
-from .module import Module, Parameter
+from .module import Module
 from .options import padding_row
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike

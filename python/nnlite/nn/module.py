@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from .._core import Tensor
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from .conversion import convert, floating_dtype
+from .parameter import Parameter
+from .registration import Registering
 
 M = TypeVar("M", bound="Module")
 Array = np.ndarray[Any, Any]
-
-
-class Parameter(Tensor):
-    """A tensor that a module trains: assigned to an attribute of a `Module`, it appears in its `parameters()`."""
-
-    def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
-        Tensor.__init__(self, data, None, requires_grad)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        copy = Parameter(self.detach(), self.requires_grad)
-        memo[id(self)] = copy
-        return copy
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Parameter, (self.detach().numpy(), self.requires_grad)
-
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + Tensor.__repr__(self)
 
 
 class IncompatibleKeys(NamedTuple):
@@ -41,7 +23,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Registering):
     """Base of all models: assign parameters, buffers and sub-modules as attributes, and define `forward`.
 
     >>> from nnlite import nn
@@ -53,18 +35,15 @@ class Module:
     ...         return x + self.linear(x).relu()
     >>> [name for name, _ in Residual(3).named_parameters()]
     ['linear.weight', 'linear.bias']
+
+    A copy (`copy.deepcopy`, `pickle`) keeps what is shared: tied parameters, and an optimizer copied together with its model. A
+    computed tensor that `forward` left on the module is copied without the operations behind it.
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Any]  # a Module or None
 
     def __init__(self) -> None:
-        # Registered tensors and modules are ordinary attributes too, so that reading one costs no more than any other.
-        self.__dict__["_parameters"] = {}
-        self.__dict__["_buffers"] = {}
-        self.__dict__["_modules"] = {}
+        super().__init__()
         self.__dict__["training"] = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -78,134 +57,84 @@ class Module:
             _name_module(error, self)
             raise
 
-    def _registry_for(self, value: Any) -> dict[str, Any] | None:
-        if isinstance(value, Parameter):
-            return self._parameters
-        return self._modules if isinstance(value, Module) else None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "_parameters" not in self.__dict__:
-            raise AttributeError(f"call super().__init__() before assigning {name!r} to a {type(self).__name__}")
-        registry = self._registry_for(value)
-        for other in (self._parameters, self._modules):
-            if other is registry:
-                other[name] = value
-            elif value is None and name in other:
-                other[name] = None
-            else:
-                other.pop(name, None)
-        if name in self._buffers:
-            self._set_buffer(name, value)
-            return
-        object.__setattr__(self, name, value)
-
-    def _set_buffer(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter | Module):
-            del self._buffers[name]
-        elif value is not None and not isinstance(value, Tensor):
-            raise TypeError(f"buffer {name!r} must be a Tensor or None, got {type(value).__name__}")
-        else:
-            self._buffers[name] = value
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._buffers, self._modules):
-            registry.pop(name, None)
-        object.__delattr__(self, name)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Adds a parameter under `name`; None keeps the name without one (as `bias=False` does)."""
-        self._parameters[name] = param
-        object.__setattr__(self, name, param)
-
-    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
-        """Adds a tensor that is saved with the model but not trained."""
-        self._buffers[name] = tensor
-        object.__setattr__(self, name, tensor)
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Adds a sub-module under `name`."""
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"module {name!r} must be a Module, got {type(module).__name__}")
-        if not name or "." in name:
-            raise KeyError(f"module name {name!r} must not be empty or contain a dot")
-        self._modules[name] = module
-        object.__setattr__(self, name, module)
-
-    register_module = add_module
-
     # Walks
 
-    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each once, with dotted names."""
-        seen = set() if _seen is None else _seen
-        if id(self) in seen:
-            return
-        seen.add(id(self))
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it with dotted names, each once unless `remove_duplicate` is False."""
+        seen = set() if memo is None else memo
+        if remove_duplicate:
+            if self in seen:
+                return
+            seen.add(self)
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(f"{prefix}.{name}" if prefix else name, seen)
+                yield from module.named_modules(seen, _joined(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it."""
+        """This module and all below it, each once."""
         for _, module in self.named_modules():
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct sub-modules with their names."""
+        """The direct sub-modules with their names; one that has several names appears once."""
+        seen = set()
         for name, module in self._modules.items():
-            if module is not None:
+            if module is not None and module not in seen:
+                seen.add(module)
                 yield name, module
 
     def children(self) -> Iterator[Module]:
-        """The direct sub-modules."""
+        """The direct sub-modules, each once."""
         for _, module in self.named_children():
             yield module
 
-    def _named_tensors(self, registry: str, recurse: bool, unique: bool) -> Iterator[tuple[str, Any]]:
+    def _named_tensors(
+        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        # A state dict names a shared module under each of its names; parameters() counts it once.
-        walk = self.named_modules() if unique else self._all_named_modules("")
-        for prefix, module in walk if recurse else [("", self)]:
+        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
             for name, tensor in getattr(module, registry).items():
-                if tensor is None or (unique and id(tensor) in seen):
+                if tensor is None or (remove_duplicate and id(tensor) in seen):
                     continue
                 seen.add(id(tensor))
-                yield (f"{prefix}.{name}" if prefix else name), tensor
+                yield _joined(path, name), tensor
 
-    def _all_named_modules(self, prefix: str) -> Iterator[tuple[str, Module]]:
-        yield prefix, self
-        for name, module in self.named_children():
-            yield from module._all_named_modules(f"{prefix}.{name}" if prefix else name)
-
-    def named_parameters(self, recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Parameters with dotted names; a shared one appears once."""
-        return self._named_tensors("_parameters", recurse, True)
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Parameters with dotted names; a shared one appears once unless `remove_duplicate` is False."""
+        return self._named_tensors("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Parameters, for an optimizer."""
-        for _, parameter in self.named_parameters(recurse):
+        for _, parameter in self.named_parameters("", recurse):
             yield parameter
 
-    def named_buffers(self, recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Buffers with dotted names."""
-        return self._named_tensors("_buffers", recurse, True)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with dotted names; a shared one appears once unless `remove_duplicate` is False."""
+        return self._named_tensors("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Buffers."""
-        for _, buffer in self.named_buffers(recurse):
+        for _, buffer in self.named_buffers("", recurse):
             yield buffer
 
     # State
 
     def _state_tensors(self) -> dict[str, Tensor]:
+        """A shared tensor stands under each of its names."""
         state: dict[str, Tensor] = {}
-        for prefix, module in self._all_named_modules(""):
-            for registry in (module._parameters, module._buffers):
-                for name, tensor in registry.items():
-                    if tensor is not None:
-                        state[f"{prefix}.{name}" if prefix else name] = tensor
+        for prefix, module in self.named_modules(remove_duplicate=False):
+            saved = {name: buffer for name, buffer in module._buffers.items() if name not in module._unsaved}
+            for name, tensor in [*module._parameters.items(), *saved.items()]:
+                if tensor is not None:
+                    state[_joined(prefix, name)] = tensor
         return state
 
     def state_dict(self) -> dict[str, Array]:
@@ -215,7 +144,7 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies values (NumPy arrays, tensors of nnlite or PyTorch) into the parameters and buffers of the same names.
 
-        All is checked before anything changes. Raises RuntimeError that lists missing, unexpected (unless `strict` is False)
+        Everything is checked before anything changes. Raises RuntimeError that lists missing, unexpected (unless `strict` is False)
         and misshapen entries. Returns (missing_keys, unexpected_keys).
         """
         own = self._state_tensors()
@@ -255,9 +184,22 @@ class Module:
     # Switches
 
     def train(self: M, mode: bool = True) -> M:
-        """Training mode (dropout drops, batch normalisation learns) for this module and all below it."""
-        for module in self.modules():
-            module.__dict__["training"] = mode
+        """Training mode (dropout drops, batch normalisation learns) for this module and, by their own `train`, all below it.
+
+        Override it for layers that should stay in evaluation mode, also while `Trainer.fit` trains:
+
+        >>> from nnlite import nn
+        >>> class FrozenNorm(nn.BatchNorm1d):
+        ...     def train(self, mode=True):
+        ...         return super().train(False)
+        >>> nn.Sequential(nn.Linear(2, 3), FrozenNorm(3)).train()[1].training
+        False
+        """
+        if not isinstance(mode, bool):
+            raise ValueError(f"the mode must be True (training) or False (evaluation), got {mode!r}")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self: M) -> M:
@@ -270,10 +212,13 @@ class Module:
             parameter.requires_grad = requires_grad
         return self
 
-    def zero_grad(self) -> None:
-        """Forgets the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters; with set_to_none=False fills them with zeros instead."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.zero_()
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Calls `fn` with every sub-module, then with this one (for initialisation)."""
@@ -282,30 +227,39 @@ class Module:
         fn(self)
         return self
 
-    def _converted(self: M, dtype: type) -> M:
-        for module in self.modules():
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    setattr(module, name, Parameter(parameter.detach().to(dtype), parameter.requires_grad))
-            for name, buffer in module._buffers.items():
-                if buffer is not None and buffer.dtype.kind == "f":
-                    setattr(module, name, buffer.to(dtype))
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Makes all floating parameters, buffers and gradients float32 or float64: `to(np.float64)`, `to("float64")`.
+
+        In place: they stay the same objects, so that shared ones stay shared and an optimizer goes on training them, its
+        momentum following. `to("cpu")` changes nothing. Raises TypeError for other types, ValueError for other devices.
+        """
+        dtype = floating_dtype(*args, **kwargs)
+        if dtype is not None:
+            convert([*self.parameters(), *self.buffers()], dtype)
         return self
 
     def double(self: M) -> M:
-        """Makes all parameters and buffers float64 (new parameters: make the optimizer afterwards)."""
-        return self._converted(np.float64)
+        """Makes all floating parameters and buffers float64, in place: see `to`."""
+        return self.to(np.float64)
 
     def float(self: M) -> M:
-        """Makes all parameters and buffers float32 (new parameters: make the optimizer afterwards)."""
-        return self._converted(np.float32)
+        """Makes all floating parameters and buffers float32, in place: see `to`."""
+        return self.to(np.float32)
+
+    def half(self: M) -> M:
+        """Not supported: raises TypeError."""
+        return self.to(np.float16)
+
+    def cpu(self: M) -> M:
+        """This module, which is on the CPU."""
+        return self
 
     def extra_repr(self) -> str:
         """The settings shown in `repr`."""
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self.named_children()]
+        lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
@@ -321,6 +275,8 @@ def _name_module(error: Exception, module: Module) -> None:
     for name, other in module.named_modules():
         if other is innermost:
             error.args = (f"{message[0]} (in module {name!r}, {type(innermost).__name__})",)
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
 
 
 def _array_of(value: Any) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -152,6 +152,9 @@ class Capture:
         """Somebody reads what changes from epoch to epoch; a step that does must be recorded at each."""
         self._follows_epochs |= self._recording
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_step": self._step, "_known": OrderedDict()}  # a copy records its own programs
+
     def programs(self, rows: Rows, batch_size: int, training: bool, with_loss: bool) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, as far as there are any."""
         sizes = {batch_size} if len(rows) >= batch_size else set()

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ class Trainer:
         self.columns: list[list[str] | None] | None = None  # of the DataFrames that it was trained on
         self.more_figures = False
         self._generator = _core.Generator(seed)
+        self._left_shown: list[str] = []  # the parameters that the last warning named
 
     @property
     def epoch(self) -> int:
@@ -153,6 +155,11 @@ class Trainer:
         `resume=True` goes on from it, whatever ended the process, and comes to the bits of a run that was never
         interrupted; `epochs` still counts from the fit's beginning. Without a checkpoint in the folder it starts anew.
         A callback of your own takes part by `state_dict` and `load_state_dict`.
+
+        The model trains in training mode, `model.train()`, whatever mode it was in, and every module gets its own mode
+        back afterwards. A layer that should stay in evaluation mode, such as a BatchNorm whose statistics are frozen,
+        overrides `train`: see `nn.Module.train`. A parameter that requires a gradient and that the optimizer does not
+        hold is named in a warning, once.
 
         Raises ValueError or TypeError for bad input before anything changes, DivergenceError when the loss is not
         finite, CaptureError for a model that must run with compile=False, FileExistsError for a folder with a
@@ -226,9 +233,14 @@ class Trainer:
         if not own:
             raise ValueError("there is nothing to train: no parameter of the model requires a gradient")
         if not any(id(p) in known for p in own):
-            raise ValueError(
-                "the optimizer holds none of the model's parameters; make it from model.parameters(), after "
-                "model.double() and the like"
+            raise ValueError("the optimizer holds none of the model's parameters; make it from model.parameters()")
+        left = [name for name, p in self.model.named_parameters() if p.requires_grad and id(p) not in known]
+        if left and left != self._left_shown:
+            self._left_shown = left
+            warnings.warn(
+                f"the optimizer does not hold {_listed(left)}, so fit leaves {'it' if len(left) == 1 else 'them'} "
+                "unchanged; add to the optimizer what should be trained, and freeze the rest by requires_grad_(False)",
+                stacklevel=3,
             )
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
@@ -309,6 +321,7 @@ class _mode:
     def __init__(self, model: Any, training: bool) -> None:
         self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
         self._model = model
+        self._model_training = model.training
         self._training = training
 
     def __enter__(self) -> None:
@@ -316,8 +329,13 @@ class _mode:
             self._model.train(self._training)
 
     def __exit__(self, *exception: object) -> None:
+        self._model.train(self._model_training)  # an overridden train() may have more to put back
         for module, training in self._previous:
             module.__dict__["training"] = training
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _positive(name: str, value: int, least: int = 1) -> int:

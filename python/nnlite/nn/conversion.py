@@ -1,0 +1,53 @@
+"""Other element types for a whole module, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .._core import Tensor
+
+DType = np.dtype[Any]
+
+_TYPES: tuple[DType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def floating_dtype(*args: Any, dtype: Any = None, device: Any = None) -> DType | None:
+    """The type that the arguments of `Module.to` ask for: a type, a tensor of it, or None for the device "cpu" alone."""
+    for value in args:
+        if isinstance(value, Tensor):
+            dtype = value.dtype
+        elif isinstance(value, str) and not _is_dtype(value):
+            device = value
+        elif value is not None and not isinstance(value, bool):  # non_blocking
+            dtype = value
+    if device is not None and str(device) != "cpu":
+        raise ValueError(f"nnlite trains on the CPU: there is no device {str(device)!r}")
+    if dtype is None:
+        return None
+    wanted: Any = np.dtype(dtype) if _is_dtype(dtype) else dtype
+    for supported in _TYPES:
+        if wanted == supported:
+            return supported
+    raise TypeError(f"a module can be float32 or float64, not {wanted}")
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        np.dtype(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def convert(tensors: Iterable[Tensor], dtype: DType) -> None:
+    """Gives floating tensors and their gradients the type `dtype`; each stays the same object. All or nothing."""
+    pairs = []
+    for tensor in tensors:
+        for each in (tensor, tensor.grad):
+            if each is not None and each.dtype.kind == "f" and each.dtype != dtype:
+                pairs.append((each, each.detach().to(dtype)))
+    for each, converted in pairs:
+        each.data = converted
