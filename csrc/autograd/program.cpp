@@ -57,7 +57,7 @@ class Snapshot {
 Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
                  std::vector<std::shared_ptr<SgdGroup>> groups)
     : inputs_(std::move(inputs)), output_(std::move(output)), loss_(std::move(loss)), groups_(std::move(groups)) {
-  if (inputs_.empty() || inputs_[0]->shape().rank() == 0)
+  if (inputs_.empty() || inputs_[0] == nullptr || inputs_[0]->shape().rank() == 0)
     throw std::invalid_argument("a program needs at least one input, with a first dimension of rows");
   if (loss_ != nullptr && loss_->array().size() != 1)
     throw std::invalid_argument(text("the loss must be a single number to train on, it has shape ", loss_->shape(),

@@ -30,8 +30,8 @@ void update_parameter(const Array& parameter, const void* gradient, const Parame
 SgdGroup::SgdGroup(std::vector<TensorPtr> parameters)
     : parameters_(std::move(parameters)), updates_(parameters_.size()), serial_(next_serial++) {
   for (const TensorPtr& parameter : parameters_)
-    if (!is_floating(parameter->dtype()))
-      throw TypeError("SGD needs float32 or float64 parameters, got an int64 tensor");
+    if (parameter == nullptr || !is_floating(parameter->dtype()))
+      throw TypeError("SGD needs float32 or float64 parameters");
 }
 
 void SgdGroup::prepare(size_t i, const SgdOptions& options) {

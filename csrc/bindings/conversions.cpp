@@ -18,11 +18,14 @@ StoragePtr shared_memory(const py::array& array) {
 
 py::array as_numpy(py::handle value) {
   py::array array = py::array::ensure(value);
-  if (!array) {
-    const std::string reason = PyErr_Occurred() != nullptr ? std::string(py::error_already_set().what()) : "no array";
-    throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ", reason));
+  if (array) return array;
+  std::string reason = "it is not an array";
+  try {
+    py::module_::import("numpy").attr("asarray")(value);  // ensure() has dropped the error
+  } catch (const py::error_already_set& error) {
+    reason = py::str(error.value()).cast<std::string>();
   }
-  return array;
+  throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ", reason));
 }
 
 [[noreturn]] void refuse_dtype(const py::array& array) {
@@ -97,11 +100,19 @@ Shape shape_of(const py::array& array) {
 }
 
 Shape shape_from(py::handle sizes) {
+  const auto size_from = [](py::handle size) -> int64_t {
+    if (PyIndex_Check(size.ptr()) == 0)
+      throw TypeError(
+          text("a shape and its dimensions are integers, got ", py::repr(py::type::of(size)).cast<std::string>()));
+    const Py_ssize_t number = PyNumber_AsSsize_t(size.ptr(), PyExc_OverflowError);
+    if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return number;
+  };
   Shape shape;
-  if (PyIndex_Check(sizes.ptr()))
-    shape.push_back(sizes.cast<int64_t>());
+  if (PyIndex_Check(sizes.ptr()) != 0 || PySequence_Check(sizes.ptr()) == 0)
+    shape.push_back(size_from(sizes));
   else
-    for (py::handle size : sizes) shape.push_back(size.cast<int64_t>());
+    for (py::handle size : sizes) shape.push_back(size_from(size));
   return shape;
 }
 

@@ -99,6 +99,8 @@ py::object single_losses_of(const TensorPtr& loss, int64_t rows, const TensorPtr
 
 TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& var, const TensorPtr& batches,
                         const TensorPtr& weight, const TensorPtr& bias, bool training, double momentum, double eps) {
+  if ((mean == nullptr) != (var == nullptr))
+    throw std::invalid_argument("batch_norm needs both running_mean and running_var, or neither");
   const TensorPtr like = weight != nullptr ? weight : mean;
   return batch_norm(operand(x, like == nullptr ? std::nullopt : std::optional<DType>(like->dtype())),
                     {mean, var, batches}, weight, bias, {training, momentum, eps});
@@ -167,9 +169,11 @@ void define_functions(py::module_& module) {
         return take(weight, index_operand(indices), 0, padding_index, "embedding");
       },
       arg("indices"), arg("weight"), arg("padding_idx") = -1);
-  module.def("layer_norm", &layer_norm_of, arg("x"), arg("normalized_ndim"), arg("weight"), arg("bias"), arg("eps"));
-  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean"), arg("running_var"),
-             arg("num_batches_tracked"), arg("weight"), arg("bias"), arg("training"), arg("momentum"), arg("eps"));
+  module.def("layer_norm", &layer_norm_of, arg("x"), arg("normalized_ndim"), arg("weight") = none, arg("bias") = none,
+             arg("eps"));
+  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean") = none, arg("running_var") = none,
+             arg("num_batches_tracked") = none, arg("weight") = none, arg("bias") = none, arg("training"),
+             arg("momentum"), arg("eps"));
   module.def("loss", &loss_of, arg("name"), arg("x"), arg("target"), arg("reduction"), arg("parameter") = 0.0);
   module.def("cross_entropy", &cross_entropy_of, arg("logits"), arg("target"), arg("weight") = none,
              arg("ignore_index") = -100, arg("reduction") = "mean", arg("label_smoothing") = 0.0);

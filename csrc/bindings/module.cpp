@@ -1,5 +1,6 @@
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/call_errors.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/thread_count.hpp"
 
@@ -18,6 +19,8 @@ PYBIND11_MODULE(_core, module) {
       if (error) std::rethrow_exception(error);
     } catch (const TypeError& type_error) {
       py::set_error(PyExc_TypeError, type_error.what());
+    } catch (const py::cast_error& cast_error) {
+      py::set_error(PyExc_TypeError, cast_error.what());
     }
   });
   define_tensor(module);
@@ -26,4 +29,5 @@ PYBIND11_MODULE(_core, module) {
   define_training(module);
   define_prediction(module);
   define_runtime(module);
+  define_call_errors(module);
 }

@@ -74,7 +74,12 @@ void restore(Generator& generator, const py::dict& state) {
 void define_random(py::module_& module) {
   using py::arg;
   py::class_<Generator, GeneratorPtr>(module, "Generator")
-      .def(py::init([](const py::int_& seed) { return std::make_shared<Generator>(seed_from(seed)); }), arg("seed") = 0)
+      .def(py::init([](const py::int_& seed, const std::optional<py::dict>& state) {
+             auto generator = std::make_shared<Generator>(seed_from(seed));
+             if (state) restore(*generator, *state);
+             return generator;
+           }),
+           arg("seed") = 0, arg("state") = py::none())
       .def_property_readonly("seed", &Generator::seed)
       .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32",
            arg("purpose") = "data")
@@ -87,6 +92,11 @@ void define_random(py::module_& module) {
           },
           arg("n"), arg("purpose") = "data")
       .def("state", &state_of)
+      .def("__reduce__",
+           [](const py::object& self) {
+             const auto& generator = self.cast<const Generator&>();
+             return py::make_tuple(py::type::of(self), py::make_tuple(generator.seed(), state_of(generator)));
+           })
       .def("set_state", &restore, arg("state"));
   module.def(
       "permutation",
@@ -95,7 +105,10 @@ void define_random(py::module_& module) {
       },
       arg("n"), arg("seed"), arg("draw"));
   module.def("default_generator", &default_generator);
-  module.def("use_generator", &use_generator, arg("generator").none(true));
+  module.def(
+      "use_generator",
+      [](const std::optional<GeneratorPtr>& generator) { return use_generator(generator.value_or(nullptr)); },
+      arg("generator"));
   module.def(
       "manual_seed",
       [](const py::int_& seed) {

@@ -161,7 +161,8 @@ void define_properties(TensorClass& tensor) {
   tensor.def_property("requires_grad", &Tensor::requires_grad, &Tensor::set_requires_grad);
   tensor.def_property(
       "grad", [](const TensorPtr& x) { return x->grad; },
-      [](const TensorPtr& x, const TensorPtr& grad) {
+      [](const TensorPtr& x, const std::optional<TensorPtr>& given) {
+        const TensorPtr grad = given.value_or(nullptr);
         if (grad != nullptr && (grad->shape() != x->shape() || grad->dtype() != x->dtype()))
           throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
                                            ": they must be equal, and of one type"));

@@ -1,4 +1,6 @@
 // Optimizer groups, tapes, programs and the native epochs.
+#include <algorithm>
+
 #include "autograd/epochs.hpp"
 #include "bindings/bindings.hpp"
 
@@ -99,7 +101,7 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   Prepared prepared;
   EpochRequest& request = prepared.request;
   request.drop_last = drop_last;
-  for (const auto& [rows, program] : programs) request.programs[rows.cast<int64_t>()] = program.cast<Program*>();
+  for (const auto& [rows, program] : programs) request.programs[rows.cast<int64_t>()] = &program.cast<Program&>();
   if (request.programs.empty()) throw std::invalid_argument("there is no program to run");
   const Program& first = *request.programs.begin()->second;
   if (arrays.size() != first.inputs().size())
@@ -193,6 +195,7 @@ bool holds_same(py::handle params, const py::tuple& held) {
 void step_groups(const std::vector<GroupPtr>& groups, const std::vector<Options>& options) {
   if (groups.size() != options.size())
     throw std::invalid_argument(text("got options for ", options.size(), " of ", groups.size(), " groups"));
+  if (std::count(groups.begin(), groups.end(), nullptr) > 0) throw TypeError("groups must be a sequence of SGDGroups");
   for (size_t i = 0; i < groups.size(); ++i) groups[i]->prepare(options_from(options[i]));
   for (size_t i = 0; i < groups.size(); ++i) groups[i]->step(options_from(options[i]));
 }
@@ -231,7 +234,12 @@ void define_tape(py::module_& module) {
 void define_training(py::module_& module) {
   using py::arg;
   py::class_<SgdGroup, GroupPtr>(module, "SGDGroup", "The parameters of one group with their momentum buffers.")
-      .def(py::init(&make<SgdGroup, std::vector<TensorPtr>>), arg("parameters"))
+      .def(py::init([](std::vector<TensorPtr> parameters, const std::optional<py::sequence>& momentum_buffers) {
+             auto group = std::make_shared<SgdGroup>(std::move(parameters));
+             if (momentum_buffers) set_velocities(*group, *momentum_buffers);
+             return group;
+           }),
+           arg("parameters"), arg("momentum_buffers") = py::none())
       .def(
           "step",
           [](SgdGroup& group, py::handle params, const py::tuple& held, double lr, double momentum, double dampening,
@@ -252,6 +260,11 @@ void define_training(py::module_& module) {
           arg("params"), arg("held"))
       .def_property_readonly("serial", &SgdGroup::serial)
       .def_property_readonly("steps", &SgdGroup::steps)
+      .def("__reduce__",
+           [](const py::object& self) {
+             const auto& group = self.cast<const SgdGroup&>();
+             return py::make_tuple(py::type::of(self), py::make_tuple(group.parameters(), velocities_of(group)));
+           })
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   module.def("step_groups", &step_groups, arg("groups"), arg("options"));
   module.def("holds_same", &holds_same, arg("params"), arg("held"));

@@ -211,7 +211,7 @@ def show_config() -> dict[str, Any]:
 
 # Random numbers: counter-based; purpose in {"init", "shuffle", "dropout", "data", "split"}; each (seed, purpose) has its own draw counter.
 class Generator:
-    def __init__(self, seed: int = 0) -> None: ...
+    def __init__(self, seed: int = 0, state: dict[str, int] | None = None) -> None: ...
     @property
     def seed(self) -> int: ...
     def uniform(
@@ -238,7 +238,9 @@ def manual_seed(seed: int) -> Generator: ...
 class SGDGroup:
     """The parameters of one group with their momentum buffers."""
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None: ...
+    def __init__(
+        self, parameters: Sequence[Tensor], momentum_buffers: Sequence[Array | None] | None = None
+    ) -> None: ...
     def step(
         self,
         params: Any,

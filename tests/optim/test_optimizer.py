@@ -99,6 +99,7 @@ def test_a_senseless_edit_is_refused_and_changes_nothing(params, error, match) -
     pair.step()
 
 
+@pytest.mark.filterwarnings("ignore:the optimizer does not hold")
 def test_a_native_epoch_follows_edits_too() -> None:
     x, y = nl.data.make_moons(60, noise=0.1, seed=1)
 

@@ -65,6 +65,10 @@ class Optimizer:
         self._native = [*self._native, native]
         self._held = [*self._held, tuple(group["params"])]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._parked = {id(tensor): (tensor, momentum) for tensor, momentum in self._parked.values()}  # of the copies
+
     def _check_kinds(self, options: Mapping[str, Any]) -> None:
         """Raises TypeError for options that are not numbers, switches for switches."""
         for name, default in self.defaults.items():

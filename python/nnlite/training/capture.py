@@ -153,7 +153,7 @@ class Capture:
         self._follows_epochs |= self._recording
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_step": self._step, "_known": OrderedDict()}  # a copy records its own programs
+        return {**self.__dict__, "_known": OrderedDict(), "_recording": False}  # a copy records its own programs
 
     def programs(self, rows: Rows, batch_size: int, training: bool, with_loss: bool) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, as far as there are any."""

@@ -321,7 +321,6 @@ class _mode:
     def __init__(self, model: Any, training: bool) -> None:
         self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
         self._model = model
-        self._model_training = model.training
         self._training = training
 
     def __enter__(self) -> None:
@@ -329,7 +328,8 @@ class _mode:
             self._model.train(self._training)
 
     def __exit__(self, *exception: object) -> None:
-        self._model.train(self._model_training)  # an overridden train() may have more to put back
+        if self._previous:
+            self._model.train(self._previous[0][1])  # an overridden train() may have more to put back
         for module, training in self._previous:
             module.__dict__["training"] = training
 

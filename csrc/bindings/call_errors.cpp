@@ -1,0 +1,217 @@
+// What a wrong call says. pybind11 answers one with every signature and all arguments in full; here each function of
+// the module gets, before its own entry, one that turns a TypeError into a line: the function, the argument, what was
+// given, what is allowed. A right call pays a jump.
+#include "bindings/call_errors.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "bindings/signatures.hpp"
+
+namespace nnlite {
+namespace {
+
+constexpr size_t kLongest = 280;  // characters of a message
+
+// Arguments of one call.
+struct Call {
+  std::vector<py::handle> positional;
+  std::vector<std::pair<std::string, py::handle>> keywords;
+};
+
+using Entry = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*);
+
+Entry pybind_entry = nullptr;  // one for all functions
+
+// By the object that a function is bound to. Never destroyed: functions are called until the interpreter has ended.
+std::unordered_map<const PyObject*, Signature>& signatures() {
+  static auto* const known = new std::unordered_map<const PyObject*, Signature>();
+  return *known;
+}
+
+// The value of each parameter, null where there is none; a complaint where arguments and parameters do not pair up.
+std::string pair_up(const Signature& signature, const Call& call, std::vector<py::handle>& values) {
+  const std::vector<Parameter>& parameters = signature.parameters;
+  values.assign(parameters.size(), py::handle());
+  if (call.positional.size() > parameters.size() && !signature.any_positional)
+    return text("takes ", parameters.size() - signature.bound, " arguments at most, got ",
+                call.positional.size() - signature.bound);
+  for (size_t i = 0; i < std::min(call.positional.size(), parameters.size()); ++i) values[i] = call.positional[i];
+  for (const auto& [name, value] : call.keywords) {
+    size_t i = 0;
+    while (i < parameters.size() && parameters[i].name != name) ++i;
+    if (i < parameters.size() && values[i]) return text("got two values for ", name);
+    if (i < parameters.size())
+      values[i] = value;
+    else if (!signature.any_keyword)
+      return text("has no argument ", shortened(name, 40));
+  }
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (!values[i] && !parameters[i].optional) return text("needs ", label(signature, i));
+  return "";
+}
+
+// What is wrong inside of a sequence, if anything is.
+std::string wrong_element(py::handle value, const Parameter& parameter) {
+  const std::optional<Parameter> element = element_of(parameter);
+  if (!element) return "";
+  for (py::ssize_t i = 0; i < static_cast<py::ssize_t>(py::len(value)); ++i) {
+    const py::object item = value[py::int_(i)];
+    if (!fits(item, *element)) return text('[', i, "] must be ", allowed(*element), ", got ", given(item));
+  }
+  return "";
+}
+
+// What is wrong with a call that pybind11 refused.
+std::string complaint(const Signature& signature, const Call& call) {
+  std::vector<py::handle> values;
+  const std::string unpaired = pair_up(signature, call, values);
+  if (!unpaired.empty()) return unpaired;
+  std::string all;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i]) continue;
+    const Parameter& parameter = signature.parameters[i];
+    if (!fits(values[i], parameter))
+      return text(label(signature, i), " must be ", allowed(parameter), ", got ", given(values[i]));
+    const std::string element = wrong_element(values[i], parameter);
+    if (!element.empty()) return label(signature, i) + element;
+    if (i >= signature.bound) all += (all.empty() ? "" : ", ") + label(signature, i) + " = " + given(values[i]);
+  }
+  return "cannot take " + all;  // a number out of its range
+}
+
+// What to say of the argument that cannot be made a tensor, where that is why `message` was thrown.
+std::string refused_operand(const Signature& signature, const Call& call, const std::string& message) {
+  std::vector<py::handle> values;
+  pair_up(signature, call, values);
+  const auto is_refused = [](py::handle value) {
+    try {
+      operand(value);
+      return false;
+    } catch (const TypeError&) {
+      return true;
+    }
+  };
+  for (size_t i = signature.bound; i < values.size(); ++i) {
+    const Parameter& parameter = signature.parameters[i];
+    if (!values[i] || parameter.type != "object" || (values[i].is_none() && parameter.optional)) continue;
+    if (!is_refused(values[i])) continue;
+    const bool is_array = py::hasattr(values[i], "dtype") || is_sequence(values[i]);
+    return label(signature, i) +
+           (is_array ? ": " + message : " must be a Tensor, an array or numbers, got " + given(values[i]));
+  }
+  return message;
+}
+
+// A TypeError of our own as one line.
+std::string rewritten(const Signature& signature, const Call& call, const std::string& message) {
+  const bool refused = message.find("incompatible function arguments") != std::string::npos ||
+                       message.find("incompatible constructor arguments") != std::string::npos;
+  const bool is_operand = message.rfind("cannot make a tensor", 0) == 0;
+  return signature.shown + ": " +
+         (refused      ? complaint(signature, call)
+          : is_operand ? refused_operand(signature, call, message)
+                       : message);
+}
+
+// A pending exception that C++ raised has no traceback yet; one that comes out of Python code is not ours to change.
+void rewrite_pending(const PyObject* function, const Call& call) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == PyExc_TypeError && traceback == nullptr) {
+    try {
+      const std::string line =
+          rewritten(signatures().at(function), call, py::str(py::handle(value)).cast<std::string>());
+      PyObject* const words = PyUnicode_FromString(shortened(line, kLongest).c_str());
+      if (words != nullptr) {
+        Py_DECREF(value);
+        value = words;
+      }
+    } catch (...) {
+    }
+    PyErr_Clear();
+  }
+  PyErr_Restore(type, value, traceback);
+}
+
+Call call_of(PyObject* const* arguments, size_t flagged, PyObject* names) {
+  Call call;
+  const auto count = static_cast<size_t>(PyVectorcall_NARGS(flagged));
+  for (size_t i = 0; i < count; ++i) call.positional.emplace_back(arguments[i]);
+  const py::ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (py::ssize_t i = 0; i < named; ++i)
+    call.keywords.emplace_back(py::handle(PyTuple_GET_ITEM(names, i)).cast<std::string>(),
+                               arguments[count + static_cast<size_t>(i)]);
+  return call;
+}
+
+// pybind11 lets None pass for any object of the module. Where the signature does not say so, it is refused.
+bool refuses_none(const PyObject* function, const Call& call) {
+  const Signature& signature = signatures().at(function);
+  std::vector<py::handle> values;
+  if (!pair_up(signature, call, values).empty()) return false;  // pybind11 will say
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Parameter& parameter = signature.parameters[i];
+    if (!values[i] || !values[i].is_none() || (i >= signature.bound && parameter.optional)) continue;
+    if (parameter.type.rfind("nnlite._core.", 0) != 0 || parameter.type.find("| None") != std::string::npos) continue;
+    const std::string line =
+        text(signature.shown, ": ", label(signature, i), " must be ", allowed(parameter), ", got None");
+    PyErr_SetString(PyExc_TypeError, line.c_str());
+    return true;
+  }
+  return false;
+}
+
+PyObject* entry(PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
+  const auto count = PyVectorcall_NARGS(flagged) + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
+  for (py::ssize_t i = 0; i < count; ++i)
+    if (arguments[i] == Py_None) {
+      if (refuses_none(function, call_of(arguments, flagged, names))) return nullptr;
+      break;
+    }
+  PyObject* const result = pybind_entry(function, arguments, flagged, names);
+  if (result == nullptr && PyErr_ExceptionMatches(PyExc_TypeError))
+    rewrite_pending(function, call_of(arguments, flagged, names));
+  return result;
+}
+
+void watch(py::handle object, const std::string& shown, bool is_method) {
+  PyObject* function = object.ptr();
+  if (function != nullptr && PyInstanceMethod_Check(function)) function = PyInstanceMethod_GET_FUNCTION(function);
+  if (function == nullptr || !PyCFunction_Check(function)) return;
+  PyMethodDef* const definition = reinterpret_cast<PyCFunctionObject*>(function)->m_ml;
+  if (definition->ml_flags != (METH_FASTCALL | METH_KEYWORDS) || PyCFunction_GET_SELF(function) == nullptr) return;
+  const auto found = reinterpret_cast<Entry>(reinterpret_cast<void (*)()>(definition->ml_meth));
+  if (found == entry) return;
+  if (pybind_entry == nullptr) pybind_entry = found;
+  if (found != pybind_entry) return;
+  signatures()[PyCFunction_GET_SELF(function)] = parsed_signature(shown, definition->ml_doc, is_method);
+  definition->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry));
+}
+
+void watch_class(py::handle type) {
+  const auto name = type.attr("__name__").cast<std::string>();
+  for (const auto& [key, member] : py::dict(type.attr("__dict__"))) {
+    const auto attribute = key.cast<std::string>();
+    const std::string shown = attribute == "__init__" ? name : name + "." + attribute;
+    if (!PyObject_TypeCheck(member.ptr(), &PyProperty_Type)) {
+      watch(member, shown + "()", true);
+      continue;
+    }
+    watch(member.attr("fget"), shown, true);
+    watch(member.attr("fset"), shown, true);
+  }
+}
+
+}  // namespace
+
+void define_call_errors(py::module_& module) {
+  for (const auto& [key, member] : py::dict(module.attr("__dict__"))) {
+    if (PyType_Check(member.ptr()))
+      watch_class(member);
+    else
+      watch(member, key.cast<std::string>() + "()", false);
+  }
+}
+
+}  // namespace nnlite

@@ -1,0 +1,154 @@
+"""Wrong calls of the extension: one line that names the function, the argument, what was given and what is allowed."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import nnlite as nl
+from nnlite import _core, nn
+from nnlite.nn import functional as F
+
+TENSOR = nl.tensor([[1.0, 2.0], [3.0, 4.0]])
+WRONG: list[Any] = [
+    None, "text", ["a", "b"], b"bytes", {}, object(), 1.5, [1.0, None], torch.ones(2, requires_grad=True),
+    torch.ones(2, 2).to_sparse(), np.ones(2, complex), np.array([None]), np.array(["a"]), TENSOR, (), lambda: 0, 2**70,
+]  # fmt: skip
+# Called rightly without arguments, or with any.
+SKIPPED = {"fma_burst", "train_epochs", "run_batches", "set_grad_enabled", "set_num_threads", "manual_seed"}
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name in dir(_core):
+        value = getattr(_core, name)
+        if name in SKIPPED or name.startswith("_"):
+            continue
+        if not isinstance(value, type):
+            yield name, value
+        elif not issubclass(value, Exception):
+            yield name, value
+            members = [m for m in vars(value) if callable(getattr(value, m)) and m not in vars(object)]
+            yield from ((f"{name}.{member}", getattr(value, member)) for member in members)
+
+
+def complaint_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """The text of the TypeError of a call; empty where the call is allowed, or wrong in another way, or where the error
+    comes out of Python code that the call ran."""
+    try:
+        function(*args, **kwargs)
+    except TypeError as error:
+        assert error.__traceback__ is not None
+        return str(error) if error.__traceback__.tb_next is None else ""
+    except (ValueError, RuntimeError, IndexError, OverflowError, KeyError):
+        pass
+    return ""
+
+
+def assert_good(name: str, message: str) -> None:
+    assert "\n" not in message, message
+    assert len(message) < 300, message
+    assert name.split(".")[-1] in message, (name, message)
+    for text in ("arg0", "arg1", "nnlite._core", "incompatible", "Invoked", "typing.", "SupportsInt"):
+        assert text not in message, message
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), list(functions()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_wrong_call_gets_one_line(name: str, function: Callable[..., Any]) -> None:
+    seen = []
+    for args in ([], *([w] for w in WRONG), *([w] * 2 for w in WRONG), *([TENSOR, w] for w in WRONG), [TENSOR] * 20):
+        seen.append(complaint_of(function, *args))
+        seen.append(complaint_of(function, *args, nonsense=1))
+    messages = [message for message in seen if message]
+    assert messages or name in ("Tape", "Tape.signature"), name
+    for message in messages:
+        assert_good(name, message)
+
+
+def test_every_property_that_is_set_wrongly_gets_one_line() -> None:
+    for name, member in vars(_core.Tensor).items():
+        if not isinstance(member, property) or member.fset is None:
+            continue
+        for wrong in ["text", [1], object(), np.ones(3)]:
+            with pytest.raises((TypeError, ValueError)) as caught:
+                setattr(nl.tensor([1.0]), name, wrong)
+            assert_good(name, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: _core.linear(TENSOR, [1.0]), "linear(): weight must be a Tensor, got a list of 1"),
+        (lambda: _core.linear(TENSOR), "linear(): needs weight"),
+        (lambda: _core.linear(TENSOR, TENSOR, wieght=TENSOR), "linear(): has no argument wieght"),
+        (lambda: _core.linear(TENSOR, TENSOR, weight=TENSOR), "linear(): got two values for weight"),
+        (lambda: _core.linear(1, 2, 3, 4), "linear(): takes 3 arguments at most, got 4"),
+        (lambda: F.linear(TENSOR, None), "linear(): weight must be a Tensor, got None"),
+        (lambda: TENSOR.sum("rows"), "Tensor.sum(): dim must be an integer or None, got 'rows' (str)"),
+        (lambda: TENSOR.sum(1.5), "Tensor.sum(): dim must be an integer or None, got 1.5 (float)"),
+        (lambda: TENSOR.sum(2**70), "Tensor.sum(): dim must be an integer or None, got 1180591620717411303424 (int)"),
+        (lambda: TENSOR.softmax(None), "Tensor.softmax(): dim must be an integer, got None"),
+        (lambda: TENSOR.clamp(min=[0.0]), "Tensor.clamp(): min must be a number or None, got a list of 1"),
+        (lambda: TENSOR.relu(1), "Tensor.relu(): takes 0 arguments at most, got 1"),
+        (lambda: nl.Tensor.relu(None), "Tensor.relu(): self must be a Tensor, got None"),
+        (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape and its dimensions are integers, got <class 'str'>"),
+        (lambda: nl.Tensor(), "Tensor(): needs data"),
+        (lambda: _core.SGDGroup([3]), "SGDGroup(): parameters[0] must be a Tensor, got 3 (int)"),
+        (lambda: _core.unary("relu", None), "unary(): x must be a Tensor, an array or numbers, got None"),
+        (lambda: nl.maximum(TENSOR, {"a": 1}), "maximum(): b must be a Tensor, an array or numbers, got a dict"),
+    ],
+)
+def test_messages(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_a_tensor_that_requires_a_gradient_elsewhere_says_why() -> None:
+    with pytest.raises(TypeError, match=r"^linear\(\): x: cannot make a tensor of .*torch.Tensor.*requires grad"):
+        nn.Linear(2, 1)(torch.ones(1, 2, requires_grad=True))
+
+
+def test_an_exception_of_python_code_stays_as_it_is() -> None:
+    class Array:
+        dtype = np.dtype(float)
+
+        def __array__(self, *args: Any, **kwargs: Any) -> Any:
+            raise TypeError("first line\nsecond line")
+
+    with pytest.raises(TypeError, match=r"first line"):
+        _core.unary("relu", Array())
+
+
+def test_none_where_a_tensor_belongs_does_not_end_the_process() -> None:
+    lines = [
+        "nl.Tensor.shape.fget(None)", "nl.Tensor.__add__(None, 1)", "_core.FrozenProgram.__call__(None)",
+        "_core.SGDGroup([None])", "_core.Tape.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",
+        "_core.batch_norm(np.ones((2, 3)), nl.ones(3), None, None, None, None, True, 0.1, 1e-5)",
+        "_core.Program(_core.Tape(), [None], None)", "_core.Program(_core.Tape(), [None], nl.ones(1))",
+        "_core.train_epochs({1: None}, [np.ones((2, 2))], 1, None, 0, 0, 1, 0, 0.0, [], None, None)",
+        "_core.step_groups([None], [(0.1, 0, 0, 0, False, False)])",
+    ]  # fmt: skip
+    script = "import numpy as np, nnlite as nl\nfrom nnlite import _core\n"
+    for line in lines:
+        script += f"try:\n    {line}\nexcept (TypeError, ValueError):\n    pass\nelse:\n    print({line!r})\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_wrong_calls_keep_nothing_alive() -> None:
+    argument = np.ones(3, complex)
+    before = sys.getrefcount(argument)
+    for _ in range(100):
+        complaint_of(_core.unary, "relu", argument)
+        complaint_of(_core.linear, argument, argument)
+    gc.collect()
+    assert sys.getrefcount(argument) == before
