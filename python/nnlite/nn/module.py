@@ -275,6 +275,8 @@ def _name_module(error: Exception, module: Module) -> None:
     for name, other in module.named_modules():
         if other is innermost:
             error.args = (f"{message[0]} (in module {name!r}, {type(innermost).__name__})",)
+
+
 def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
