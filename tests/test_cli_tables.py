@@ -238,3 +238,17 @@ def test_models_of_before_still_load(capsys, tmp_path):
     code, out, err = run(capsys, "predict", tmp_path / "m", tmp_path / "new.csv", "--json")
     assert (code, err, [row["class"] for row in json.loads(out)]) == (0, "", expected)
     assert nl.load_model(tmp_path / "m").predict([[3, "None"], [None, "x"]]).tolist() == expected
+
+
+def test_models_of_indices_take_whole_numbers(capsys, tmp_path):
+    model = nl.nn.Sequential(nl.nn.Embedding(5, 3), nl.nn.Flatten(), nl.nn.Linear(6, 2))
+    nl.save(tmp_path / "m", model)
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n3,4\n")
+    expected = model(np.array([[1, 2], [3, 4]])).detach().numpy()
+    loaded = nl.load_model(tmp_path / "m")
+    for rows in ([[1, 2], [3, 4]], np.array([[1.0, 2.0], [3.0, 4.0]]), nl.data.read_csv(tmp_path / "x.csv")):
+        np.testing.assert_array_equal(loaded(rows), expected)
+        np.testing.assert_array_equal(nl.Predictor(tmp_path / "m")(rows), expected)
+    assert run(capsys, "predict", tmp_path / "m", tmp_path / "x.csv")[0] == 0
+    with pytest.raises(ValueError, match="there are no rows"):
+        loaded(np.zeros((0, 2)))

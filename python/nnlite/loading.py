@@ -15,7 +15,7 @@ from .data.table import Table, table_of
 from .errors import ModelFileError
 from .grad_mode import no_grad
 from .metrics import predicted_classes
-from .nn import Sequential, functional
+from .nn import Embedding, Sequential, functional
 
 Array = np.ndarray[Any, Any]
 
@@ -54,8 +54,11 @@ class LoadedModel:
             return self.preprocessor.inputs(rows, **notation)
         if self._scaling is not None:
             return inputs_of("x", _array(rows, **notation), self._scaling, None)
+        array = _array(rows, **notation)
+        if any(isinstance(module, Embedding) for module in self.model.modules()) and np.all(array == np.round(array)):
+            return np.ascontiguousarray(array, np.int64)  # indices
         dtype = next((parameter.dtype for parameter in self.model.parameters()), np.dtype(np.float32))
-        return np.ascontiguousarray(_array(rows, **notation), dtype)
+        return np.ascontiguousarray(array, dtype)
 
     def in_unit(self, outputs: Array) -> Array:
         """The network's outputs; those of a quantity in the target's own unit."""
@@ -69,6 +72,8 @@ class LoadedModel:
 
     def answers_to(self, inputs: Array) -> Array:
         """As a call, from `inputs`."""
+        if not len(inputs):
+            raise ValueError("there are no rows")
         parts = [inputs[begin : begin + _ROWS_AT_ONCE] for begin in range(0, len(inputs), _ROWS_AT_ONCE)]
         with no_grad():
             return self.in_unit(np.concatenate([self.model(part).detach().numpy() for part in parts]))

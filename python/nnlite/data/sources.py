@@ -81,7 +81,8 @@ def _read(name: str, seed: int, text_format: csv.Format | None, inputs: bool) ->
         known = next((reader for reader in _READERS if reader.matches(name)), None)
     if known is None:
         raise ValueError(
-            f"{name} is neither a .csv nor a .npz file nor a folder of IDX files; there is {describe_readers()}"
+            f"{name} is neither a .csv nor a .npz file nor a folder of IDX files: save a table as CSV. Data may be "
+            f"{describe_readers()}"
         )
     if known is csv:
         text_format = text_format or csv.Format()

@@ -125,8 +125,8 @@ def _quantity_story(numbers: NDArray[np.float64]) -> str:
 def _require_text_classes(table: Table, name: str, names: list[str], task: str | None) -> None:
     if task == "regression":
         raise ValueError(
-            f"--task regression needs numbers, and the target column {name!r} holds texts such as {names[0]!r}: --number {name!r} "
-            "reads them as numbers where they are"
+            f"--task regression needs numbers, and the target column {name!r} holds texts such as {names[0]!r}; --target chooses "
+            "another column"
         )
     if task is None:
         fix = ", --target chooses another column"

@@ -139,15 +139,16 @@ class Trainer:
         """Trains for `epochs` passes over x (N, ...) and y (N, ...), and returns the history of this call.
 
         x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
-        inputs, or a dataset of (x, y). `validation_data` is (x, y), evaluated after each epoch; `validation_split`
-        takes the last share of the rows instead; with `shuffle_split` True a random share, drawn by the trainer's
-        seed, with "stratified" the same share of every class. With `drop_last` an epoch leaves out a last batch that is
-        not full (batch normalisation cannot train on one row): other rows in each shuffled epoch, which count neither
-        in its loss nor in its metrics. `sample_weight` (N,) and `class_weight` {class: weight} multiply each
-        loss before the mean over the batch, as in Keras; class weights leave the validation alone. `progress` None
-        shows a bar on a terminal and in a notebook, True always, "lines" prints one line an epoch; TQDM_DISABLE=1 turns
-        bars off. `compile=False` runs every operation from Python, for models that read values in
-        `forward`; the bits are the same.
+        inputs, a DataFrame or a dataset of (x, y). The columns of a DataFrame are remembered: `predict`, `evaluate` and
+        later fits take them in any order, and name those that are missing or unknown. `validation_data` is (x, y),
+        evaluated after each epoch; `validation_split` takes the last share of the rows instead; with `shuffle_split`
+        True a random share, drawn by the trainer's seed, with "stratified" the same share of every class. With
+        `drop_last` an epoch leaves out a last batch that is not full (batch normalisation cannot train on one row):
+        other rows in each shuffled epoch, which count neither in its loss nor in its metrics. `sample_weight` (N,) and
+        `class_weight` {class: weight} multiply each loss before the mean over the batch, as in Keras; class weights
+        leave the validation alone. `progress` None shows a bar on a terminal and in a notebook, True always, "lines"
+        prints one line an epoch; TQDM_DISABLE=1 turns bars off. `compile=False` runs every operation from Python, for
+        models that read values in `forward`; the bits are the same.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
         `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
