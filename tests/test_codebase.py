@@ -93,6 +93,12 @@ def test_files_have_one_subject(folder: str) -> None:
     assert not long, f"longer than 400 lines: {long}"
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by their bare names."""
+    names = [p.name for p in sources("tests", ".py") if p.name != "conftest.py"]
+    assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
+
+
 def test_no_leftovers() -> None:
     for path in [*sources("csrc", ".hpp", ".cpp"), *sources("python", ".py"), *sources("tests", ".py")]:
         if path != Path(__file__):
