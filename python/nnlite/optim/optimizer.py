@@ -59,11 +59,13 @@ class Optimizer:
         self._check_kinds(group)
         self._check(group)
         _require_trainable([*(other["params"] for other in self.param_groups), group["params"]])
-        native = _core.SGDGroup(group["params"])
         self.native_groups()
+        native = _native_group(group["params"], self._momenta())
         self.param_groups.append(group)
         self._native = [*self._native, native]
         self._held = [*self._held, tuple(group["params"])]
+        for parameter in group["params"]:
+            self._parked.pop(id(parameter), None)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
