@@ -57,8 +57,8 @@ class Pass {
       result.status = train_epoch(i + 1 == request_.epochs, result.total);
       result.batch = at_.batch;
       if (result.status != EpochStatus::done) break;
-      result.losses.push_back(result.total / static_cast<double>(used_));
-      result.total = 0;
+      result.losses.push_back(result.total.value(request_.programs.begin()->second->share().is_sum()));
+      result.total = {};
     }
     return result;
   }
@@ -66,14 +66,14 @@ class Pass {
   PassResult predict(bool with_loss) {
     PassResult result;
     const Frozen frozen(request_.programs);
-    double total = 0;
     result.stopped = !for_batches([&](Program& program, int64_t begin, int64_t count) {
       if (!program.forward()) return false;
-      keep_outputs(program, begin, count);
-      if (with_loss) total += program.loss() * static_cast<double>(count);
+      keep(request_.outputs, *program.output(), begin, count);
+      for (size_t i = 0; i < request_.single_losses.size(); ++i)
+        keep(request_.single_losses[i], *program.single_losses()[i], begin, count);
+      if (with_loss) result.losses.push_back(program.loss());
       return true;
     });
-    result.loss = rows_ > 0 ? total / static_cast<double>(rows_) : 0;
     return result;
   }
 
@@ -107,25 +107,28 @@ class Pass {
     return true;
   }
 
-  EpochStatus train_epoch(bool last, double& total) {
+  EpochStatus train_epoch(bool last, LossTotal& total) {
     EpochStatus status = EpochStatus::stopped;
     const bool whole = for_batches([&](Program& program, int64_t begin, int64_t count) {
-      double loss = 0;
       try {
         if (!program.forward()) return false;
-        loss = program.loss();
-        if (!std::isfinite(loss)) {
+        const double loss = program.loss();
+        if (program.share().is_empty(loss)) {
+          program.undo();
+        } else if (!std::isfinite(loss)) {
           program.undo();
           status = EpochStatus::diverged;
           return false;
+        } else if (!program.backward_and_update(request_.options, is_first(program))) {
+          return false;
+        } else {
+          total.add(loss, program.share());
         }
-        if (!program.backward_and_update(request_.options, is_first(program))) return false;
       } catch (...) {
         program.undo();
         throw;
       }
-      total += loss * static_cast<double>(count);
-      if (last) keep_outputs(program, begin, count);
+      if (last) keep(request_.outputs, *program.output(), begin, count);
       return true;
     });
     return whole ? EpochStatus::done : status;
@@ -138,10 +141,10 @@ class Pass {
     return true;
   }
 
-  void keep_outputs(const Program& program, int64_t begin, int64_t count) const {
-    const OutputRows& rows = request_.outputs;
+  // Copies what a batch has computed for its rows, several numbers for each, to where the rows' results go.
+  void keep(const OutputRows& rows, const Tensor& computed, int64_t begin, int64_t count) const {
     if (rows.data == nullptr) return;
-    const char* from = program.output()->array().as<const char>();
+    const char* from = computed.array().as<const char>();
     for (int64_t i = 0; i < count; ++i) {
       const int64_t row = order_ == nullptr ? begin + i : order_[begin + i];
       std::memcpy(rows.data + static_cast<size_t>(row) * rows.row_bytes, from + static_cast<size_t>(i) * rows.row_bytes,

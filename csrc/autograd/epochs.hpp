@@ -13,7 +13,7 @@ namespace nnlite {
 // Programs by their number of rows: one for full batches, one for a shorter last batch.
 using Programs = std::map<int64_t, Program*>;
 
-// Where each row's output goes: row r at data + r * row_bytes.
+// Where a result of each row goes: row r at data + r * row_bytes.
 struct OutputRows {
   char* data = nullptr;
   size_t row_bytes = 0;
@@ -33,27 +33,28 @@ struct EpochRequest {
   uint64_t seed = 0;
   int64_t first_epoch = 0, epochs = 1;
   int64_t first_batch = 0;                    // of the first epoch, where it was begun before;
-  double total = 0;                           // then the losses times rows of the batches already done
+  LossTotal total;                            // then that of the batches already done
   std::vector<SgdOptions> options;            // for each group
   OutputRows outputs;                         // of the last epoch
   bool drop_last = false;                     // leave out a last batch that is not full
+  std::vector<OutputRows> single_losses;      // one for each of the programs', in a pass without updates
   std::function<bool(const Progress&)> poll;  // false: stop
 };
 
 enum class EpochStatus { done, diverged, stopped };
 
 struct EpochResult {
-  std::vector<double> losses;  // mean per row, of each whole epoch
+  std::vector<double> losses;  // of each whole epoch
   EpochStatus status = EpochStatus::done;
   int64_t batch = 0;  // where it stopped, in epoch first_epoch + losses.size(), and that epoch's total so far
-  double total = 0;
+  LossTotal total;
 };
 
 EpochResult train_epochs(const EpochRequest& request);
 
-// One pass in order, without updates: outputs, and the mean loss per row where the programs have one (else 0).
+// One pass in order, without updates: outputs, single losses, and each batch's loss where the programs have one.
 struct PassResult {
-  double loss = 0;
+  std::vector<double> losses;
   bool stopped = false;
 };
 PassResult run_batches(const EpochRequest& request, bool with_loss);

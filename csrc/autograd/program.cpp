@@ -55,8 +55,12 @@ class Snapshot {
 }  // namespace
 
 Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-                 std::vector<std::shared_ptr<SgdGroup>> groups)
-    : inputs_(std::move(inputs)), output_(std::move(output)), loss_(std::move(loss)), groups_(std::move(groups)) {
+                 std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses)
+    : inputs_(std::move(inputs)),
+      output_(std::move(output)),
+      loss_(std::move(loss)),
+      single_losses_(std::move(single_losses)),
+      groups_(std::move(groups)) {
   if (inputs_.empty() || inputs_[0] == nullptr || inputs_[0]->shape().rank() == 0)
     throw std::invalid_argument("a program needs at least one input, with a first dimension of rows");
   if (loss_ != nullptr && loss_->array().size() != 1)
@@ -64,6 +68,7 @@ Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr outp
                                      "; use reduction='mean' or 'sum'"));
   if (loss_ != nullptr && !is_floating(loss_->dtype()))
     throw TypeError("the loss must be float32 or float64, it is int64; convert it with .float()");
+  if (loss_ != nullptr) share_ = BatchShare(*loss_, rows());
   plan_forward(tape);
   require_unread_state(tape);
   if (!groups_.empty()) plan_backward();
@@ -71,7 +76,9 @@ Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr outp
 
 void Program::plan_forward(const Tape& tape) {
   std::unordered_set<const Node*> needed;
-  for (const TensorPtr& end : {output_, loss_})
+  std::vector<TensorPtr> ends{output_, loss_};
+  ends.insert(ends.end(), single_losses_.begin(), single_losses_.end());
+  for (const TensorPtr& end : ends)
     if (end != nullptr && end->node != nullptr) needed.insert(end->node.get());
   // Nodes stand in order of creation, so that every reader of a node has been seen before the node itself.
   for (auto node = tape.nodes().rbegin(); node != tape.nodes().rend(); ++node) {

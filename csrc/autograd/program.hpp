@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/reduced_loss.hpp"
 #include "autograd/sgd.hpp"
 #include "autograd/trace.hpp"
 
@@ -12,12 +13,14 @@ namespace nnlite {
 
 class Program : public SharedObject {
  public:
-  // `loss` and `groups` may be absent: then the program only predicts. The tape must have been closed.
+  // `loss` and `groups` may be absent: then the program only predicts. `single_losses` are computed beside the output.
+  // The tape must have been closed.
   Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-          std::vector<std::shared_ptr<SgdGroup>> groups);
+          std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses = {});
 
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
   const TensorPtr& output() const { return output_; }
+  const std::vector<TensorPtr>& single_losses() const { return single_losses_; }
   double work() const { return work_; }  // flops of forward()
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 
@@ -26,6 +29,7 @@ class Program : public SharedObject {
   // Takes back what the forward pass changed besides activations, for a step that will not be finished.
   void undo();
   double loss() const;
+  const BatchShare& share() const { return share_; }
   // Gradients and updates of all parameters; false: stopped, undone, no parameter changed. The same holds where it
   // throws, if it is the `first` step since anything that memory depends on may have changed: later ones allocate
   // nothing, and go on under the options of the first.
@@ -74,6 +78,8 @@ class Program : public SharedObject {
 
   std::vector<TensorPtr> inputs_;
   TensorPtr output_, loss_;
+  std::vector<TensorPtr> single_losses_;
+  BatchShare share_;
   std::vector<std::shared_ptr<SgdGroup>> groups_;
   std::vector<ForwardStep> forward_;
   std::vector<BackwardStep> backward_;

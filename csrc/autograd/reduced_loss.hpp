@@ -51,13 +51,34 @@ class ReducedLoss : public Operation {
   }
 };
 
-// The part of a batch's loss in the loss over a whole data set: weight * loss, or for sums the loss itself. A loss that
-// no operation here has made, or that is not made of the batch's rows, counts by the rows.
-struct LossShare {
-  double weight;
-  bool is_sum;
+// How much a batch's loss counts in the loss over a whole data set. Of a loss that no operation here has made, or that
+// is not made of the batch's rows, nothing is known: it counts by the rows, unless it is a sum.
+class BatchShare {
+ public:
+  BatchShare() = default;
+  BatchShare(const Tensor& loss, int64_t rows);
+
+  double weight() const { return operation_ == nullptr ? rows_ : operation_->weight(); }  // of the last forward pass
+  bool is_sum() const { return is_sum_; }  // the losses of batches are added, without weights
+  // A batch without weight is like one without rows.
+  bool is_empty(double loss) const { return weight() == 0 && (!is_sum_ || loss == 0); }
+
+ private:
+  const ReducedLoss* operation_ = nullptr;
+  double rows_ = 0;
+  bool is_sum_ = false;
 };
-LossShare share_of(const Tensor& loss, int64_t rows);
+
+// The loss over the batches so far.
+struct LossTotal {
+  double sum = 0, weight = 0;
+
+  void add(double loss, const BatchShare& share) {
+    weight += share.weight();
+    sum += share.is_sum() ? loss : loss * share.weight();
+  }
+  double value(bool is_sum) const { return is_sum ? sum : sum / weight; }
+};
 
 // Null losses where `loss` is not made of single losses of the batch's rows.
 SingleLosses single_losses(const Tensor& loss, int64_t rows);

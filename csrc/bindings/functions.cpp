@@ -184,8 +184,8 @@ void define_functions(py::module_& module) {
   module.def(
       "loss_share",
       [](const TensorPtr& loss, int64_t rows) {
-        const LossShare share = share_of(*loss, rows);
-        return py::make_tuple(share.weight, share.is_sum);
+        const BatchShare share(*loss, rows);
+        return py::make_tuple(share.weight(), share.is_sum());
       },
       arg("loss"), arg("rows"));
   module.def("is_grad_enabled", &grad_enabled);

@@ -69,17 +69,15 @@ struct Prepared {
   std::vector<py::array> arrays;
 };
 
-void set_outputs(EpochRequest& request, const py::object& outputs) {
-  if (outputs.is_none()) return;
-  auto array = py::array(outputs);
-  const Tensor& output = *request.programs.begin()->second->output();
-  const int64_t rows = request.sources[0].rows;
-  if (!(array.flags() & py::array::c_style) || !array.writeable() || !array.dtype().is(numpy_dtype(output.dtype())) ||
-      array.ndim() == 0 || array.shape(0) != rows || array.size() * output.shape()[0] != rows * output.shape().size())
+// Where `value`, an array of all rows, takes what `computed` holds for the rows of one batch.
+OutputRows rows_of(const py::object& value, const Program& program, const Tensor& computed, int64_t rows) {
+  auto array = py::array(value);
+  if (!(array.flags() & py::array::c_style) || !array.writeable() || !array.dtype().is(numpy_dtype(computed.dtype())) ||
+      array.ndim() == 0 || array.shape(0) != rows || array.size() * program.rows() != rows * computed.shape().size())
     throw std::invalid_argument(
-        text("outputs must be a writable C-contiguous array of ", rows, " rows like ", output.shape()));
-  request.outputs = {static_cast<char*>(array.mutable_data()),
-                     static_cast<size_t>(array.nbytes()) / static_cast<size_t>(std::max<int64_t>(rows, 1))};
+        text("outputs must be a writable C-contiguous array of ", rows, " rows like ", computed.shape()));
+  return {static_cast<char*>(array.mutable_data()),
+          static_cast<size_t>(array.nbytes()) / static_cast<size_t>(std::max<int64_t>(rows, 1))};
 }
 
 void require_programs(const EpochRequest& request) {
@@ -113,7 +111,7 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   }
   request.batch_size = batch_size;
   require_programs(request);
-  set_outputs(request, outputs);
+  if (!outputs.is_none()) request.outputs = rows_of(outputs, first, *first.output(), request.sources[0].rows);
   request.poll = [poll](const Progress& at) {
     bool stop = false;
     with_gil([&] {
@@ -135,9 +133,9 @@ void raise_pending() {
 }
 
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
-                uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch, double total,
-                const std::vector<Options>& options, const py::object& outputs, const py::object& poll,
-                bool drop_last) {
+                uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch,
+                std::pair<double, double> total, const std::vector<Options>& options, const py::object& outputs,
+                const py::object& poll, bool drop_last) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -154,7 +152,7 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   }
   request.seed = seed, request.first_epoch = first_epoch, request.epochs = epochs;
   if (first_batch < 0) throw std::invalid_argument(text("first_batch must be at least 0, got ", first_batch));
-  request.first_batch = first_batch, request.total = total;
+  request.first_batch = first_batch, request.total = {total.first, total.second};
   for (const Options& option : options) request.options.push_back(options_from(option));
   EpochResult result;
   {
@@ -165,19 +163,30 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   const py::object error =
       PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
   return py::make_tuple(py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data()),
-                        static_cast<int>(result.status), result.batch, result.total, error);
+                        static_cast<int>(result.status), result.batch,
+                        py::make_tuple(result.total.sum, result.total.weight), error);
 }
 
-double run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
-           const py::object& poll, bool with_loss) {
-  const Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
+py::array_t<double> run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size,
+                        const py::object& outputs, const py::object& poll, bool with_loss,
+                        const py::sequence& single_losses) {
+  Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
+  EpochRequest& request = prepared.request;
+  for (const auto& [rows, program] : request.programs)
+    if (program->single_losses().size() != single_losses.size())
+      throw std::invalid_argument(text("got ", single_losses.size(), " arrays for the single losses and weights of ",
+                                       program->single_losses().size()));
+  const Program& first = *request.programs.begin()->second;
+  for (size_t i = 0; i < single_losses.size(); ++i)
+    request.single_losses.push_back(
+        rows_of(single_losses[i], first, *first.single_losses()[i], request.sources[0].rows));
   PassResult result;
   {
     const WithoutGil release;
-    result = run_batches(prepared.request, with_loss);
+    result = run_batches(request, with_loss);
   }
   raise_pending();
-  return result.loss;
+  return py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data());
 }
 
 using GroupPtr = std::shared_ptr<SgdGroup>;
@@ -223,9 +232,10 @@ void define_tape(py::module_& module) {
       py::arg("shape"), py::arg("dtype"));
   py::class_<Program, std::shared_ptr<Program>>(module, "Program",
                                                 "The recorded tape of one step over buffers planned once.")
-      .def(py::init(&make<Program, const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>>),
+      .def(py::init(&make<Program, const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>,
+                          std::vector<TensorPtr>>),
            py::arg("tape"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
-           py::arg("groups") = std::vector<GroupPtr>())
+           py::arg("groups") = std::vector<GroupPtr>(), py::arg("single_losses") = std::vector<TensorPtr>())
       .def("describe", &Program::describe);
 }
 
@@ -273,7 +283,7 @@ void define_training(py::module_& module) {
              arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),
              arg("poll"), arg("drop_last") = false);
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
-             arg("with_loss") = false);
+             arg("with_loss") = false, arg("single_losses") = py::tuple());
 }
 
 }  // namespace nnlite

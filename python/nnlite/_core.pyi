@@ -292,6 +292,7 @@ class Program:
         output: Tensor,
         loss: Tensor | None = None,
         groups: Sequence[SGDGroup] = (),
+        single_losses: Sequence[Tensor] = (),
     ) -> None: ...
     def describe(self) -> list[str]: ...
 
@@ -310,13 +311,13 @@ def train_epochs(
     first_epoch: int,
     epochs: int,
     first_batch: int,
-    total: float,
+    total: tuple[float, float],
     options: Sequence[tuple[float, float, float, float, bool, bool]],
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
     drop_last: bool = False,
-) -> tuple[NDArray[np.float64], int, int, float, BaseException | None]:
-    """(losses of whole epochs; status; the batch where it stopped; that epoch's total so far; what stopped it).
+) -> tuple[NDArray[np.float64], int, int, tuple[float, float], BaseException | None]:
+    """(losses of whole epochs; status; the batch where it stopped; that epoch's (total, weight) so far; what stopped it).
 
     Starts at `first_batch` of `first_epoch`, whose batches before it had `total`. The status is 0 done, 1 the loss was
     not finite, 2 stopped: by a true answer of `poll` or by an exception, which is handed over.
@@ -329,7 +330,9 @@ def run_batches(
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
     with_loss: bool = False,
-) -> float: ...
+    single_losses: Sequence[Array] = (),
+) -> NDArray[np.float64]:
+    """The losses of the batches, where asked for; outputs and single losses go into the arrays given for them."""
 
 # Checks over whole arrays (fast, native)
 def first_nonfinite(array: Array) -> int:

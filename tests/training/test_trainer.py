@@ -207,29 +207,6 @@ def test_learning_rate_changes_reach_the_native_loop():
         np.testing.assert_array_equal(parameter.detach().numpy(), old)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_unit_weights_change_nothing_that_matters(reduction):
-    plain, weighted = (
-        make_trainer(nn.MLP([2, 8, 2]), nn.CrossEntropyLoss(reduction=reduction), lr=0.01) for _ in range(2)
-    )
-    weighted.model.load_state_dict(plain.model.state_dict())
-    plain.fit(X, Y, epochs=2)
-    weighted.fit(X, Y, epochs=2, sample_weight=np.ones(len(X)))
-    for a, b in zip(plain.model.parameters(), weighted.model.parameters(), strict=True):
-        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("compile", [True, False])
-def test_weights_multiply_rows_as_in_keras(compile):
-    weights = np.linspace(0, 2, len(X))
-    trainer = make_trainer(nn.Linear(2, 2), lr=0.0)
-    history = trainer.fit(X, Y, sample_weight=weights, class_weight={1: 3.0}, compile=compile)
-    with nl.no_grad():
-        rows = nn.CrossEntropyLoss(reduction="none")(trainer.model(X), Y).numpy()
-    expected = np.mean(rows * weights * np.where(Y == 1, 3.0, 1.0))
-    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
-
-
 def test_class_weights_leave_validation_alone():
     trainer = make_trainer(nn.Linear(2, 2), lr=0.0)
     history = trainer.fit(X, Y, class_weight={0: 9.0, 1: 9.0}, validation_split=0.5)

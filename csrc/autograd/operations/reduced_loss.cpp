@@ -78,12 +78,11 @@ TensorPtr times_rows(const TensorPtr& x, const TensorPtr& factors) {
 
 }  // namespace
 
-LossShare share_of(const Tensor& loss, int64_t rows) {
+BatchShare::BatchShare(const Tensor& loss, int64_t rows) : rows_(static_cast<double>(rows)) {
   const ReducedLoss* operation = reduced_loss_behind(loss);
-  const double by_rows = static_cast<double>(rows);
-  if (operation == nullptr) return {by_rows, false};
-  return {is_made_of_rows(*operation, loss, rows) ? operation->weight() : by_rows,
-          operation->reduction() == Reduction::sum};
+  if (operation == nullptr) return;
+  is_sum_ = operation->reduction() == Reduction::sum;
+  if (is_made_of_rows(*operation, loss, rows)) operation_ = operation;
 }
 
 SingleLosses single_losses(const Tensor& loss, int64_t rows) {

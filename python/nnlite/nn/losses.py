@@ -1,7 +1,8 @@
 """Loss modules, with PyTorch's names, options and defaults.
 
 `reduction` is "mean" (default), "sum" or "none". A loss whose target has another shape than its input raises ValueError that
-names both shapes: the silent broadcast of (N, 1) against (N,) to N x N is the one deviation from PyTorch.
+names both shapes: the silent broadcast of (N, 1) against (N,) to N x N is the one deviation from PyTorch. A mean whose weights
+sum to 0 (all labels ignored, or of classes of weight 0) is NaN, as in PyTorch, with the gradient 0.
 """
 
 from __future__ import annotations
@@ -88,9 +89,10 @@ class SmoothL1Loss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross-entropy of probabilities in [0, 1], -(t log x + (1 - t) log(1 - x)), times `weight` (broadcast).
+    """Binary cross-entropy of probabilities in [0, 1], -(t log x + (1 - t) log(1 - x)), times `weight`.
 
-    Shapes as MSELoss. The logarithms are not let below -100. For logits BCEWithLogitsLoss keeps more digits.
+    `weight`, a number, list or array, must broadcast to the target's shape. Shapes as MSELoss. The logarithms are not let below
+    -100. For logits BCEWithLogitsLoss keeps more digits.
     """
 
     def forward(self, x: Operand, target: Operand) -> Tensor:
@@ -100,7 +102,8 @@ class BCELoss(_WeightedLoss):
 class BCEWithLogitsLoss(_WeightedLoss):
     """Binary cross-entropy of logits, max(x, 0) - x t + log(1 + e^-|x|), which neither overflows nor loses digits.
 
-    `weight` multiplies each element, `pos_weight` the positive part (p t log q); both are broadcast. Shapes as MSELoss.
+    `weight` multiplies each element, `pos_weight` the positive part (p t log q); both must broadcast to the
+    target's shape. Shapes as MSELoss.
     """
 
     pos_weight: Tensor | None

@@ -1,6 +1,5 @@
 """Turning a model's step into native programs."""
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ from .. import _core
 from .._core import CaptureError, Program, Tape, Tensor
 from ..grad_mode import enable_grad, no_grad
 from ..nn import Module
-from ..nn.losses import _Loss
 from ..optim import Optimizer
 from .inputs import Rows, check_labels, input_dtypes
+from .loss import RecordedLoss, SingleLosses, recorded_loss, step_loss
 from .python_state import PythonState
 
 _KEPT = 16  # programs; each holds the buffers of a batch
@@ -39,6 +38,8 @@ class Programs(NamedTuple):
     row_shape: tuple[int, ...]
     dtype: np.dtype[Any]
     follows_epochs: bool  # the step read what changes from epoch to epoch
+    single: SingleLosses | None  # in evaluation, of the batches of the first program
+    is_sum: bool  # the losses of batches are to be added
 
 
 def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
@@ -53,43 +54,20 @@ def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
     return output
 
 
-def step_loss(criterion: Any, output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-    """The loss of one batch; with weights, each row's own loss times its weight, reduced as the criterion reduces."""
-    loss = criterion(output, target) if weight is None else _weighted_loss(criterion, output, target, weight)
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"the criterion must return a Tensor, got {type(loss).__name__}")
-    if loss.numel() != 1:
-        raise ValueError(
-            f"the loss must be a single number to train on, it has shape {loss.shape}; use reduction='mean' or 'sum'"
-        )
-    return loss
-
-
-def _weighted_loss(criterion: _Loss, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    single = copy.copy(criterion)
-    single.reduction = "none"
-    losses: Tensor = single(output, target)
-    if losses.ndim > 1:
-        flat = losses.reshape(losses.shape[0], -1)
-        losses = flat.mean(1) if criterion.reduction == "mean" else flat.sum(1)
-    weighted = losses * weight
-    return weighted.sum() if criterion.reduction == "sum" else weighted.mean()
-
-
 class Trace(NamedTuple):
     """One pass through a step, recorded by shapes."""
 
     tape: Tape
     inputs: list[Tensor]
     output: Tensor
-    loss: Tensor | None
+    loss: RecordedLoss
 
     def signature(self) -> str:
         """Equal for two passes that do the same."""
-        return self.tape.signature([self.output, self.loss])
+        return self.tape.signature([self.output, self.loss.tensor, *self.loss.kept()])
 
 
-def record(step: Callable[[list[Tensor]], tuple[Tensor, Tensor | None]], shapes: Any, dtypes: Any) -> Trace:
+def record(step: Callable[[list[Tensor]], tuple[Tensor, RecordedLoss]], shapes: Any, dtypes: Any) -> Trace:
     """Calls `step` with inputs of these shapes and types that hold no values."""
     tape = Tape()
     inputs = [tape.placeholder(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
@@ -164,9 +142,13 @@ class Capture:
         roots = [self._step.model, *([self._step.criterion] if with_loss else [])]
         with undone_on_failure(*roots):
             found = {size: self._program(rows, size, training, with_loss, roots) for size in sizes}
-        output = next(iter(found.values())).output
+        output, loss = next((known.output, known.loss) for known in found.values())
+        if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
+            raise CaptureError(
+                f"the criterion is made of each row's losses for batches of some sizes and not of others; {_WAY_OUT}"
+            )
         programs = {size: known.program for size, known in found.items()}
-        return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs)
+        return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs, loss.single, loss.is_sum)
 
     def _program(self, rows: Rows, size: int, training: bool, with_loss: bool, roots: list[Any]) -> "_Known":
         """Recording is cheap and shows whether anything that the step depends on has changed; planning is kept."""
@@ -184,8 +166,8 @@ class Capture:
         signature = first.signature()
         if known is None or known.signature != signature or known.groups != serials:
             confirm(first, trace, *roots)
-            program = Program(first.tape, first.inputs, first.output, first.loss, groups)
-            known = _Known(signature, serials, program, first.output)
+            program = Program(first.tape, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
+            known = _Known(signature, serials, program, first.output, first.loss)
         self._known[key] = known
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
@@ -196,10 +178,12 @@ class Capture:
     ) -> Trace:
         count = len(rows.inputs)
 
-        def step(inputs: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+        def step(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:
             output = run_model(self._step.model, inputs[:count], shapes[0][0])
+            if not with_loss:
+                return output, RecordedLoss()
             weight = inputs[count + 1] if rows.weight is not None else None
-            return output, step_loss(self._step.criterion, output, inputs[count], weight) if with_loss else None
+            return output, recorded_loss(self._step.criterion, output, inputs[count], weight, training)
 
         self._recording = True
         try:
@@ -214,12 +198,7 @@ class _Known(NamedTuple):
     groups: list[int]  # their serial numbers
     program: Program
     output: Tensor
-
-
-def eager_output(model: Module, rows: Rows) -> Tensor:
-    """The output for all `rows`, operation by operation."""
-    dtypes = input_dtypes(model, None, Rows(rows.inputs))
-    return run_model(model, [Tensor(a, dtype) for a, dtype in zip(rows.inputs, dtypes, strict=True)], len(rows))
+    loss: RecordedLoss
 
 
 def eager_batch(

@@ -17,6 +17,7 @@ from ..checkpoint import load_with_metadata, save
 from ..errors import ModelFileError
 from ..files.atomic import remove_leftovers
 from ..history import History
+from .loss import LossTotal
 from .state import load_trained_state, trained_state
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType), "options": (list, NoneType),
-    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "total": float, "outputs": (np.ndarray, NoneType),
+    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "loss": dict, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def _state_of(run: Run) -> dict[str, Any]:
         "epoch": trainer.epoch,
         "stop_training": trainer.stop_training,
         "batch": position.batch,
-        "total": position.total,
+        "loss": vars(position.loss),
         "outputs": position.outputs if position.batch > 0 else None,
     }
 
@@ -148,7 +149,7 @@ def _apply(run: Run, state: Mapping[str, Any]) -> None:
     trainer.epoch, run.first_epoch = state["epoch"], state["first_epoch"]
     run.options = state["options"] or run.options
     trainer.stop_training = state["stop_training"]
-    run.position = type(run.position)(state["batch"], state["total"], state["outputs"])
+    run.position = type(run.position)(state["batch"], LossTotal(**state["loss"]), state["outputs"])
     for callback, (_, values) in zip(run.listeners, state["callbacks"], strict=True):
         callback.load_state_dict(values)
 

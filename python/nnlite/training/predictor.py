@@ -14,6 +14,7 @@ from ..nn import Module
 from .arrays import Array, as_array
 from .capture import confirm, record, run_model, undone_on_failure
 from .inputs import Rows, input_dtypes
+from .loss import RecordedLoss
 
 if TYPE_CHECKING:
     from ..loading import LoadedModel
@@ -113,8 +114,8 @@ class Predictor:
         """None for a model that reads values and so has to run operation by operation."""
         shapes, dtypes = [array.shape for array in arrays], [array.dtype for array in arrays]
 
-        def step(inputs: list[Tensor]) -> tuple[Tensor, None]:
-            return run_model(self._model, inputs, len(arrays[0])), None
+        def step(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:
+            return run_model(self._model, inputs, len(arrays[0])), RecordedLoss()
 
         try:
             with no_grad(), undone_on_failure(self._model):

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from .capture import eager_batch
 from .checkpoints import Checkpoints
 from .divergence import Memento, divergence
 from .inputs import Rows
+from .loss import BatchLoss, LossTotal
 from .progress import Progress
 from .state import Beginning
 
@@ -74,10 +75,10 @@ class Plan:
 
 @dataclass
 class Position:
-    """Where a fit stands within an epoch: batches done, their losses times rows, and their outputs (N, ...) if wanted."""
+    """Where a fit stands within an epoch: batches done, their loss, and their outputs (N, ...) if wanted."""
 
     batch: int = 0
-    total: float = 0.0
+    loss: LossTotal = field(default_factory=LossTotal)
     outputs: Array | None = None
 
 
@@ -147,7 +148,7 @@ class Run:
                 trainer.epoch,
                 epochs,
                 position.batch,
-                position.total,
+                (position.loss.total, position.loss.weight),
                 trainer.optimizer.native_options(),
                 position.outputs,
                 self._poll if self._bar.shown or self._checkpoints is not None else None,
@@ -156,7 +157,7 @@ class Run:
         for loss in losses:
             self._epoch_done({"loss": float(loss)})
         if len(losses) < epochs:
-            self.position = Position(batch, total, position.outputs)
+            self.position = Position(batch, LossTotal(*total, programs.is_sum), position.outputs)
         if error is not None:
             try:
                 if self._checkpoints is not None:
@@ -201,7 +202,7 @@ class Run:
             self.listeners.on_batch_end(batch, {"loss": value})
             if self._checkpoints is not None and self._checkpoints.due():
                 self._checkpoints.save(self)
-        self._epoch_done({"loss": self.position.total / plan.used})
+        self._epoch_done({"loss": self.position.loss.value()})
 
     def _eager_step(self, chosen: NDArray[np.int64]) -> float:
         """Forward, backward and update of one batch; its loss."""
@@ -213,8 +214,8 @@ class Run:
                 output, loss = eager_batch(
                     trainer.model, trainer.criterion, self.plan.rows, chosen, check_all=position.batch == 0
                 )
-            value = loss.item()
-            if not math.isfinite(value):
+            done = BatchLoss(loss.item(), *_core.loss_share(loss, len(chosen)))
+            if not (done.is_empty or math.isfinite(done.value)):
                 before.restore()
                 raise self._divergence(position.batch)
             if trainer.metrics and position.outputs is None:
@@ -222,24 +223,27 @@ class Run:
                 position.outputs = np.empty((len(self.plan.rows), *output.shape[1:]), output.dtype)
             if position.outputs is not None:
                 position.outputs[chosen] = output.detach().numpy()
-            loss.backward()
-            trainer.optimizer.step()
+            if done.is_empty:
+                before.restore()
+            else:
+                loss.backward()
+                trainer.optimizer.step()
         except BaseException:
             if self._steps() == steps:
                 before.restore()
             else:  # an interruption after the update: the batch counts
-                self._advance(value, len(chosen))
+                self._advance(done)
             raise
-        self._advance(value, len(chosen))
-        return value
+        self._advance(done)
+        return done.value
 
     def _steps(self) -> int:
         return sum(group.steps for group in self.trainer.optimizer.native_groups())
 
-    def _advance(self, value: float, rows: int) -> None:
+    def _advance(self, done: BatchLoss) -> None:
         """One batch more is done."""
         self.position.batch += 1
-        self.position.total += value * rows
+        self.position.loss.add(done)
 
     def _epoch_done(self, logs: Logs) -> None:
         trainer, plan = self.trainer, self.plan

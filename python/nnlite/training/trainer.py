@@ -10,16 +10,16 @@ import numpy as np
 from .. import _core
 from ..callbacks import Callback, CallbackList
 from ..data.frames import in_order, names_of, pair_in_order
-from ..grad_mode import no_grad
 from ..history import History
 from ..metrics import is_known, resolve
 from ..nn import Module
 from ..optim import SGD, Optimizer
 from .arrays import Array
-from .capture import Capture, eager_batch, eager_output
+from .capture import Capture
 from .checkpoints import Checkpoints
 from .guard import fitting, predicting
 from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
+from .passes import eager_pass, native_pass
 from .progress import Progress
 from .run import Plan, Run
 from .splitting import hold_out
@@ -144,11 +144,18 @@ class Trainer:
         evaluated after each epoch; `validation_split` takes the last share of the rows instead; with `shuffle_split`
         True a random share, drawn by the trainer's seed, with "stratified" the same share of every class. With
         `drop_last` an epoch leaves out a last batch that is not full (batch normalisation cannot train on one row):
-        other rows in each shuffled epoch, which count neither in its loss nor in its metrics. `sample_weight` (N,) and
-        `class_weight` {class: weight} multiply each loss before the mean over the batch, as in Keras; class weights
-        leave the validation alone. `progress` None shows a bar on a terminal and in a notebook, True always, "lines"
+        other rows in each shuffled epoch, which count neither in its loss nor in its metrics.
+        `progress` None shows a bar on a terminal and in a notebook, True always, "lines"
         prints one line an epoch; TQDM_DISABLE=1 turns bars off. `compile=False` runs every operation from Python, for
         models that read values in `forward`; the bits are the same.
+
+        `sample_weight` (N,) and `class_weight` {class: weight} multiply each row's loss and count in the mean: a batch's
+        loss is the sum of its weighted losses over the sum of their weights, like that of the weights of
+        `CrossEntropyLoss`, which they multiply. So weights of 1 change nothing, and a weight of 2 is a row given twice;
+        a loss with reduction="sum" is the sum alone. Class weights leave the validation alone. A batch without weight
+        (all of its labels are ignored, or have weight 0) is skipped like one without rows: no step, and so no momentum
+        and no weight decay, no running statistics, no random numbers, no part in the loss. The losses of the history
+        are those of all rows together, see `evaluate`.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
         `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
@@ -245,7 +252,14 @@ class Trainer:
             )
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
-        """The mean loss and the metrics over x and y, in evaluation mode, without changing anything."""
+        """The loss and the metrics over x and y, in evaluation mode, without changing anything.
+
+        The loss is that of all rows as one batch: the sum of their weighted losses over the sum of their weights (the
+        sum alone for reduction="sum"; NaN where there is no weight), with the same bits for every `batch_size`. So it is
+        where the criterion returns one of nnlite's losses as it is. A loss of your own is known only as one number a
+        batch: their mean, weighted by the batches' rows, or their sum where the criterion has reduction == "sum". That
+        depends on `batch_size` unless your loss is itself a mean over rows, or a sum.
+        """
         rows = prepare(self.model, self.criterion, in_order(x, self.columns), y, sample_weight)
         with predicting(self.model):
             return self._evaluate(rows, _positive("batch_size", batch_size))
@@ -274,29 +288,13 @@ class Trainer:
     def _outputs(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
         with _mode(self.model, False), _mode(self.criterion, False):
             if not with_loss and len(rows) <= min(batch_size, _FEW_ROWS):
-                return self._outputs_eagerly(rows, batch_size, False)
+                return eager_pass(self.model, None, rows, batch_size, False)
             try:
                 programs = self._capture.programs(rows, batch_size, False, with_loss)
             except _core.CaptureError:
-                return self._outputs_eagerly(rows, batch_size, with_loss)
+                return eager_pass(self.model, self.criterion, rows, batch_size, with_loss)
             check_labels(self.criterion, rows.target, programs.row_shape)
-            outputs = np.empty((len(rows), *programs.row_shape), programs.dtype)
-            loss = _core.run_batches(programs.by_rows, rows.arrays(), batch_size, outputs, None, with_loss)
-        return outputs, loss
-
-    def _outputs_eagerly(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
-        outputs: list[Array] = []
-        total = 0.0
-        for begin in range(0, len(rows), batch_size):
-            batch = rows.select(slice(begin, begin + batch_size))
-            with no_grad():
-                if with_loss:
-                    output, loss = eager_batch(self.model, self.criterion, batch, slice(None))
-                    total += loss.item() * len(batch)
-                else:
-                    output = eager_output(self.model, batch)
-            outputs.append(output.detach().numpy())
-        return np.concatenate(outputs), total / len(rows)
+            return native_pass(programs, rows, batch_size, with_loss)
 
     def _figures(self, outputs: Array, rows: Rows) -> dict[str, float]:
         assert rows.target is not None
