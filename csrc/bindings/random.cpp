@@ -81,6 +81,7 @@ void define_random(py::module_& module) {
            }),
            arg("seed") = 0, arg("state") = py::none())
       .def_property_readonly("seed", &Generator::seed)
+      .def("__repr__", [](const Generator& generator) { return text("Generator(seed=", generator.seed(), ')'); })
       .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32",
            arg("purpose") = "data")
       .def("normal", &normal_of, arg("shape"), arg("mean") = 0.0, arg("std") = 1.0, arg("dtype") = "float32",

@@ -35,6 +35,7 @@ from .creation import (
 )
 from .errors import CaptureError, DivergenceError, ModelFileError
 from .grad_mode import enable_grad, no_grad, set_grad_enabled
+from .naming import publish as _publish
 
 if TYPE_CHECKING:
     from . import callbacks, data, metrics
@@ -80,5 +81,4 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+_publish(__name__)

@@ -1,5 +1,6 @@
 """What to do between epochs and batches, with Keras's names."""
 
+from ..naming import publish
 from .base import Callback, CallbackList, LambdaCallback, Logs
 from .logs import CSVLogger
 from .monitors import EarlyStopping, ModelCheckpoint
@@ -9,3 +10,5 @@ __all__ = [
     "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "LambdaCallback", "LearningRateScheduler", "Logs",
     "ModelCheckpoint",
 ]  # fmt: skip
+
+publish(__name__)

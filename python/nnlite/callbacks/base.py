@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..descriptions import described
+
 if TYPE_CHECKING:
     from ..training import Trainer
 
@@ -13,6 +15,9 @@ class Callback:
     """Base: override what you need. `self.trainer` is the running trainer; its `stop_training = True` ends the fit."""
 
     trainer: "Trainer"
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @property
     def watches_batches(self) -> bool:
@@ -120,6 +125,10 @@ class LambdaCallback(Callback):
             "on_batch_begin": on_batch_begin,
             "on_batch_end": on_batch_end,
         }
+
+    def __repr__(self) -> str:
+        given = {name: function for name, function in self._functions.items() if function is not None}
+        return described(self, **given)
 
     @property
     def watches_batches(self) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..naming import publish
 from .collate import default_collate
 from .dataset import Subset, TensorDataset, random_split
 from .loader import DataLoader
@@ -38,5 +39,4 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+publish(__name__)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._core import Tensor
+from ..descriptions import brief
 
 Array = np.ndarray[Any, Any]
 Rows = NDArray[np.int64]
@@ -35,6 +36,9 @@ class TensorDataset:
                     f"TensorDataset needs arrays of one length; array 0 has shape {self.tensors[0].shape} and array "
                     f"{i} has shape {tensor.shape}"
                 )
+
+    def __repr__(self) -> str:
+        return f"TensorDataset({', '.join(map(brief, self.tensors))})"
 
     def __len__(self) -> int:
         return len(self.tensors[0])
@@ -63,6 +67,9 @@ class Subset:
             at = int(outside.argmax())
             raise IndexError(f"index {self.indices[at]} at position {at} is outside a dataset of {size} rows")
         self.indices = np.where(self.indices < 0, self.indices + size, self.indices)
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} rows of {brief(self.dataset)})"
 
     def __len__(self) -> int:
         return len(self.indices)

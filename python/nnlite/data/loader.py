@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..descriptions import described
 from .collate import default_collate
 from .dataset import Subset, TensorDataset, take
 
@@ -72,6 +73,9 @@ class DataLoader:
         self.collate_fn = collate_fn
         self.generator = generator
         self.epoch = 0
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Figures of merit over whole arrays of outputs and targets, and their names."""
 
+from ..naming import publish
 from .classification import (
     accuracy,
     confusion_matrix,
@@ -17,3 +18,5 @@ __all__ = [
     "METRICS", "Metric", "Threshold", "accuracy", "confusion_matrix", "f1", "greater_is_better", "is_known", "mean_absolute_error",
     "mean_squared_error", "misclassified", "precision", "predicted_classes", "r2_score", "recall", "resolve", "top_k_accuracy",
 ]  # fmt: skip
+
+publish(__name__)

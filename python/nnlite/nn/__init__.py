@@ -1,5 +1,6 @@
 """Layers, activations and losses."""
 
+from ..naming import publish
 from . import functional, init
 from .activations import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .containers import MLP, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -26,3 +27,7 @@ __all__ = [
     "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ParameterDict", "ParameterList", "ReLU", "Sequential",
     "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "functional", "init",
 ]  # fmt: skip
+
+publish(__name__)
+publish(functional.__name__)
+publish(init.__name__)

@@ -1,5 +1,6 @@
 """Optimizers, learning-rate schedules and gradient clipping."""
 
+from ..naming import publish
 from . import schedulers as lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
 from .optimizer import Optimizer
@@ -18,3 +19,6 @@ __all__ = [
     "SGD", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "MultiStepLR", "Optimizer",
     "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
 ]  # fmt: skip
+
+publish(__name__)
+publish(lr_scheduler.__name__)

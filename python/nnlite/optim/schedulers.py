@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from .._core import Tensor
+from ..descriptions import described
 from .optimizer import Optimizer, number
 
 
@@ -67,6 +68,9 @@ class LRScheduler:
         self._step_count = 0
         self._last_lr: list[float] = []
         self.step()
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def get_lr(self) -> list[float]:
         """The groups' rates at `last_epoch`, from those that they have now."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core import CaptureError, FrozenProgram, Tensor
+from ..descriptions import brief
 from ..grad_mode import no_grad
 from ..nn import Module
 from .arrays import Array, as_array
@@ -57,6 +58,9 @@ class Predictor:
         self._model = copy.deepcopy(model).eval()
         self._programs: OrderedDict[Any, FrozenProgram | None] = OrderedDict()
         self._recent: FrozenProgram | None = None
+
+    def __repr__(self) -> str:
+        return f"Predictor({brief(self._model)})"
 
     def __call__(self, *inputs: Any) -> Array:
         if self._recent is not None:

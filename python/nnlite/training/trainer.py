@@ -10,6 +10,7 @@ import numpy as np
 from .. import _core
 from ..callbacks import Callback, CallbackList
 from ..data.frames import in_order, names_of, pair_in_order
+from ..descriptions import brief
 from ..history import History
 from ..metrics import is_known, resolve
 from ..nn import Module
@@ -114,6 +115,11 @@ class Trainer:
     @history.setter
     def history(self, value: History) -> None:
         self._history = value
+
+    def __repr__(self) -> str:
+        parts = ", ".join(map(brief, (self.model, self.criterion, self.optimizer)))
+        metrics = ", ".join(name for name, *_ in self.metrics)
+        return f"Trainer({parts}, metrics=[{metrics}], seed={self.seed}, epoch={self.epoch})"
 
     def fit(
         self,

@@ -1,0 +1,153 @@
+"""What a module shows of itself, and what it says of a name of PyTorch's that it has not."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+_WHERE = ("nnlite", "nnlite.nn", "nnlite.nn.functional", "nnlite.optim", "nnlite.optim.schedulers", "nnlite.data")
+_IMAGES = "nnlite has no operations on images: give each image as a row of numbers to nn.Linear or nn.MLP"
+_SEQUENCES = "nnlite has no recurrent layers: give a window of the sequence as one row to nn.Linear or nn.MLP"
+_ATTENTION = "nnlite has no attention: write it from nn.Linear, @, transpose and softmax"
+_THREADS = "nnlite runs in one process on all its threads, see nl.set_num_threads"
+_COMPILED = "there is no need: Trainer.fit and Predictor compile what they run"
+_CPU = "nnlite runs on the CPU alone: leave devices out"
+_TYPES = "types are NumPy's, for example np.float32, or their names"
+
+_SCHEDULES = "nnlite has {schedulers}; LambdaLR takes any function of the epoch"
+_ACTIVATIONS = "nnlite has the activations {activations}; write another one in forward, from operations of tensors"
+
+# Patterns of PyTorch's names, the first that fits; {part} stands for what the package's own module `part` defines.
+_ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
+    "nnlite.nn": (
+        (r"(Lazy)?Conv|.*Pool\dd|.*Unpool|Upsampl|Pixel|.*Pad\dd|(Un)?[Ff]old$|Channel|CrossMap|LocalResp|.*[23]d$", _IMAGES),
+        (r"RNN|LSTM|GRU", _SEQUENCES),
+        (r"Transformer|Multihead|attention", _ATTENTION),
+        (r".*Norm", "nnlite has {normalization}"),
+        (r".*Dropout", "nnlite has {dropout}"),
+        (r".*Loss", "nnlite has {losses}; any function of (output, target) that returns one number as a Tensor is a loss"),
+        (r"DataParallel|parallel", _THREADS),
+        (r"LazyLinear|Bilinear|EmbeddingBag|Unflatten", "nnlite has {linear}; tensors have reshape"),
+        (r"ParameterList|ParameterDict|Container", "nnlite has {containers}; a Parameter is an attribute of a Module"),
+        (r"Buffer|Uninitialized", "use register_buffer(name, array), and layers of known sizes"),
+        (r"utils|grad$", "gradients are clipped by optim.clip_grad_norm_ and optim.clip_grad_value_"),
+        (r".*(LU6?|[Ss]igmoid|[Tt]anh|shrink|swish|sign|Softmin|Threshold|Mish)$", _ACTIVATIONS),
+    ),
+    "nnlite.nn.functional": (
+        (r".*(conv|pool|pad$|fold|upsample|interpolate|pixel|grid|channel|local_resp|[23]d$)", _IMAGES),
+        (r".*attention", _ATTENTION),
+        (r".*(_loss|cross_entropy)", "a loss is any expression of tensors that is one number"),
+        (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or an expression of tensors"),
+    ),
+    "nnlite.optim": (
+        (r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),
+        (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
+        (r"[A-Z]", "nnlite has {sgd}, with momentum, nesterov and weight_decay"),
+    ),
+    "nnlite.optim.schedulers": ((r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),),
+    "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "a DataLoader takes TensorDataset, Subset, or an object with len and rows"),),
+    "nnlite": (
+        (r"(b?float|double|half|q?u?int|long|short|bool|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|dtype|set_default_dt", _TYPES),
+        (r"device|cuda|mps|xpu|cpu|mtia|backends|accelerator|get_default_dev|set_default_dev", _CPU),
+        (r".*(Tensor|Storage)$|empty|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
+        (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
+        (r"autograd", "gradients come from x.backward(); nl.gradcheck checks them"),
+        (r"utils", "DataLoader and datasets are in nl.data"),
+        (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),
+        (r"distributed|multiprocessing|futures|.*interop", _THREADS),
+        (r"seed|initial_seed|.*rng_state|random", "use nl.manual_seed(seed) and nl.Generator(seed)"),
+        (r".*(conv|pool|grid_samp|pixel|channel)", _IMAGES),
+        (r"rnn|lstm|gru", _SEQUENCES),
+        (r"(b?mm|mv|dot|addmm|einsum|inner|chain_matmul|bmm)$", "products of matrices are x @ y"),
+        (r"(add|sub|subtract|mul|multiply|div|divide|true_divide|neg|negative)_?$", "use the operators +, -, * and /"),
+    ),
+}  # fmt: skip
+_OTHERWISE = {"nnlite.nn": (r"[A-Z]", _ACTIVATIONS)}
+
+
+def publish(name: str) -> None:
+    """Gives the module `name` a dir() without its imports, and an answer for names that it has not.
+
+    An AttributeError, or for `from module import name` an ImportError, says what there is instead.
+    """
+    module = sys.modules[name]
+    own = module.__dict__.get("__getattr__")
+
+    def find(wanted: str) -> Any:
+        if own is not None:
+            try:
+                return own(wanted)
+            except AttributeError:
+                pass
+        if wanted.startswith("_"):
+            raise AttributeError(f"module {name!r} has no attribute {wanted!r}", name=wanted, obj=module)
+        if _is_from_import(sys._getframe(1)):
+            raise ImportError(
+                f"cannot import name {wanted!r} from {_shown(name)!r}: {_instead(module, wanted)}", name=name
+            )
+        raise AttributeError(
+            f"module {_shown(name)!r} has no attribute {wanted!r}: {_instead(module, wanted)}", name=wanted, obj=module
+        )
+
+    module.__dict__.update(__getattr__=find, __dir__=lambda: public_names(module))
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """The names that a module is for: those in __all__, or what it defines itself."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    own = vars(module).items()
+    return sorted(key for key, value in own if key[0] != "_" and getattr(value, "__module__", None) == module.__name__)
+
+
+def _is_from_import(frame: Any) -> bool:
+    """Whether the frame is at `from module import name`, which makes an error of its own of an AttributeError."""
+    import opcode
+
+    at = frame.f_lasti
+    return at >= 0 and bool(frame.f_code.co_code[at] == opcode.opmap["IMPORT_FROM"])
+
+
+def _instead(module: ModuleType, wanted: str) -> str:
+    import difflib
+    import re
+
+    there = public_names(module)
+    same = [name for name in there if name.lower() == wanted.lower().rstrip("_")]
+    if same:
+        return f"it is {' or '.join(same)}"
+    close = difflib.get_close_matches(wanted, there, 3, 0.8)
+    otherwise = _OTHERWISE.get(module.__name__, ("$", ""))
+    for pattern, advice in (*_ADVICE.get(module.__name__, ()), *([] if close else [otherwise])):
+        if re.match(pattern, wanted):
+            return re.sub(r"\{(\w+)\}", lambda part: _names_of(module, part[1]), advice)
+    places = _elsewhere(wanted)
+    if places:
+        return f"it is {' or '.join(places)}"
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    if module.__name__ == "nnlite" and hasattr(sys.modules["numpy"], wanted):
+        return f"use np.{wanted} on arrays; a gradient goes through operations of tensors alone"
+    return f"it has {', '.join(there)}"
+
+
+def _elsewhere(wanted: str) -> list[str]:
+    modules = [sys.modules[name] for name in _WHERE if name in sys.modules]
+    places = [f"{_shown(module.__name__)}.{wanted}" for module in modules if wanted in public_names(module)]
+    member = getattr(sys.modules["nnlite._core"].Tensor, wanted, None)
+    if member is not None:
+        places.append(f"x.{wanted}{'()' if callable(member) else ''} of a Tensor")
+    return places
+
+
+def _shown(module: str) -> str:
+    return module.replace("optim.schedulers", "optim.lr_scheduler")
+
+
+def _names_of(module: ModuleType, part: str) -> str:
+    """The names that one of a package's own modules defines, as the package shows them."""
+    there = [
+        name for name in public_names(module) if str(getattr(vars(module)[name], "__module__", "")).endswith(f".{part}")
+    ]
+    return ", ".join(there)
