@@ -119,6 +119,16 @@ def test_the_answer_costs_no_import():
     assert out.strip() == "[]"
 
 
+def test_every_method_of_a_tensor_has_a_docstring():
+    bare = [
+        name
+        for name, member in vars(nl.Tensor).items()
+        if not name.startswith("_")
+        and len("\n".join((member.__doc__ or "").splitlines()[1 if callable(member) else 0 :]).strip()) < 20
+    ]
+    assert not bare
+
+
 def test_everything_says_what_it_is(tmp_path):
     import nnlite.callbacks as callbacks
 

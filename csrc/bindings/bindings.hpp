@@ -18,6 +18,7 @@ using TensorClass = py::class_<Tensor, TensorPtr>;
 
 void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
+void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
 void define_training(py::module_& module);

@@ -276,6 +276,7 @@ void define_tensor(py::module_& module) {
   define_arithmetic(tensor, "__pow__", "__rpow__", nullptr, "pow");
   define_comparisons(tensor);
   define_tensor_operations(tensor);
+  document_tensor(tensor);
   // An array's float64 stays what it is; lists of floats become float32.
   module.def("as_tensor", [](py::handle value) {
     const bool wide = py::isinstance<py::array>(value) && py::dtype(value.attr("dtype")).kind() == 'f' &&

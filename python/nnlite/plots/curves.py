@@ -69,7 +69,7 @@ def _draw_curve(axes: Any, history: Curves, key: str) -> None:
         axes.legend(frameon=False)
     axes.set_xlabel("epoch")
     axes.set_ylabel(key)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if len(history.epoch) == 1:
         axes.set_xticks(history.epoch)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,138 @@
+// What help() says of a tensor's methods and properties: formula, shapes, errors.
+#include <cstdlib>
+#include <cstring>
+
+#include "bindings/bindings.hpp"
+
+namespace nnlite {
+namespace {
+
+struct Documentation {
+  const char* name;
+  const char* text;
+};
+
+constexpr Documentation kDocumentation[] = {
+    // What it is
+    {"shape", "The sizes of the dimensions, as a tuple; () for a single value."},
+    {"ndim", "The number of dimensions."},
+    {"dtype", "The type of the elements, as NumPy's dtype: float32, float64 or int64."},
+    {"is_leaf", "Whether no recorded operation made this tensor: made by hand, or computed without a gradient."},
+    {"requires_grad", "Whether operations on this tensor are recorded, so that backward() reaches it. Floats only."},
+    {"grad", "The gradient that backward() has added up here, a Tensor of the same shape and type, or None."},
+    {"data", "The same values without the record of operations; assigning a Tensor replaces memory, shape and type."},
+    {"T", "The tensor with its dimensions in reverse order: (d0, ..., dn) becomes (dn, ..., d0)."},
+    {"numel", "The number of elements."},
+    {"dim", "The number of dimensions."},
+    {"size",
+     "The shape as a tuple, or the size of the dimension `dim`.\n\nRaises IndexError where there is no such one."},
+    // Values
+    {"numpy",
+     "The values as an array, without a copy.\n\nRaises RuntimeError for a tensor that requires a gradient: use "
+     "x.detach().numpy()."},
+    {"item", "The value of a tensor with one element, as Python's number.\n\nRaises ValueError for any other size."},
+    {"tolist", "The values as nested lists of Python's numbers; a number for shape ()."},
+    {"detach", "The same values in the same memory, without the record of operations: no gradient flows back from it."},
+    {"clone", "A copy in new memory, of the same shape; gradients flow back through it."},
+    {"to",
+     "The tensor with elements of type `dtype`, same shape; gradients flow back in the type that they came from."},
+    {"float", "The tensor as float32; the same as to('float32')."},
+    {"double", "The tensor as float64; the same as to('float64')."},
+    // In place
+    {"copy_",
+     "Replaces the values by those of `source`, in place.\n\nRaises ValueError for another shape, RuntimeError for a "
+     "tensor that requires a gradient outside nl.no_grad()."},
+    {"fill_", "Sets every element to `value`, in place.\n\nRaises RuntimeError as copy_."},
+    {"zero_", "Sets every element to 0, in place.\n\nRaises RuntimeError as copy_."},
+    {"uniform_",
+     "Draws every element uniformly from [low, high), in place, from the default generator (nl.manual_seed).\n\n"
+     "Raises TypeError for integers, RuntimeError as copy_."},
+    {"normal_",
+     "Draws every element from the normal distribution of `mean` and `std`, in place, from the default generator.\n\n"
+     "Raises TypeError for integers, RuntimeError as copy_."},
+    // Gradients
+    {"requires_grad_", "Sets requires_grad and returns the tensor itself.\n\nRaises TypeError for integers."},
+    {"backward",
+     "Adds d self / d x to x.grad of every leaf x that self was computed from and that requires a gradient.\n\n"
+     "`gradient` (shape of self) is the gradient of what follows, 1 for a single number. `retain_graph` keeps the "
+     "record for another call.\nRaises RuntimeError where nothing was recorded, or for more than one element without "
+     "`gradient`."},
+    // Element by element: the result has the shape of self
+    {"exp", "e ** x, element by element; same shape."},
+    {"log", "The natural logarithm, element by element: -inf at 0, NaN below; same shape."},
+    {"sqrt", "The square root, element by element: NaN below 0; same shape."},
+    {"abs", "|x|, element by element, with gradient 0 at 0; same shape."},
+    {"relu", "max(x, 0), element by element, with gradient 0 at 0; same shape."},
+    {"tanh", "(e ** x - e ** -x) / (e ** x + e ** -x), element by element; same shape."},
+    {"sigmoid", "1 / (1 + e ** -x), element by element; same shape."},
+    {"pow",
+     "x ** exponent, element by element; `exponent` is a number or broadcasts against x.\n\nRaises ValueError for "
+     "shapes that do not broadcast."},
+    {"clip",
+     "min(max(x, `min`), `max`), element by element; the gradient is 0 outside. Same shape.\n\nRaises ValueError with "
+     "neither bound."},
+    {"clamp",
+     "min(max(x, `min`), `max`), element by element; the gradient is 0 outside. Same shape.\n\nRaises ValueError with "
+     "neither bound."},
+    {"matmul",
+     "The matrix product self @ other: (..., n, k) @ (..., k, m) is (..., n, m). A vector (k,) counts as one row or "
+     "column, whose dimension the result drops.\n\nRaises ValueError where the inner sizes differ."},
+    // Along a dimension
+    {"sum", "The sum along `dim`, which the result drops unless `keepdim`; of all elements without it, shape ()."},
+    {"mean", "The mean along `dim`, which the result drops unless `keepdim`; of all elements without it, shape ()."},
+    {"max",
+     "The largest element, shape (); with `dim` a pair (values, indices) along it, without that dimension unless "
+     "`keepdim`.\n\nEqual elements share the gradient; with `dim` the first gets it. Raises IndexError where there is "
+     "no such dimension."},
+    {"min",
+     "The smallest element, shape (); with `dim` a pair (values, indices) along it, without that dimension unless "
+     "`keepdim`.\n\nEqual elements share the gradient; with `dim` the first gets it. Raises IndexError where there is "
+     "no such dimension."},
+    {"amax",
+     "The largest element along `dim`, which the result drops unless `keepdim`; of all without it.\n\nEqual elements "
+     "share the gradient."},
+    {"amin",
+     "The smallest element along `dim`, which the result drops unless `keepdim`; of all without it.\n\nEqual elements "
+     "share the gradient."},
+    {"argmax", "The index of the largest element along `dim`, as an array of integers; in the flat tensor without it."},
+    {"softmax", "e ** x / sum(e ** x) along `dim`, safe for large x; same shape."},
+    {"log_softmax", "x - log(sum(e ** x)) along `dim`, safe for large x; same shape."},
+    // Shapes: the same elements in the same order, unless said otherwise
+    {"reshape",
+     "The same elements in another shape, given as numbers or a tuple; one of them may be -1, and follows.\n\nRaises "
+     "ValueError where the number of elements differs."},
+    {"view",
+     "The same elements in another shape, given as numbers or a tuple; one of them may be -1, and follows.\n\nRaises "
+     "ValueError where the number of elements differs."},
+    {"flatten",
+     "The dimensions from `start_dim` to `end_dim` as one: (2, 3, 4).flatten(1) is (2, 12).\n\nRaises IndexError where "
+     "there is no such dimension."},
+    {"squeeze", "Without the dimensions of size 1, or without `dim` if that has size 1."},
+    {"unsqueeze", "With a new dimension of size 1 at `dim`: (2, 3).unsqueeze(0) is (1, 2, 3)."},
+    {"transpose", "With the dimensions `dim0` and `dim1` exchanged.\n\nRaises IndexError where there is no such one."},
+    {"permute",
+     "With the dimensions in another order: (a, b, c).permute(2, 0, 1) is (c, a, b).\n\nRaises ValueError unless every "
+     "dimension is named once."},
+};
+
+// pybind11 owns a function's text, which begins with its signature, and frees it.
+void append_text(PyCFunctionObject* function, const char* text) {
+  PyMethodDef& definition = *function->m_ml;
+  const std::string whole = std::string(definition.ml_doc) + '\n' + text + '\n';
+  std::free(const_cast<char*>(definition.ml_doc));
+  definition.ml_doc = strdup(whole.c_str());
+}
+
+}  // namespace
+
+void document_tensor(TensorClass& tensor) {
+  for (const Documentation& entry : kDocumentation) {
+    const py::object member = tensor.attr("__dict__")[entry.name];
+    if (PyInstanceMethod_Check(member.ptr()))
+      append_text(reinterpret_cast<PyCFunctionObject*>(PyInstanceMethod_GET_FUNCTION(member.ptr())), entry.text);
+    else
+      member.attr("__doc__") = entry.text;
+  }
+}
+
+}  // namespace nnlite
