@@ -144,3 +144,13 @@ def test_pos_weight_keeps_digits_at_extreme_logits() -> None:
             t = mpmath.mpf(t)
             assert loss.item() == pytest.approx(float(3 * t * softplus[1] + (1 - t) * softplus[0]), rel=1e-14)
             assert x.grad.item() == pytest.approx(float((1 - t) * chance - 3 * t * (1 - chance)), rel=1e-13)
+
+
+def test_batchmean_is_for_divergences() -> None:
+    x = uniform(3, 2)
+    losses = [functional.mse_loss, functional.binary_cross_entropy, functional.binary_cross_entropy_with_logits]
+    for loss in [*losses, *(lambda *a, f=f, **k: f(*a, weight=2.0, **k) for f in losses[1:])]:
+        with pytest.raises(ValueError, match="'batchmean' is unknown"):
+            loss(x, x, reduction="batchmean")
+    with pytest.raises(ValueError, match="'batchmean' is unknown"):
+        functional.cross_entropy(x, [0, 1, 0], reduction="batchmean")

@@ -111,6 +111,8 @@ def _elementwise(name: str, kernel: str, x: Operand, target: Operand, reduction:
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"reduction '{reduction}' is unknown; use 'none', 'mean' or 'sum'")
     return losses if reduction == "none" else _core.reduced_loss(losses, reduction)
 
 
