@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from nnlite.benchmarks import SECTIONS, suite
 from nnlite.cli.bench import add_options, settings_of
+from nnlite.cli.program import die_by
 from nnlite.cli.streams import say
 from nnlite.files.atomic import require_writable, write_text
 from nnlite.files.strict_json import dumps
@@ -63,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bench: error: interrupted", file=sys.stderr)
-        return 1
+        say("bench: error: interrupted")
+        die_by(signal.SIGINT)
     return 0
 
 

@@ -11,7 +11,10 @@ def _is_command_line() -> bool:
     """`python -m nnlite`, whose package is imported before its `__main__`, or the script `nnlite`."""
     if not sys.argv:
         return False
-    return "nnlite" in sys.orig_argv if sys.argv[0] == "-m" else os.path.basename(sys.argv[0]) == "nnlite"
+    if sys.argv[0] != "-m":
+        return os.path.basename(sys.argv[0]) == "nnlite"
+    words = " ".join(sys.orig_argv)
+    return " -m nnlite" in words or " -mnnlite" in words
 
 
 if _is_command_line():

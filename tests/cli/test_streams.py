@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import types
 
@@ -95,3 +96,24 @@ def test_places_of_numbers_that_json_has_not(capsys):
     assert (
         capsys.readouterr().err == "nnlite: note: a[0], a[1], a[2] and 3 more: not a finite number, null in the JSON\n"
     )
+
+
+def test_a_program_that_only_imports_the_library_keeps_its_ctrl_c(tmp_path):
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "__init__.py").write_text("import nnlite\n")
+    (tmp_path / "tool" / "__main__.py").write_text("import signal; print(signal.getsignal(signal.SIGINT).__name__)\n")
+    command = [sys.executable, "-m", "tool", "nnlite"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "default_int_handler"
+
+
+def test_a_report_on_standard_output_is_ascii(monkeypatch, capsys):
+    from nnlite.benchmarks import suite
+
+    found = types.SimpleNamespace(as_dict=lambda: {"environment": {"unit": "µs"}, "seconds": float("nan")})
+    monkeypatch.setattr(suite, "run", lambda *_, **__: found)
+    assert main(["bench", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert out.isascii()
+    assert json.loads(out) == {"environment": {"unit": "µs"}, "seconds": None}
+    assert "seconds: not a finite number" in err

@@ -1,8 +1,7 @@
-"""Tables and JSON of a report."""
+"""Tables of a report."""
 
 from collections.abc import Sequence
 
-from ..files.strict_json import dumps
 from . import SECTIONS
 from .results import OWN, Figure, Result
 from .suite import Report
@@ -64,8 +63,3 @@ def text(report: Report) -> str:
         if results:
             parts.append(results_table(results))
     return "\n\n".join(parts)
-
-
-def as_json(report: Report) -> str:
-    """One JSON object."""
-    return dumps(report.as_dict(), indent=1, ensure_ascii=False)

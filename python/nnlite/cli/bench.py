@@ -7,7 +7,7 @@ from typing import Any
 from ..benchmarks import SECTIONS
 from ..files.atomic import require_writable, write_text
 from .arguments import count
-from .streams import emit, say
+from .streams import emit, json_text, say
 
 
 def add_bench(commands: Any) -> None:
@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
     require_writable(None if options.json == "-" else options.json, streams=True)
     found = suite.run(settings_of(options), progress=say)
     if options.json == "-":
-        emit(report.as_json(found))
+        emit(json_text(found.as_dict(), indent=1))  # in ASCII, which any terminal takes
         return 0
     emit(report.text(found))
     if options.json:
-        write_text(options.json, report.as_json(found) + "\n", "the report")
+        write_text(options.json, json_text(found.as_dict(), indent=1, ensure_ascii=False) + "\n", "the report")
         say(f"report saved to {options.json}")
     return 0

@@ -32,7 +32,7 @@ def program() -> NoReturn:
     code = main()
     drop_unwritten_output()
     if code > 128:
-        _die_by(code - 128)
+        die_by(code - 128)
     sys.exit(code)
 
 
@@ -41,7 +41,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped(number)
 
 
-def _die_by(number: int) -> NoReturn:
+def die_by(number: int) -> NoReturn:
+    """Ends this process by a signal, for its parent to see."""
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     os.kill(os.getpid(), number)
