@@ -22,10 +22,14 @@ State = dict[str, Array]
 _FORMAT = 1
 
 
-def save(
-    path: str | Path, model: Module | Mapping[str, Array | Tensor], *, metadata: Mapping[str, Any] | None = None
-) -> None:
+Saved = Module | Mapping[str, Array | Tensor]
+Place = str | os.PathLike[str]
+
+
+def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, Any] | None = None) -> None:
     """Writes a model's parameters and buffers (or a state dict) to `path`, with `metadata` (JSON-able) beside them.
+
+    The arguments stand in PyTorch's order; the other way round, `save(path, model)`, is understood too.
 
     The file is written next to `path` under another name, flushed to the disk and then renamed, so that at any moment
     `path` is the old file or the new one, whole. Other programs read it as safetensors. Raises TypeError for metadata or
@@ -34,16 +38,26 @@ def save(
     >>> import nnlite as nl, tempfile
     >>> model = nl.nn.Linear(2, 1)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     nl.save(f"{folder}/model.safetensors", model)
+    ...     nl.save(model, f"{folder}/model.safetensors")
     ...     model.load_state_dict(nl.load(f"{folder}/model.safetensors"))
     IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
+    model, path = _in_order(model, path)
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
     told = {**_architecture_of(model), **(metadata or {})}
     description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
     # Under one key, since safetensors writes several in random order, and one model shall make one file.
     text = json.dumps({**description, "sha256": _checksum(description, state)})
     write_atomically(path, encode(state, {"nnlite": text}), "the model")
+
+
+def _in_order(first: Any, second: Any) -> tuple[Saved, Place]:
+    for model, path in [(first, second), (second, first)]:
+        if isinstance(model, Module | Mapping) and isinstance(path, str | os.PathLike):
+            return model, path
+    raise TypeError(
+        f"save takes a Module or a state dict, then a path: got a {type(first).__name__} and a {type(second).__name__}"
+    )
 
 
 def _architecture_of(model: Any) -> dict[str, Any]:

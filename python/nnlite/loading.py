@@ -109,7 +109,7 @@ def load_model(path: str | Path) -> LoadedModel:
 
     >>> import numpy as np, nnlite as nl, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     nl.save(f"{folder}/model.safetensors", nl.nn.MLP([2, 4, 1]))
+    ...     nl.save(nl.nn.MLP([2, 4, 1]), f"{folder}/model.safetensors")
     ...     nl.load_model(f"{folder}/model.safetensors").predict([[1, 2], [3, 4]]).shape
     (2, 1)
     """

@@ -149,10 +149,10 @@ def test_a_result_that_cannot_be_written_costs_no_model(capsys, tmp_path, monkey
 def test_a_model_that_cannot_be_saved_after_all_is_kept_elsewhere(capsys, tmp_path, monkeypatch):
     genuine = outputs.save
 
-    def save(path, *arguments, **options):
+    def save(model, path, **options):
         if str(path).startswith(str(tmp_path)):
             raise OSError(28, "cannot save the model: No space left on device", str(path))
-        genuine(path, *arguments, **options)
+        genuine(model, path, **options)
 
     monkeypatch.setattr(outputs, "save", save)
     code, out, err = run(capsys, "train", "moons", *QUICK, "--save", tmp_path / "model")

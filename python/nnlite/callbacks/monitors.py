@@ -171,4 +171,4 @@ class ModelCheckpoint(_Monitor):
             return
         from ..checkpoint import save
 
-        save(self._named(epoch, logs), self.trainer.model)
+        save(self.trainer.model, self._named(epoch, logs))

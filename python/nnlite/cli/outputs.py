@@ -82,11 +82,11 @@ def _replaces(path: str, source: str) -> bool:
 def save_model(path: str, model: Module, metadata: Mapping[str, Any]) -> None:
     """Saves it; where that fails after all, into the folder for temporary files, with an error that says so."""
     try:
-        save(path, model, metadata=metadata)
+        save(model, path, metadata=metadata)
     except OSError as error:
         rescued = os.path.join(tempfile.mkdtemp(prefix="nnlite-"), os.path.basename(path))
         try:
-            save(rescued, model, metadata=metadata)
+            save(model, rescued, metadata=metadata)
         except OSError:
             os.rmdir(os.path.dirname(rescued))
             raise error from None

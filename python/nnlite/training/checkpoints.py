@@ -69,7 +69,7 @@ class Checkpoints:
         """Replaces the file by the state of this moment, which must be one between two batches."""
         arrays: dict[str, Any] = {}
         plain = _without_arrays(_state_of(run), "", arrays)
-        save(self.path, arrays, metadata={"checkpoint": plain})
+        save(arrays, self.path, metadata={"checkpoint": plain})
         self._next = time.monotonic() + self._seconds
 
 
