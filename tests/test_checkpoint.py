@@ -9,8 +9,6 @@ import stat
 import struct
 import time
 import tracemalloc
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -384,25 +382,3 @@ def test_a_model_of_another_shape_stays_as_it_was(tmp_path) -> None:
     with pytest.raises(RuntimeError, match=r"weight has shape \(2, 3\) in the state dict, \(2, 4\) in the model"):
         other.load_state_dict(load(tmp_path / "m"))
     assert other.fingerprint() == before
-
-
-def test_the_arguments_stand_in_pytorchs_order_and_are_understood_in_the_other(tmp_path: Path) -> None:
-    model = nn.Linear(3, 2)
-    for number, arguments in enumerate(
-        [(model, "{}"), ("{}", model), (model.state_dict(), "{}"), ("{}", model.state_dict())]
-    ):
-        for kind in (str, Path):
-            path = tmp_path / f"{number}-{kind.__name__}"
-            save(*(kind(path) if argument == "{}" else argument for argument in arguments))  # type: ignore[arg-type]
-            np.testing.assert_array_equal(load(path)["weight"], model.weight.detach().numpy())
-    save(path=tmp_path / "named", model=model)
-    assert list(load(tmp_path / "named")) == ["weight", "bias"]
-
-
-@pytest.mark.parametrize(
-    "arguments", [(nn.Linear(1, 1), None), ("a", "b"), (nn.Linear(1, 1), nn.Linear(1, 1)), (3, "a")]
-)
-def test_arguments_that_are_neither_model_nor_path_are_named(arguments: tuple[Any, Any]) -> None:
-    kinds = " and a ".join(type(argument).__name__ for argument in arguments)
-    with pytest.raises(TypeError, match=f"a Module or a state dict, then a path: got a {kinds}"):
-        save(*arguments)

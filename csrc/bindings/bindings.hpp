@@ -72,8 +72,9 @@ std::shared_ptr<T> make(Arguments... arguments) {
 // Runs f without the GIL where it is long enough to matter.
 template <class F>
 auto without_gil(double work, F&& f) {
-  std::optional<WithoutGil> release;
-  if (work > 2e6) release.emplace();
+  if (work <= 2e6) return f();
+  const WithoutGil release;
+  const std::shared_lock<std::shared_mutex> together(tensor_memory());
   return f();
 }
 

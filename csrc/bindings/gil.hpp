@@ -6,6 +6,10 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+
 namespace nnlite {
 
 // Runs f, which throws nothing of its own: whatever unwinds it is the end of the thread.
@@ -40,5 +44,23 @@ class WithoutGil {
  private:
   PyThreadState* state_;
 };
+
+// Operations that run without Python's lock hold this one together; who gives a tensor other memory holds it alone, and
+// Python's lock besides.
+inline std::shared_mutex& tensor_memory() {
+  static auto* const mutex = new std::shared_mutex();
+  return *mutex;
+}
+
+// Runs f when no operation is under way.
+template <class F>
+void between_operations(const F& f) {
+  std::unique_lock<std::shared_mutex> alone(tensor_memory(), std::defer_lock);
+  {
+    const WithoutGil release;  // an operation may need it to come to its end
+    alone.lock();
+  }
+  f();
+}
 
 }  // namespace nnlite

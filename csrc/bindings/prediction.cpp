@@ -14,7 +14,10 @@ namespace {
 
 // Forks behind this process.
 std::atomic<int> forks{0};
-const int registered = pthread_atfork(nullptr, nullptr, [] { ++forks; });
+const int registered = pthread_atfork(nullptr, nullptr, [] {
+  ++forks;
+  new (&tensor_memory()) std::shared_mutex();  // whoever held it does not exist here
+});
 
 class FrozenProgram : public SharedObject {
  public:

@@ -173,7 +173,8 @@ void define_properties(TensorClass& tensor) {
     if (!is_tensor(value))
       throw TypeError(text("data must be a Tensor, got ", py::type::of(value).attr("__name__").cast<std::string>(),
                            "; make one with nl.tensor"));
-    x->set_data(value.cast<const Tensor&>());
+    const auto& other = value.cast<const Tensor&>();
+    between_operations([&] { x->set_data(other); });
   });
   tensor.def("numel", [](const TensorPtr& x) { return x->array().size(); });
   tensor.def("dim", [](const TensorPtr& x) { return x->shape().rank(); });
