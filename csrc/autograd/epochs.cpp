@@ -49,6 +49,7 @@ class Pass {
 
   EpochResult train() {
     EpochResult result;
+    for (const auto& [rows, program] : request_.programs) program->count_changes();
     result.losses.reserve(static_cast<size_t>(request_.epochs));
     result.total = request_.total;
     for (int64_t i = 0; i < request_.epochs; ++i) {

@@ -37,6 +37,7 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims);
 struct Slice {
   int64_t start, step, count;
 };
+TensorPtr view(const TensorPtr& x, int64_t offset, const Shape& shape);  // of x's memory
 // One slice for each dimension; `shape` has its elements, without and with dimensions of size 1 at will.
 TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape);
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index = -1,
@@ -56,6 +57,9 @@ struct Selection {
   void add_offsets(const std::vector<int64_t>& offsets, const Shape& shape);
 };
 TensorPtr gather(const TensorPtr& x, Selection selection);
+TensorPtr expand(const TensorPtr& x, const Shape& shape);  // by repeating dimensions of size 1 and in front
+// x's own memory with `value`, of the selection's shape and x's type, at the selection. See assign().
+TensorPtr assigned(const TensorPtr& x, const TensorPtr& value, Selection selection);
 
 // softmax.cpp
 TensorPtr softmax(const TensorPtr& x, int64_t dim);

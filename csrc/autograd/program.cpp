@@ -256,6 +256,11 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool f
   return true;
 }
 
+void Program::count_changes() const {
+  for (const auto& slot : parameters_) slot.parameter->storage()->count_change();
+  for (const ForwardStep& step : forward_) step.node->count_changes();
+}
+
 std::vector<std::string> Program::describe() const {
   std::vector<std::string> lines;
   for (const ForwardStep& step : forward_)

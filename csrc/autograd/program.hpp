@@ -35,6 +35,9 @@ class Program : public SharedObject {
   // nothing, and go on under the options of the first.
   bool backward_and_update(const std::vector<SgdOptions>& options, bool first);
 
+  // Tells the memory that steps write that it has been changed.
+  void count_changes() const;
+
   // Between the two no parameter may change; forward() is faster meanwhile.
   void freeze();
   void thaw();

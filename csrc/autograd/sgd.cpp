@@ -69,6 +69,7 @@ void SgdGroup::step(const SgdOptions& options) {
     const TensorPtr& parameter = parameters_[i];
     if (parameter->grad == nullptr) continue;
     update_parameter(parameter->array(), parameter->grad->array().data, updates_[i]);
+    parameter->storage()->count_change();
     finish(i);
   }
   ++steps_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "autograd/in_place.hpp"
 #include "autograd/trace.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
@@ -37,6 +38,43 @@ bool wants_gradient(const TensorPtr& tensor) {
   return tensor != nullptr && tensor->requires_grad();
 }
 
+// What an input was to a node: what had made it, and whether it wanted a gradient.
+struct Origin {
+  Node* node = nullptr;
+  bool wants_gradient = false;
+};
+
+Origin origin_of(const TensorPtr& input, const Node& reader) {
+  if (input == nullptr) return {};
+  if (input->past.empty()) return {input->node.get(), input->requires_grad()};
+  const Tensor::Past then = input->at(reader.number);
+  return {then.node.get(), then.requires_grad};
+}
+
+// Names the first value that the backward pass of a node reads and that has been changed since.
+void require_unchanged(const Node& node) {
+  Operation::Values wanted = 0;
+  for (size_t i = 0; i < node.inputs.size() && i < 63; ++i)
+    if (origin_of(node.inputs[i], node).wants_gradient) wanted |= Operation::Values{1} << i;
+  const Operation::Values kept = node.operation->kept(wanted);
+  if (kept == 0) return;
+  const auto check = [&node](const Array& array, uint32_t version, const std::string& what) {
+    if (array.version == version) return;
+    throw std::runtime_error(
+        text("one of the variables needed for gradient computation has been modified by an inplace operation: [",
+             node.operation->name(), "] needs ", what, ", a ", name_of(array.dtype), " tensor of shape ", array.shape,
+             ", which is at version ", version, "; expected version ", array.version,
+             ". Change it before the forward pass, after backward(), or change a clone()"));
+  };
+  for (size_t i = 0; i < node.inputs.size() && i < 63; ++i) {
+    if ((kept >> i & 1) == 0 || !node.arrays[i]) continue;
+    const bool held = i < node.memory.size() && node.memory[i] != nullptr;
+    const StoragePtr& storage = held ? node.memory[i] : node.inputs[i]->storage();
+    check(node.arrays[i], storage->version(), text("its input ", i));
+  }
+  if ((kept & Operation::kOutput) != 0) check(node.output, node.output_storage->version(), "its output");
+}
+
 }  // namespace
 
 bool Array::overlaps(const Array& other) const {
@@ -49,6 +87,28 @@ Tensor::Tensor(const Shape& shape, DType dtype)
 
 Tensor::Tensor(const Shape& shape, DType dtype, StoragePtr storage)
     : array_{storage->data(), dtype, shape}, storage_(std::move(storage)) {}
+
+Tensor::Tensor(const Array& array, StoragePtr storage) : array_(array), storage_(std::move(storage)) {}
+
+void Tensor::become(const std::shared_ptr<Node>& made_by) {
+  past.push_back({made_by->number, std::move(node), requires_grad_});
+  node = made_by;
+  requires_grad_ = true;
+}
+
+Tensor::Past Tensor::at(uint64_t number) const {
+  for (const Past& before : past)
+    if (number <= before.number) return before;
+  return {number, node, requires_grad_};
+}
+
+TensorPtr Tensor::snapshot(uint64_t number) const {
+  Past then = at(number);
+  auto same = std::make_shared<Tensor>(array_, storage_);
+  same->node = std::move(then.node);
+  same->requires_grad_ = then.requires_grad;
+  return same;
+}
 
 void Tensor::set_requires_grad(bool requires_grad) {
   if (requires_grad && !is_floating(dtype()))
@@ -101,6 +161,11 @@ TensorPtr full(const Shape& shape, DType dtype, double value) {
 Node::Node(OperationPtr op, std::vector<TensorPtr> in, bool gradient)
     : operation(std::move(op)), inputs(std::move(in)), number(next_number++), needs_gradient(gradient) {}
 
+void Node::count_changes() const {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] != nullptr && operation->writes_input(i)) inputs[i]->storage()->count_change();
+}
+
 // A chain of nodes would otherwise be destroyed by recursion, one stack frame an operation. The nodes themselves make
 // the list of those still to destroy: a destructor must not need memory.
 Node::~Node() {
@@ -131,29 +196,50 @@ bool set_grad_enabled(bool enabled) {
   return std::exchange(grad_is_enabled, enabled);
 }
 
+namespace {
+
+TensorPtr view_of(const TensorPtr& x, const Array& like, int64_t offset) {
+  Array part = like;
+  part.data = x->array().as<char>() + static_cast<size_t>(offset) * size_of(like.dtype);
+  auto view = std::make_shared<Tensor>(part, x->storage());
+  view->base = x->base == nullptr ? x : x->base;
+  view->changes = view->base->changes;
+  return view;
+}
+
+}  // namespace
+
 TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
   const FloatingPointScope scope;
   Tape* tape = Tape::current();
-  for (const TensorPtr& input : inputs)
-    if (input != nullptr) require_usable(*input, tape);
+  for (const TensorPtr& input : inputs) {
+    if (input == nullptr) continue;
+    require_usable(*input, tape);
+    if (input->base != nullptr) refresh(input);
+  }
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
   auto node = std::make_shared<Node>(std::move(operation), std::move(inputs), gradient);
   node->arrays.reserve(node->inputs.size());
   for (size_t i = 0; i < node->inputs.size(); ++i) {
     const TensorPtr& input = node->inputs[i];
     node->arrays.push_back(input == nullptr ? Array() : input->array());
-    if (input == nullptr || !input->is_leaf()) continue;
+    if (input == nullptr) continue;
+    node->arrays.back().version = input->storage()->version();
+    if (!input->is_leaf()) continue;
     if (i < node->memory.size())
       node->memory[i] = input->storage();
     else
       node->more_memory.push_back(input->storage());
   }
   const Array made = node->operation->infer(node->arrays);
-  auto output = node->operation->aliases_input()
-                    ? std::make_shared<Tensor>(made.shape, made.dtype, node->inputs[0]->storage())
-                    : std::make_shared<Tensor>(made.shape, made.dtype);
+  auto output = node->operation->aliases_input() ? view_of(node->inputs[0], made, node->operation->alias_offset())
+                                                 : std::make_shared<Tensor>(made.shape, made.dtype);
   node->output = output->array();
-  if (tape == nullptr) node->operation->forward(node->arrays, node->output);
+  node->output.version = output->storage()->version();
+  if (tape == nullptr) {
+    node->operation->forward(node->arrays, node->output);
+    if (node->operation->is_stateful()) node->count_changes();
+  }
   if (gradient && is_floating(made.dtype)) output->set_requires_grad(true);
   if (gradient || tape != nullptr) {
     node->output_storage = output->storage();
@@ -180,9 +266,12 @@ std::vector<Node*> nodes_behind(const TensorPtr& root) {
       throw std::runtime_error(
           "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True "
           "to the first call");
+    require_unchanged(*node);
     found.push_back(node);
-    for (const TensorPtr& input : node->inputs)
-      if (wants_gradient(input) && input->node != nullptr) pending.push_back(input->node.get());
+    for (const TensorPtr& input : node->inputs) {
+      const Origin origin = origin_of(input, *node);
+      if (origin.wants_gradient && origin.node != nullptr) pending.push_back(origin.node);
+    }
   }
   std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->number > b->number; });
   return found;
@@ -207,8 +296,8 @@ void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
 }
 
 // The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
-TensorPtr& gradient_slot(const TensorPtr& tensor) {
-  return tensor->node == nullptr ? tensor->grad : tensor->node->doutput;
+TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
+  return origin.node == nullptr ? tensor->grad : origin.node->doutput;
 }
 
 void propagate(Node& node) {
@@ -216,20 +305,23 @@ void propagate(Node& node) {
   std::vector<TensorPtr> made(node.inputs.size());
   Gradients gradients(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (!wants_gradient(node.inputs[i])) continue;
+    if (!origin_of(node.inputs[i], node).wants_gradient) continue;
     made[i] = std::make_shared<Tensor>(node.arrays[i].shape, node.arrays[i].dtype);
     gradients[i].data = made[i]->array().data;
   }
   node.operation->vjp(node.arrays, node.output, doutput->array(), gradients);
   for (size_t i = 0; i < made.size(); ++i) {
     if (made[i] == nullptr) continue;
-    TensorPtr& slot = gradient_slot(node.inputs[i]);
+    const Origin origin = origin_of(node.inputs[i], node);
+    TensorPtr& slot = gradient_slot(node.inputs[i], origin);
     require_same_kind(*node.inputs[i], *made[i]);
     if (slot != nullptr) require_same_kind(*slot, *made[i]);
-    if (slot == nullptr)
+    if (slot == nullptr) {
       slot = std::move(made[i]);
-    else
+    } else {
       add_into(slot->array(), made[i]->array());
+      slot->storage()->count_change();
+    }
   }
 }
 
@@ -273,15 +365,20 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
     std::vector<std::shared_ptr<Node>> keep;
     Cleanup(const std::vector<Node*>& walked, bool forget) : nodes(walked), release(forget) {
       size_t inputs = 0;
-      for (const Node* node : nodes) inputs += node->inputs.size();
+      for (const Node* node : nodes)
+        for (const TensorPtr& input : node->inputs) inputs += input == nullptr ? 0 : 1 + input->past.size();
       keep.reserve(inputs + 1);  // the destructor must not need memory
     }
     ~Cleanup() {
       for (Node* node : nodes) {
         node->doutput = nullptr;
         if (!release) continue;
-        for (TensorPtr& input : node->inputs)
-          if (input != nullptr && input->node != nullptr) keep.push_back(input->node);
+        for (TensorPtr& input : node->inputs) {
+          if (input == nullptr) continue;
+          if (input->node != nullptr) keep.push_back(input->node);
+          for (const Tensor::Past& before : input->past)
+            if (before.node != nullptr) keep.push_back(before.node);
+        }
         node->inputs.clear();
         node->released = true;
       }

@@ -20,6 +20,7 @@ struct Array {
   void* data = nullptr;
   DType dtype = DType::float32;
   Shape shape;
+  uint32_t version = 0;  // of the memory, where a node keeps the array
 
   template <class T>
   T* as() const {
@@ -33,11 +34,13 @@ struct Array {
 
 class Tensor;
 using TensorPtr = std::shared_ptr<Tensor>;
+struct CopiedFrom;  // in_place.hpp
 
 class Tensor : public SharedObject {
  public:
   Tensor(const Shape& shape, DType dtype);  // memory not initialised
   Tensor(const Shape& shape, DType dtype, StoragePtr storage);
+  Tensor(const Array& array, StoragePtr storage);  // a part of the storage
 
   const Array& array() const { return array_; }
   const Shape& shape() const { return array_.shape; }
@@ -55,8 +58,24 @@ class Tensor : public SharedObject {
   // Throws CaptureError where there are no values to read: see `trace`.
   const Array& values() const;
 
+  // What the tensor was to operations up to `number`, that of the node which an in-place operation then gave it.
+  struct Past {
+    uint64_t number;
+    std::shared_ptr<Node> node;
+    bool requires_grad;
+  };
+  void become(const std::shared_ptr<Node>& made_by);
+  // What it was to the operation of that number.
+  Past at(uint64_t number) const;
+  // A tensor of the same memory that was made as this one was then, and knows nothing else.
+  TensorPtr snapshot(uint64_t number) const;
+
   TensorPtr grad;
-  std::shared_ptr<Node> node;  // the operation that made it, where a gradient or a trace wants it
+  TensorPtr base;        // of a view: the tensor whose memory it shows
+  uint64_t changes = 0;  // how often it became another node's; of a view, how often its base had when its node was made
+  std::shared_ptr<const CopiedFrom> copied_from;  // of a copy that stands for a view
+  std::vector<Past> past;                         // latest last
+  std::shared_ptr<Node> node;                     // the operation that made it, where a gradient or a trace wants it
   // Not 0: this tensor only stands for a value in the trace of that number. Its memory is the captured program's, so
   // nothing but that trace may use it.
   uint64_t trace = 0;
@@ -99,8 +118,14 @@ class Operation {
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
   // inputs, output and doutput are valid; gradients[i] is empty where input i needs none.
   virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
-  // True: the output is the first input's memory under another shape.
+  // True: the output is the first input's memory, from that element on.
   virtual bool aliases_input() const { return false; }
+  virtual int64_t alias_offset() const { return 0; }
+  // The values that vjp() reads where the inputs of `wanted` get a gradient: bit i for input i, and kOutput. It would
+  // be wrong if they changed before.
+  using Values = uint64_t;
+  static constexpr Values kOutput = Values{1} << 63;
+  virtual Values kept(Values) const { return ~Values{0}; }
   // True: input i's gradient can be an update in place (see Gradient).
   virtual bool can_update(size_t) const { return false; }
   // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what
@@ -123,6 +148,7 @@ class Node {
  public:
   Node(OperationPtr operation, std::vector<TensorPtr> inputs, bool needs_gradient);
   ~Node();
+  void count_changes() const;  // of the inputs that the operation writes
 
   OperationPtr operation;
   std::vector<TensorPtr> inputs;  // null entries are absent optional inputs
@@ -132,8 +158,9 @@ class Node {
   std::vector<StoragePtr> more_memory;
   Array output;
   StoragePtr output_storage;
-  uint64_t number;         // creation order: a tape runs backward from the highest
-  uint64_t last_walk = 0;  // the backward pass that met it last
+  uint64_t number;                       // creation order: a tape runs backward from the highest
+  uint64_t last_walk = 0;                // the backward pass that met it last
+  const Tensor* searched_for = nullptr;  // the last tensor whose readers were looked for here
   bool needs_gradient;
   bool released = false;  // the backward pass has let go of the inputs
 

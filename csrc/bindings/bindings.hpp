@@ -18,6 +18,7 @@ using TensorClass = py::class_<Tensor, TensorPtr>;
 
 void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
+void define_in_place(TensorClass& tensor);
 void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
@@ -61,6 +62,10 @@ TensorPtr detached(const TensorPtr& x);
 py::object plain_array(const TensorPtr& x);
 
 bool is_tensor(py::handle value);
+
+// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is
+// asked.
+bool is_arithmetic(py::handle value);
 
 // For py::init: an object that belongs to a shared pointer from the start. With py::init<...> pybind11 makes the
 // pointer where nothing catches std::bad_alloc any more.

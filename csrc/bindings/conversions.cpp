@@ -74,6 +74,12 @@ bool is_tensor(py::handle value) {
   return py::isinstance<Tensor>(value);
 }
 
+bool is_arithmetic(py::handle value) {
+  return is_tensor(value) || PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) ||
+         py::isinstance<py::array>(value) || py::hasattr(value, "__array__") || py::isinstance<py::list>(value) ||
+         py::isinstance<py::tuple>(value);
+}
+
 py::dtype numpy_dtype(DType dtype) {
   switch (dtype) {
     case DType::float32:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "autograd/in_place.hpp"
+
 namespace nnlite {
 namespace {
 
@@ -213,9 +215,17 @@ Selection Key::selection() const {
   return selection;
 }
 
+// A view is an object of its own, also where it shows everything.
+TensorPtr as_view(const TensorPtr& result, const TensorPtr& x) {
+  return result == x ? view(x, 0, x->shape()) : result;
+}
+
 TensorPtr index_tensor(const TensorPtr& x, py::handle key) {
   const Key resolved(x->shape(), key);
-  return resolved.is_basic() ? slice(x, resolved.slices(), resolved.shape()) : gather(x, resolved.selection());
+  if (!resolved.is_basic()) return gather(x, resolved.selection());
+  const TensorPtr part = as_view(slice(x, resolved.slices(), resolved.shape()), x);
+  stand_for_view(part, x, resolved.slices());
+  return part;
 }
 
 }  // namespace nnlite

@@ -46,6 +46,7 @@ class Key {
   std::vector<IndexArray> arrays_;
 };
 
+TensorPtr as_view(const TensorPtr& result, const TensorPtr& x);
 TensorPtr index_tensor(const TensorPtr& x, py::handle key);
 
 }  // namespace nnlite

@@ -1,74 +1,14 @@
 // The Tensor class.
-#include "autograd/tensor.hpp"
-
-#include <cstring>
-
+#include "autograd/in_place.hpp"
 #include "autograd/operations.hpp"
 #include "autograd/trace.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/dispatch.hpp"
-#include "runtime/floating_point.hpp"
-#include "runtime/team.hpp"
 
 namespace nnlite {
 namespace {
 
 constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
-
-// An in-place change is for values that no tape reads: leaves under no_grad, and tensors without gradients.
-void require_in_place(const TensorPtr& x, const char* name) {
-  if (grad_enabled() && x->requires_grad())
-    throw std::runtime_error(text(
-        name, " would change a tensor that requires a gradient behind the tape's back; use it under nl.no_grad()"));
-  if (Tape::current() != nullptr)
-    throw CaptureError(text(name, " changes a tensor in a traced forward pass; pass compile=False"));
-  x->values();
-}
-
-TensorPtr copy_into(const TensorPtr& x, py::handle source) {
-  require_in_place(x, "copy_");
-  const TensorPtr from =
-      x->dtype() == DType::int64 ? target_operand(source, DType::float32) : operand(source, x->dtype());
-  if (from->shape() != x->shape())
-    throw std::invalid_argument(text("copy_ got shape ", from->shape(), " for a tensor of shape ", x->shape()));
-  from->values();
-  std::memcpy(x->array().data, cast(detached(from), x->dtype())->array().data, x->array().bytes());
-  return x;
-}
-
-TensorPtr fill(const TensorPtr& x, double value) {
-  require_in_place(x, "fill_");
-  std::memcpy(x->array().data, full(x->shape(), x->dtype(), value)->array().data, x->array().bytes());
-  return x;
-}
-
-template <class Draw>
-TensorPtr draw_into(const TensorPtr& x, const char* name, const Draw& draw) {
-  require_in_place(x, name);
-  if (!is_floating(x->dtype())) throw TypeError(text(name, " needs a float32 or float64 tensor"));
-  const RandomStream stream = default_generator()->next(Purpose::initialization);
-  const FloatingPointScope scope;
-  dispatch(x->dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    parallel_spans(x->array().size(), 4096, 16,
-                   [&](int64_t begin, int64_t end) { draw(x->array().as<T>() + begin, begin, end - begin, stream); });
-  });
-  return x;
-}
-
-TensorPtr uniform_into(const TensorPtr& x, double low, double high) {
-  return draw_into(x, "uniform_", [&](auto* to, int64_t begin, int64_t n, RandomStream stream) {
-    using T = std::remove_pointer_t<decltype(to)>;
-    kernels<T>().uniform(to, begin, n, stream, static_cast<T>(low), static_cast<T>(high));
-  });
-}
-
-TensorPtr normal_into(const TensorPtr& x, double mean, double std) {
-  return draw_into(x, "normal_", [&](auto* to, int64_t begin, int64_t n, RandomStream stream) {
-    using T = std::remove_pointer_t<decltype(to)>;
-    kernels<T>().normal(to, begin, n, stream, static_cast<T>(mean), static_cast<T>(std));
-  });
-}
 
 py::object item_of(const TensorPtr& x) {
   if (x->array().size() != 1)
@@ -79,6 +19,7 @@ py::object item_of(const TensorPtr& x) {
 }
 
 py::array numpy_of(const TensorPtr& x) {
+  refresh(x);
   if (x->requires_grad() && Tape::current() == nullptr)
     throw std::runtime_error(
         "a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
@@ -93,6 +34,7 @@ py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py:
 }
 
 std::string repr_of(const TensorPtr& x) {
+  refresh(x);
   std::string values = x->trace != 0
                            ? text("shape ", x->shape(), ", traced")
                            : py::module_::import("numpy")
@@ -105,16 +47,7 @@ std::string repr_of(const TensorPtr& x) {
   return "tensor(" + values + ")";
 }
 
-// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is
-// asked.
-bool is_arithmetic(py::handle value) {
-  return is_tensor(value) || PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) ||
-         py::isinstance<py::array>(value) || py::hasattr(value, "__array__") || py::isinstance<py::list>(value) ||
-         py::isinstance<py::tuple>(value);
-}
-
-void define_arithmetic(TensorClass& tensor, const char* name, const char* reflected, const char* in_place,
-                       const char* kernel) {
+void define_arithmetic(TensorClass& tensor, const char* name, const char* reflected, const char* kernel) {
   const int index = binary_index(kernel);
   const auto forward = [index](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
@@ -124,19 +57,6 @@ void define_arithmetic(TensorClass& tensor, const char* name, const char* reflec
   tensor.def(reflected, [index](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
     return py::cast(binary(index, operand(other, x->dtype()), x));
-  });
-  if (in_place == nullptr) return;
-  const std::string symbol = in_place;
-  tensor.def(in_place, [index, symbol](const TensorPtr& x, py::handle other) {
-    const TensorPtr y = operand(other, x->dtype());
-    // As in PyTorch a leaf of the tape refuses; a computed tensor is simply computed anew.
-    const bool taped = grad_enabled() && (x->requires_grad() || y->requires_grad());
-    if (taped && x->is_leaf()) require_in_place(x, symbol.c_str());
-    const TensorPtr result = binary(index, x, y);
-    if (taped || result->shape() != x->shape() || result->dtype() != x->dtype() || Tape::current() != nullptr)
-      return result;
-    std::memcpy(x->array().data, result->array().data, x->array().bytes());
-    return x;
   });
 }
 
@@ -157,8 +77,17 @@ void define_properties(TensorClass& tensor) {
   tensor.def_property_readonly("shape", [](const TensorPtr& x) { return tuple_of(x->shape()); });
   tensor.def_property_readonly("ndim", [](const TensorPtr& x) { return x->shape().rank(); });
   tensor.def_property_readonly("dtype", [](const TensorPtr& x) { return numpy_dtype(x->dtype()); });
-  tensor.def_property_readonly("is_leaf", &Tensor::is_leaf);
-  tensor.def_property("requires_grad", &Tensor::requires_grad, &Tensor::set_requires_grad);
+  tensor.def_property_readonly("is_leaf", [](const TensorPtr& x) {
+    refresh(x);
+    return x->is_leaf();
+  });
+  tensor.def_property(
+      "requires_grad",
+      [](const TensorPtr& x) {
+        refresh(x);
+        return x->requires_grad();
+      },
+      &Tensor::set_requires_grad);
   tensor.def_property(
       "grad", [](const TensorPtr& x) { return x->grad; },
       [](const TensorPtr& x, const std::optional<TensorPtr>& given) {
@@ -230,11 +159,6 @@ void define_values(TensorClass& tensor) {
   tensor.def("to", [](const TensorPtr& x, py::handle dtype) { return cast(x, dtype_from(dtype)); }, py::arg("dtype"));
   tensor.def("float", [](const TensorPtr& x) { return cast(x, DType::float32); });
   tensor.def("double", [](const TensorPtr& x) { return cast(x, DType::float64); });
-  tensor.def("copy_", &copy_into, py::arg("source"));
-  tensor.def("fill_", &fill, py::arg("value"));
-  tensor.def("zero_", [](const TensorPtr& x) { return fill(x, 0); });
-  tensor.def("uniform_", &uniform_into, py::arg("low") = 0.0, py::arg("high") = 1.0);
-  tensor.def("normal_", &normal_into, py::arg("mean") = 0.0, py::arg("std") = 1.0);
 }
 
 void define_gradients(TensorClass& tensor) {
@@ -248,6 +172,7 @@ void define_gradients(TensorClass& tensor) {
   tensor.def(
       "backward",
       [](const TensorPtr& x, py::handle gradient, bool retain_graph) {
+        refresh(x);
         const TensorPtr seed = optional_operand(gradient, x->dtype());
         without_gil(kBackwardWork, [&] { backward(x, seed, retain_graph); });
       },
@@ -270,13 +195,14 @@ void define_tensor(py::module_& module) {
   define_properties(tensor);
   define_values(tensor);
   define_gradients(tensor);
-  define_arithmetic(tensor, "__add__", "__radd__", "__iadd__", "add");
-  define_arithmetic(tensor, "__sub__", "__rsub__", "__isub__", "sub");
-  define_arithmetic(tensor, "__mul__", "__rmul__", "__imul__", "mul");
-  define_arithmetic(tensor, "__truediv__", "__rtruediv__", "__itruediv__", "div");
-  define_arithmetic(tensor, "__pow__", "__rpow__", nullptr, "pow");
+  define_arithmetic(tensor, "__add__", "__radd__", "add");
+  define_arithmetic(tensor, "__sub__", "__rsub__", "sub");
+  define_arithmetic(tensor, "__mul__", "__rmul__", "mul");
+  define_arithmetic(tensor, "__truediv__", "__rtruediv__", "div");
+  define_arithmetic(tensor, "__pow__", "__rpow__", "pow");
   define_comparisons(tensor);
   define_tensor_operations(tensor);
+  define_in_place(tensor);
   document_tensor(tensor);
   // An array's float64 stays what it is; lists of floats become float32.
   module.def("as_tensor", [](py::handle value) {

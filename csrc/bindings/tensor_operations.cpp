@@ -1,7 +1,7 @@
 // The operations of the tape as methods of Tensor.
 #include <limits>
 
-#include "autograd/operations.hpp"
+#include "autograd/in_place.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/indexing.hpp"
 
@@ -73,10 +73,17 @@ TensorPtr squeezed(const TensorPtr& x, std::optional<int64_t> dim) {
   return reshape(x, shape);
 }
 
+// PyTorch's result would show x itself.
+TensorPtr reordered(const TensorPtr& x, const std::vector<int>& order) {
+  const TensorPtr copy = permute(x, order);
+  stand_for_view(copy, x, {});
+  return copy;
+}
+
 TensorPtr permuted(const TensorPtr& x, const py::args& dims) {
   std::vector<int> order;
   for (int64_t dim : shape_from_args(dims)) order.push_back(normalized_dim("permute", dim, x->shape().rank()));
-  return permute(x, order);
+  return reordered(x, order);
 }
 
 TensorPtr transposed(const TensorPtr& x, int64_t dim0, int64_t dim1) {
@@ -86,17 +93,19 @@ TensorPtr transposed(const TensorPtr& x, int64_t dim0, int64_t dim1) {
   if (rank > 0)
     std::swap(order[static_cast<size_t>(normalized_dim("transpose", dim0, rank))],
               order[static_cast<size_t>(normalized_dim("transpose", dim1, rank))]);
-  return permute(x, order);
+  return reordered(x, order);
 }
 
 TensorPtr reversed(const TensorPtr& x) {
   std::vector<int> order;
   for (int i = x->shape().rank(); i-- > 0;) order.push_back(i);
-  return permute(x, order);
+  return reordered(x, order);
 }
 
 void define_shaping(TensorClass& tensor) {
-  const auto reshaped = [](const TensorPtr& x, const py::args& sizes) { return reshape(x, shape_from_args(sizes)); };
+  const auto reshaped = [](const TensorPtr& x, const py::args& sizes) {
+    return as_view(reshape(x, shape_from_args(sizes)), x);
+  };
   tensor.def("reshape", reshaped);
   tensor.def("view", reshaped);
   tensor.def("flatten", &flattened, py::arg("start_dim") = 0, py::arg("end_dim") = -1);

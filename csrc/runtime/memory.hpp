@@ -21,8 +21,13 @@ class Storage {
 
   void* data() const { return data_; }
 
+  // How often the values have been changed in place. A tape compares it with what it was when it kept them.
+  uint32_t version() const { return version_; }
+  void count_change() { ++version_; }
+
  private:
   void* data_;
+  uint32_t version_ = 0;
   int size_class_ = 0;             // of own memory
   std::function<void()> release_;  // empty: own memory
 };

@@ -22,6 +22,7 @@ class LabelWeights final : public Operation {
   LabelWeights(int64_t ignore_index, DType dtype) : ignore_index_(ignore_index), dtype_(dtype) {}
 
   const char* name() const override { return "label_weights"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"ignore_index", ignore_index_}}; }
   Array infer(const Arrays& in) override { return {nullptr, dtype_, in[0].shape}; }
 
@@ -124,6 +125,7 @@ class CrossEntropy final : public ClassLoss {
  public:
   using ClassLoss::ClassLoss;
   const char* name() const override { return "cross_entropy"; }
+  Values kept(Values) const override { return 0; }
 
  protected:
   TensorPtr unreduced(const std::vector<TensorPtr>& inputs, const ClassLossSettings& settings) const override {
@@ -154,6 +156,7 @@ class NegativeLogLikelihood final : public ClassLoss {
  public:
   using ClassLoss::ClassLoss;
   const char* name() const override { return "nll_loss"; }
+  Values kept(Values) const override { return 0; }
 
  protected:
   TensorPtr unreduced(const std::vector<TensorPtr>& inputs, const ClassLossSettings& settings) const override {

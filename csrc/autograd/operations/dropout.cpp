@@ -11,6 +11,7 @@ class Dropout final : public Operation {
   explicit Dropout(double p) : p_(p) {}
 
   const char* name() const override { return "dropout"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"p", p_}}; }
 
   bool is_stateful() const override { return true; }

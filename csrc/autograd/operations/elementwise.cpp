@@ -13,11 +13,43 @@ namespace {
 constexpr int64_t kGrain = 4096;        // elements of the smallest span worth a thread's turn
 constexpr double kWorkOfFunction = 16;  // flops of an exp or the like, per element
 
+constexpr Operation::Values kInput = 1, kOther = 2;
+
+// What the derivative of a function reads; those that are not named here: both sides.
+Operation::Values kept_by(const std::string& name) {
+  for (const char* linear : {"neg", "scale", "shift"})
+    if (name == linear) return 0;
+  for (const char* of_output : {"relu", "exp", "expm1", "sqrt", "reciprocal", "tanh", "sigmoid"})
+    if (name == of_output) return Operation::kOutput;
+  for (const char* of_input :
+       {"leaky_relu", "gelu", "gelu_tanh", "silu", "softplus", "log", "log1p", "abs", "square", "clip", "erf"})
+    if (name == of_input) return kInput;
+  return kInput | Operation::kOutput;
+}
+
+Operation::Values kept_by_unary(int index) {
+  static const std::vector<Operation::Values> kKept = [] {
+    std::vector<Operation::Values> all;
+    for (int i = 0; i < kernels<float>().unary_count; ++i) all.push_back(kept_by(kernels<float>().unary[i].name));
+    return all;
+  }();
+  return kKept[static_cast<size_t>(index)];
+}
+
+// The derivative by one operand reads the other one, or neither, or both.
+Operation::Values kept_by_binary(const std::string& name, Operation::Values wanted) {
+  if (name == "add" || name == "sub") return 0;
+  if (name == "mul") return (wanted & kInput) << 1 | (wanted & kOther) >> 1;
+  if (name == "div") return kOther | (wanted & kOther) >> 1;
+  return kInput | kOther | (name == "pow" && (wanted & kOther) != 0 ? Operation::kOutput : 0);
+}
+
 class Unary final : public Operation {
  public:
   Unary(int index, double alpha, double beta) : index_(index), alpha_(alpha), beta_(beta) {}
 
   const char* name() const override { return kernels<float>().unary[index_].name; }
+  Values kept(Values) const override { return kept_by_unary(index_); }
   Attributes attributes() const override { return {{"alpha", alpha_}, {"beta", beta_}}; }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, in[0].shape}; }
@@ -37,8 +69,10 @@ class Unary final : public Operation {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       const UnaryKernel<T>& kernel = kernels<T>().unary[index_];
+      // relu is as good a witness of its sign as x, and x may have changed.
+      const Array& x = (kept_by_unary(index_) & kInput) != 0 ? in[0] : out;
       parallel_spans(out.size(), kGrain, kWorkOfFunction, [&](int64_t begin, int64_t end) {
-        kernel.backward(in[0].as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin,
+        kernel.backward(x.as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin,
                         end - begin, static_cast<T>(alpha_), static_cast<T>(beta_));
       });
     });
@@ -54,6 +88,7 @@ class Binary final : public Operation {
   explicit Binary(int index) : index_(index) {}
 
   const char* name() const override { return kernels<float>().binary[index_].name; }
+  Values kept(Values wanted) const override { return kept_by_binary(name(), wanted); }
 
   Array infer(const Arrays& in) override {
     const Shape shape = broadcast_shape(name(), in[0].shape, in[1].shape);
@@ -103,6 +138,7 @@ class Binary final : public Operation {
 class Where final : public Operation {
  public:
   const char* name() const override { return "where"; }
+  Values kept(Values) const override { return 1; }
 
   Array infer(const Arrays& in) override { return {nullptr, in[1].dtype, in[1].shape}; }
 
@@ -137,6 +173,7 @@ class Cast final : public Operation {
   explicit Cast(DType dtype) : dtype_(dtype) {}
 
   const char* name() const override { return "cast"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"dtype", name_of(dtype_)}}; }
 
   Array infer(const Arrays& in) override { return {nullptr, dtype_, in[0].shape}; }
@@ -166,6 +203,12 @@ TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape) {
   if (x->shape() == shape) return x;
   static const int add = binary_index("add");
   return binary(add, x, full(shape, x->dtype(), 0));
+}
+
+// A single value does not widen an array of its kind, as in PyTorch.
+DType common_type(const TensorPtr& a, const TensorPtr& b) {
+  if ((a->shape().rank() == 0) == (b->shape().rank() == 0)) return std::max(a->dtype(), b->dtype());
+  return a->shape().rank() > 0 ? a->dtype() : b->dtype();
 }
 
 template <class Row>
@@ -207,13 +250,13 @@ TensorPtr unary(int index, const TensorPtr& x, double alpha, double beta) {
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b) {
   const char* name = kernels<float>().binary[index].name;
   floating(name, a), floating(name, b);
-  const DType dtype = std::max(a->dtype(), b->dtype());
+  const DType dtype = common_type(a, b);
   return apply_new<Binary>({cast(a, dtype), cast(b, dtype)}, index);
 }
 
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b) {
   floating("where", a), floating("where", b);
-  const DType dtype = std::max(a->dtype(), b->dtype());
+  const DType dtype = common_type(a, b);
   const Shape shape = broadcast_shape("where", condition->shape(), broadcast_shape("where", a->shape(), b->shape()));
   TensorPtr mask = condition;
   if (mask->shape() != shape) mask = cast(broadcast_to(cast(mask, DType::float64), shape), DType::int64);

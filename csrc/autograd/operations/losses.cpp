@@ -14,6 +14,7 @@ class ElementwiseLoss final : public ReducedLoss {
       : ReducedLoss(reduction), index_(index), parameter_(parameter) {}
 
   const char* name() const override { return kernels<float>().losses[index_].name; }
+  Values kept(Values) const override { return ~kOutput; }
   Attributes attributes() const override { return {{"reduction", name_of(reduction_)}, {"parameter", parameter_}}; }
 
   Array infer(const Arrays& in) override {

@@ -32,6 +32,7 @@ class LayerNorm final : public Operation {
   LayerNorm(int normalized_rank, double eps) : normalized_rank_(normalized_rank), eps_(eps) {}
 
   const char* name() const override { return "layer_norm"; }
+  Values kept(Values wanted) const override { return (wanted & 1) << 1; }
   Attributes attributes() const override { return {{"normalized_rank", normalized_rank_}, {"eps", eps_}}; }
 
   Array infer(const Arrays& in) override {
@@ -103,6 +104,7 @@ class BatchNorm final : public Operation {
   explicit BatchNorm(const BatchNormSettings& settings) : settings_(settings) {}
 
   const char* name() const override { return "batch_norm"; }
+  Values kept(Values wanted) const override { return (wanted & 1) << 3; }
   Attributes attributes() const override {
     return {{"training", settings_.training}, {"momentum", settings_.momentum}, {"eps", settings_.eps}};
   }

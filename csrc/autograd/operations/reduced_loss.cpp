@@ -24,6 +24,7 @@ class LossReduction final : public ReducedLoss {
   using ReducedLoss::ReducedLoss;
 
   const char* name() const override { return "reduced_loss"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"reduction", name_of(reduction_)}}; }
 
   Array infer(const Arrays& in) override {

@@ -34,6 +34,7 @@ class Sum final : public Operation {
   Sum(int64_t dim, bool keepdim, bool mean) : dim_(dim), keepdim_(keepdim), mean_(mean) {}
 
   const char* name() const override { return mean_ ? "mean" : "sum"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"dim", dim_}, {"keepdim", keepdim_}}; }
 
   Array infer(const Arrays& in) override {
@@ -83,6 +84,7 @@ class Max final : public Operation {
   explicit Max(bool share_ties) : share_ties_(share_ties) {}
 
   const char* name() const override { return "max"; }
+  Values kept(Values) const override { return share_ties_ ? 1 | kOutput : 0; }
   Attributes attributes() const override { return {{"share_ties", share_ties_}}; }
 
   Array infer(const Arrays& in) override {

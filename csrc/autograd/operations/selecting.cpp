@@ -13,6 +13,7 @@ class Gather final : public Operation {
   explicit Gather(Selection selection) : selection_(std::move(selection)) {}
 
   const char* name() const override { return "index"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override {
     return {{"shape", selection_.shape}, {"run", selection_.run}, {"starts", selection_.starts}};
   }
@@ -45,6 +46,46 @@ class Gather final : public Operation {
   Selection selection_;
 };
 
+// x with a value at the selection, in x's own memory. Where positions repeat, the last one stays.
+class Assign final : public Operation {
+ public:
+  explicit Assign(Selection selection) : selection_(std::move(selection)) {}
+
+  const char* name() const override { return "assign"; }
+  Attributes attributes() const override { return {{"run", selection_.run}, {"starts", selection_.starts}}; }
+  Values kept(Values) const override { return 0; }
+  bool aliases_input() const override { return true; }
+
+  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, in[0].shape}; }
+
+  void forward(const Arrays& in, const Array& out) override {
+    for_runs(out, in[1], [](char* inside, char* value, size_t bytes) { std::memcpy(inside, value, bytes); });
+  }
+
+  void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
+    if (din[1])
+      for_runs(dout, {din[1].data, in[1].dtype, in[1].shape},
+               [](char* inside, char* value, size_t bytes) { std::memcpy(value, inside, bytes); });
+    if (!din[0]) return;
+    std::memcpy(din[0].data, dout.data, dout.bytes());
+    for_runs({din[0].data, out.dtype, out.shape}, {},
+             [](char* inside, char*, size_t bytes) { std::memset(inside, 0, bytes); });
+  }
+
+ private:
+  template <class F>
+  void for_runs(const Array& whole, const Array& part, const F& f) const {
+    const size_t width = size_of(whole.dtype), bytes = static_cast<size_t>(selection_.run) * width;
+    char* value = part.as<char>();
+    for (int64_t start : selection_.starts) {
+      f(whole.as<char>() + static_cast<size_t>(start) * width, value, bytes);
+      if (value != nullptr) value += bytes;
+    }
+  }
+
+  Selection selection_;
+};
+
 }  // namespace
 
 void Selection::add_dim(int64_t size, int64_t stride) {
@@ -60,6 +101,24 @@ void Selection::add_offsets(const std::vector<int64_t>& offsets, const Shape& mo
     for (int64_t offset : offsets) all.push_back(start + offset);
   starts = std::move(all);
   for (int64_t size : more) shape.push_back(size);
+}
+
+TensorPtr assigned(const TensorPtr& x, const TensorPtr& value, Selection selection) {
+  return apply_new<Assign>({x, value}, std::move(selection));
+}
+
+TensorPtr expand(const TensorPtr& x, const Shape& shape) {
+  const int before = shape.rank() - x->shape().rank();
+  Selection selection(0);
+  int last = shape.rank();
+  for (; last > before && x->shape()[last - 1 - before] == shape[last - 1]; --last) selection.run *= shape[last - 1];
+  for (int i = 0; i < last; ++i) {
+    const int64_t size = i < before ? 1 : x->shape()[i - before];
+    const int64_t stride = size == 1 ? 0 : x->shape().count(i - before + 1, x->shape().rank());
+    selection.add_dim(shape[i], stride);
+  }
+  for (; last < shape.rank(); ++last) selection.shape.push_back(shape[last]);
+  return gather(x, std::move(selection));
 }
 
 TensorPtr gather(const TensorPtr& x, Selection selection) {

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "autograd/operations.hpp"
+#include "autograd/in_place.hpp"
 #include "autograd/trace.hpp"
 
 namespace nnlite {
@@ -44,21 +44,29 @@ std::vector<int64_t> row_major_strides(const Shape& shape) {
   return strides;
 }
 
-class Reshape final : public Operation {
+// The elements from `offset` on, in the memory of x, under another shape.
+class ViewOf final : public Operation {
  public:
-  explicit Reshape(const Shape& shape) : shape_(shape) {}
+  ViewOf(int64_t offset, const Shape& shape) : offset_(offset), shape_(shape) {}
 
   const char* name() const override { return "reshape"; }
-  Attributes attributes() const override { return {{"shape", shape_}}; }
+  Values kept(Values) const override { return 0; }
+  Attributes attributes() const override { return {{"offset", offset_}, {"shape", shape_}}; }
   bool aliases_input() const override { return true; }
+  int64_t alias_offset() const override { return offset_; }
 
   Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, shape_}; }
   void forward(const Arrays&, const Array&) override {}
-  void vjp(const Arrays&, const Array&, const Array& dout, const Gradients& din) override {
-    std::memcpy(din[0].data, dout.data, dout.bytes());
+  void vjp(const Arrays& in, const Array&, const Array& dout, const Gradients& din) override {
+    const size_t before = static_cast<size_t>(offset_) * size_of(dout.dtype), end = before + dout.bytes();
+    char* gradient = din[0].as<char>();
+    std::memset(gradient, 0, before);
+    std::memcpy(gradient + before, dout.data, dout.bytes());
+    std::memset(gradient + end, 0, in[0].bytes() - end);
   }
 
  private:
+  int64_t offset_;
   Shape shape_;
 };
 
@@ -67,6 +75,7 @@ class Permute final : public Operation {
   explicit Permute(std::vector<int> dims) : dims_(std::move(dims)) {}
 
   const char* name() const override { return "permute"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"dims", dims_}}; }
 
   Array infer(const Arrays& in) override {
@@ -110,6 +119,7 @@ class SliceOf final : public Operation {
   }
 
   const char* name() const override { return "slice"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override {
     std::vector<int64_t> starts, steps, counts;
     for (const Slice& slice : slices_)
@@ -160,6 +170,7 @@ class Take final : public Operation {
   Take(int dim, int64_t padding_index, const char* name) : dim_(dim), padding_index_(padding_index), name_(name) {}
 
   const char* name() const override { return name_; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"dim", dim_}, {"padding_index", padding_index_}}; }
 
   Array infer(const Arrays& in) override {
@@ -222,6 +233,7 @@ class Concatenate final : public Operation {
   explicit Concatenate(int dim) : dim_(dim) {}
 
   const char* name() const override { return "concatenate"; }
+  Values kept(Values) const override { return 0; }
   Attributes attributes() const override { return {{"dim", dim_}}; }
 
   Array infer(const Arrays& in) override {
@@ -285,7 +297,7 @@ TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
   if (shape.size() != size || (unknown >= 0 && known == 0))
     throw std::invalid_argument(
         text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
-  return shape == x->shape() ? x : apply_new<Reshape>({x}, shape);
+  return shape == x->shape() ? x : view(x, 0, shape);
 }
 
 // In a trace it is an operation like any other, so that what made x runs.
@@ -293,9 +305,10 @@ TensorPtr detach(const TensorPtr& x) {
   const Tape* tape = Tape::current();
   if (tape != nullptr && (x->trace == tape->number() || x->requires_grad())) {
     const WithoutGrad scope;
-    return apply_new<Reshape>({x}, x->shape());
+    return view(x, 0, x->shape());
   }
-  auto tensor = std::make_shared<Tensor>(x->shape(), x->dtype(), x->storage());
+  auto tensor = std::make_shared<Tensor>(x->array(), x->storage());
+  tensor->copied_from = detached_mark(x);
   tensor->trace = x->trace;
   return tensor;
 }
@@ -308,16 +321,33 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {
   if (sorted != natural)
     throw std::invalid_argument(
         text("[permute] needs each of the ", rank, " dimensions of shape ", x->shape(), " once"));
-  return dims == natural ? x : apply_new<Permute>({x}, dims);
+  if (dims == natural) return x;
+  Shape shape;
+  std::vector<int> moved;  // dimensions of one element go wherever they like without any element moving
+  for (int dim : dims) {
+    shape.push_back(x->shape()[dim]);
+    if (x->shape()[dim] != 1) moved.push_back(dim);
+  }
+  return std::is_sorted(moved.begin(), moved.end()) ? view(x, 0, shape) : apply_new<Permute>({x}, dims);
 }
 
+TensorPtr view(const TensorPtr& x, int64_t offset, const Shape& shape) {
+  return apply_new<ViewOf>({x}, offset, shape);
+}
+
+// Rows that stand one after another are a view; what does not is copied.
 TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape) {
-  bool whole = true;
-  for (int i = 0; i < x->shape().rank(); ++i) {
+  int64_t offset = 0, stride = 1;
+  bool together = true, whole = true;  // the dimensions behind have been taken completely
+  for (int i = x->shape().rank(); i-- > 0; stride *= x->shape()[i]) {
     const Slice& slice = slices[static_cast<size_t>(i)];
-    whole &= slice.start == 0 && slice.step == 1 && slice.count == x->shape()[i];
+    offset += slice.start * stride;
+    together &= slice.count == 1 || (whole && slice.step == 1);
+    whole &= slice.count == x->shape()[i];
   }
-  return whole ? reshape(x, shape) : apply_new<SliceOf>({x}, slices, shape);
+  if (shape.size() == 0) return view(x, 0, shape);
+  if (!together) return apply_new<SliceOf>({x}, slices, shape);
+  return whole ? reshape(x, shape) : view(x, offset, shape);
 }
 
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index, const char* name) {

@@ -13,6 +13,7 @@ class Softmax final : public Operation {
   explicit Softmax(bool logarithm) : logarithm_(logarithm) {}
 
   const char* name() const override { return logarithm_ ? "log_softmax" : "softmax"; }
+  Values kept(Values) const override { return kOutput; }
 
   Array infer(const Arrays& in) override {
     columns_ = in[0].shape.rank() == 0 ? 1 : in[0].shape.back();

@@ -1,0 +1,41 @@
+// Changes of a tensor's own memory, and what the tape makes of them.
+#pragma once
+
+#include <stdexcept>
+#include <vector>
+
+#include "autograd/operations.hpp"
+
+namespace nnlite {
+
+// What PyTorch would show in place is a copy where its elements do not stand together (columns, a transposed matrix).
+// It remembers where it comes from, so that no change of it is lost unnoticed.
+struct CopiedFrom {
+  TensorPtr source;           // null: a change cannot be brought back there
+  std::vector<Slice> slices;  // one for each dimension of the source
+};
+
+// Marks `copy` where it is not x's own memory; no slices: the dimensions of x were permuted.
+void stand_for_view(const TensorPtr& copy, const TensorPtr& x, const std::vector<Slice>& slices);
+// The mark of a detached tensor of the memory of x.
+std::shared_ptr<const CopiedFrom> detached_mark(const TensorPtr& x);
+
+// Throws where `operation` must not change x: in a trace, and a leaf that requires a gradient while the tape records.
+void require_in_place(const TensorPtr& x, const char* operation);
+// Also where x only stands for a view; with `write_back`, where a change of it cannot be brought back.
+void require_own_memory(const TensorPtr& x, const char* operation, bool write_back = false);
+
+// x at the selection becomes `value`, of any type, broadcast to it. The gradient of what was there goes to `value`. x
+// is not checked.
+void assign(const TensorPtr& x, const Selection& selection, const TensorPtr& value);
+Selection everything(const Shape& shape);
+
+// x becomes `result`, which was computed from snapshot_for(x, ...); x stays the same object of the same shape and type.
+void replace(const TensorPtr& x, const TensorPtr& result, const char* operation);
+// x as an operation may read it whose result will replace() it.
+TensorPtr current(const TensorPtr& x, bool kept);
+
+// Gives a view whose base has been changed by a recorded operation the node that this has made of it.
+void refresh(const TensorPtr& view);
+
+}  // namespace nnlite
