@@ -51,28 +51,30 @@ Origin origin_of(const TensorPtr& input, const Node& reader) {
   return {then.node.get(), then.requires_grad};
 }
 
+[[noreturn]] void refuse_changed(const Node& node, const std::string& what, const Array& kept, uint32_t version) {
+  throw std::runtime_error(
+      text("one of the variables needed for gradient computation has been modified by an inplace operation: [",
+           node.operation->name(), "] needs ", what, ", a ", name_of(kept.dtype), " tensor of shape ", kept.shape,
+           ", which is at version ", version, "; expected version ", kept.version,
+           ". Change it before the forward pass, after backward(), or change a clone()"));
+}
+
 // Names the first value that the backward pass of a node reads and that has been changed since.
 void require_unchanged(const Node& node) {
+  const size_t inputs = std::min<size_t>(node.inputs.size(), 63);
   Operation::Values wanted = 0;
-  for (size_t i = 0; i < node.inputs.size() && i < 63; ++i)
+  for (size_t i = 0; i < inputs; ++i)
     if (origin_of(node.inputs[i], node).wants_gradient) wanted |= Operation::Values{1} << i;
   const Operation::Values kept = node.operation->kept(wanted);
-  if (kept == 0) return;
-  const auto check = [&node](const Array& array, uint32_t version, const std::string& what) {
-    if (array.version == version) return;
-    throw std::runtime_error(
-        text("one of the variables needed for gradient computation has been modified by an inplace operation: [",
-             node.operation->name(), "] needs ", what, ", a ", name_of(array.dtype), " tensor of shape ", array.shape,
-             ", which is at version ", version, "; expected version ", array.version,
-             ". Change it before the forward pass, after backward(), or change a clone()"));
-  };
-  for (size_t i = 0; i < node.inputs.size() && i < 63; ++i) {
+  for (size_t i = 0; i < inputs; ++i) {
     if ((kept >> i & 1) == 0 || !node.arrays[i]) continue;
     const bool held = i < node.memory.size() && node.memory[i] != nullptr;
-    const StoragePtr& storage = held ? node.memory[i] : node.inputs[i]->storage();
-    check(node.arrays[i], storage->version(), text("its input ", i));
+    const Storage& storage = held ? *node.memory[i] : *node.inputs[i]->storage();
+    if (storage.version() != node.arrays[i].version)
+      refuse_changed(node, text("its input ", i), node.arrays[i], storage.version());
   }
-  if ((kept & Operation::kOutput) != 0) check(node.output, node.output_storage->version(), "its output");
+  if ((kept & Operation::kOutput) != 0 && node.output_storage->version() != node.output.version)
+    refuse_changed(node, "its output", node.output, node.output_storage->version());
 }
 
 }  // namespace

@@ -37,11 +37,13 @@ Operation::Values kept_by_unary(int index) {
 }
 
 // The derivative by one operand reads the other one, or neither, or both.
-Operation::Values kept_by_binary(const std::string& name, Operation::Values wanted) {
-  if (name == "add" || name == "sub") return 0;
-  if (name == "mul") return (wanted & kInput) << 1 | (wanted & kOther) >> 1;
-  if (name == "div") return kOther | (wanted & kOther) >> 1;
-  return kInput | kOther | (name == "pow" && (wanted & kOther) != 0 ? Operation::kOutput : 0);
+Operation::Values kept_by_binary(int index, Operation::Values wanted) {
+  static const int add = binary_index("add"), sub = binary_index("sub"), mul = binary_index("mul"),
+                   div = binary_index("div"), pow = binary_index("pow");
+  if (index == add || index == sub) return 0;
+  if (index == mul) return (wanted & kInput) << 1 | (wanted & kOther) >> 1;
+  if (index == div) return kOther | (wanted & kOther) >> 1;
+  return kInput | kOther | (index == pow && (wanted & kOther) != 0 ? Operation::kOutput : 0);
 }
 
 class Unary final : public Operation {
@@ -88,7 +90,7 @@ class Binary final : public Operation {
   explicit Binary(int index) : index_(index) {}
 
   const char* name() const override { return kernels<float>().binary[index_].name; }
-  Values kept(Values wanted) const override { return kept_by_binary(name(), wanted); }
+  Values kept(Values wanted) const override { return kept_by_binary(index_, wanted); }
 
   Array infer(const Arrays& in) override {
     const Shape shape = broadcast_shape(name(), in[0].shape, in[1].shape);
