@@ -28,7 +28,8 @@ constexpr Documentation kDocumentation[] = {
      "The shape as a tuple, or the size of the dimension `dim`.\n\nRaises IndexError where there is no such one."},
     // Values
     {"numpy",
-     "The values as an array, without a copy.\n\nRaises RuntimeError for a tensor that requires a gradient: use "
+     "The values as an array, without a copy; backward() does not see what is written through it.\n\nRaises "
+     "RuntimeError for a tensor that requires a gradient: use "
      "x.detach().numpy()."},
     {"item", "The value of a tensor with one element, as Python's number.\n\nRaises ValueError for any other size."},
     {"tolist", "The values as nested lists of Python's numbers; a number for shape ()."},
@@ -40,8 +41,23 @@ constexpr Documentation kDocumentation[] = {
     {"double", "The tensor as float64; the same as to('float64')."},
     // In place
     {"copy_",
-     "Replaces the values by those of `source`, in place.\n\nRaises ValueError for another shape, RuntimeError for a "
-     "tensor that requires a gradient outside nl.no_grad()."},
+     "Replaces the values by those of `source`, broadcast, in place; gradients flow to `source`.\n\nRaises "
+     "RuntimeError "
+     "where it does not fit, for a leaf that requires a gradient outside nl.no_grad(), and for columns or a transposed "
+     "tensor, which are copies: w[:, 0] = value writes there."},
+    {"add_", "self + alpha other, in place.\n\nRaises RuntimeError as copy_."},
+    {"sub_", "self - alpha other, in place.\n\nRaises RuntimeError as copy_."},
+    {"mul_", "self * other, in place.\n\nRaises RuntimeError as copy_."},
+    {"div_", "self / other, in place.\n\nRaises RuntimeError as copy_."},
+    {"pow_", "self ** other, in place.\n\nRaises RuntimeError as copy_."},
+    {"neg_", "-x, element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"abs_", "|x|, element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"exp_", "e ** x, element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"sqrt_", "The square root, element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"relu_", "max(x, 0), element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"tanh_", "The hyperbolic tangent, element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"sigmoid_", "1 / (1 + e ** -x), element by element, in place.\n\nRaises RuntimeError as copy_."},
+    {"clamp_", "min(max(x, `min`), `max`), element by element, in place.\n\nRaises RuntimeError as copy_."},
     {"fill_", "Sets every element to `value`, in place.\n\nRaises RuntimeError as copy_."},
     {"zero_", "Sets every element to 0, in place.\n\nRaises RuntimeError as copy_."},
     {"uniform_",
