@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -46,3 +49,18 @@ def test_another_learning_rate_says_that_it_is_not_used(tmp_path):
     with pytest.warns(UserWarning, match=r"began with lr=0\.1 \(here 0\.5\)"):
         found = fit(tmp_path / "half", epochs=4, lr=0.5, resume=True)
     assert found == whole
+
+
+def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):
+    """A file that 0.1.0 wrote after two epochs of this fit."""
+    shutil.copy(Path(__file__).with_name("checkpoint_of_0_1_0.safetensors"), tmp_path / "checkpoint.safetensors")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(100, 3)).astype(np.float32), rng.integers(0, 2, 100)
+    nl.manual_seed(0)
+    model = nn.MLP([3, 8, 2])
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"])
+    history = trainer.fit(x, y, epochs=4, checkpoint=tmp_path, resume=True, progress=False)
+    assert history["loss"][:2] == [0.6922229313850403, 0.6855050420761108]
+    assert history["loss"][3] < history["loss"][0]
+    assert trainer.epoch == 4

@@ -159,17 +159,22 @@ def _read(path: Path) -> dict[str, Any]:
     if "checkpoint" not in metadata:
         raise ModelFileError(f"{path} holds a model, but no checkpoint of a fit")
     try:
-        state = {
-            "others": None,
-            "options": None,
-            **_with_arrays(metadata["checkpoint"], arrays),
-        }  # a model alone, in older files
+        state = _of_today(_with_arrays(metadata["checkpoint"], arrays))
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None
     if wrong:
         raise ModelFileError(f"{path} is no whole checkpoint: {', '.join(wrong)} cannot be read")
     return dict(state)
+
+
+def _of_today(state: dict[str, Any]) -> dict[str, Any]:
+    """A state as this version writes it; that of 0.1.0 held the model alone, and a mean loss times rows."""
+    if "total" in state:
+        settings = state["settings"]
+        rows = min(state["batch"] * settings["batch_size"], settings["the shapes of the data"][0][0])
+        state["loss"] = vars(LossTotal(state["total"], float(rows)))
+    return {"others": None, "options": None, **state}
 
 
 def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
