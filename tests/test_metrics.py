@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -126,6 +127,69 @@ def test_errors_of_quantities(n: int, columns: int, seed: int) -> None:
 @pytest.mark.parametrize(("outputs", "expected"), [([2.0, 2.0], 1.0), ([2.0, 3.0], 0.0)])
 def test_r2_of_a_constant(outputs, expected) -> None:
     assert metrics.r2_score(outputs, [2.0, 2.0]) == expected == theirs.r2_score([2.0, 2.0], outputs)
+
+
+@pytest.mark.parametrize("metric", [metrics.mean_squared_error, metrics.mean_absolute_error, metrics.r2_score])
+@pytest.mark.parametrize("part", [0, 1])
+def test_nan_makes_a_quantity_nan(metric, part) -> None:
+    for values in ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]):
+        pair = [np.array(values), np.array(values)]
+        pair[part][1] = np.nan
+        assert np.isnan(metric(*pair))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 3)])
+def test_r2_of_one_row_is_not_defined_as_in_scikit_learn(shape) -> None:
+    with pytest.warns(RuntimeWarning, match="single row"):
+        assert np.isnan(metrics.r2_score(np.ones(shape), np.zeros(shape)))
+    with pytest.warns(UserWarning, match="less than two samples"):
+        assert np.isnan(theirs.r2_score(np.zeros(shape), np.ones(shape)))
+
+
+# Classes by the hundred thousand, and none
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "f1"])
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_labels_may_be_large(name, average) -> None:
+    outputs, targets = RNG.integers(0, 100_001, (2, 500))
+    outputs[:300], outputs[0], targets[0] = targets[:300], 0, 100_000
+    score = getattr(theirs, f"{name}_score")
+    expected = score(targets, outputs, average=average, zero_division=0)
+    tracemalloc.start()
+    assert getattr(metrics, name)(outputs, targets, average) == pytest.approx(expected, rel=1e-12)
+    assert getattr(metrics, name)(10**15 + outputs, 10**15 + targets, average) == pytest.approx(expected, rel=1e-12)
+    assert getattr(metrics, name)(outputs, targets, None).shape == (100_001,)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_a_matrix_that_would_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"of 100,000 classes would take 75 GiB; number the classes"):
+        metrics.confusion_matrix([0, 99_999], [1, 0])
+
+
+@pytest.mark.parametrize(
+    "outputs", [np.array([[9.0, 1.0], [np.nan, 1.0], [0.0, np.nan]]), np.array([-1.0, np.nan, np.nan])]
+)
+def test_a_row_with_nan_is_never_right(outputs) -> None:
+    for second in (0, 1):
+        targets = np.array([0, second, 1])
+        assert metrics.accuracy(outputs, targets) == 1 / 3
+        assert metrics.misclassified(outputs, targets) == 2
+        assert metrics.recall(outputs, targets, "micro") == 1 / 3
+        assert metrics.precision(outputs, targets, "macro") <= 0.5
+        with pytest.raises(ValueError, match="NaN in row 1"):
+            metrics.confusion_matrix(outputs, targets)
+        if outputs.ndim == 2:
+            assert metrics.top_k_accuracy(outputs, targets, 2) == 1 / 3
+
+
+@pytest.mark.parametrize("metric", [metrics.accuracy, metrics.f1, metrics.confusion_matrix, metrics.mean_squared_error])
+def test_texts_are_named_with_what_to_do(metric) -> None:
+    for outputs, targets, name in ((["a", "b"], [0, 1], "outputs"), ([0, 1], ["a", "b"], "targets")):
+        with pytest.raises(ValueError, match=rf"{name} have dtype <U1; .*np.unique\(labels, return_inverse=True\)"):
+            metric(outputs, targets)
 
 
 # How outputs and targets are read

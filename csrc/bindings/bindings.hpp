@@ -19,6 +19,7 @@ using TensorClass = py::class_<Tensor, TensorPtr>;
 void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
 void define_in_place(TensorClass& tensor);
+void define_numpy_protocol(TensorClass& tensor);
 void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
@@ -38,6 +39,10 @@ TensorPtr new_tensor(py::handle value, std::optional<DType> dtype);
 
 // Class labels or probabilities: integers (and booleans) become int64, floats stay floats of type `like`.
 TensorPtr target_operand(py::handle value, DType like);
+
+// Anything, sharing memory where its layout allows and it may be written: what has a type of its own keeps float64,
+// lists of floats become float32.
+TensorPtr as_tensor(py::handle value);
 
 // Indices: anything integer, as int64.
 TensorPtr index_operand(py::handle value);

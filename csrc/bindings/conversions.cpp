@@ -17,15 +17,25 @@ StoragePtr shared_memory(const py::array& array) {
 }
 
 py::array as_numpy(py::handle value) {
-  py::array array = py::array::ensure(value);
-  if (array) return array;
-  std::string reason = "it is not an array";
-  try {
-    py::module_::import("numpy").attr("asarray")(value);  // ensure() has dropped the error
+  const py::array array = py::array::ensure(value);
+  const bool foreign = array && array.dtype().kind() == 'O' && py::hasattr(value, "__dlpack__");
+  if (array && !foreign) return array;
+  try {  // ensure() has dropped the error
+    return py::module_::import("numpy").attr(foreign ? "from_dlpack" : "asarray")(value);
   } catch (const py::error_already_set& error) {
-    reason = py::str(error.value()).cast<std::string>();
+    throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ",
+                         py::str(error.value()).cast<std::string>()));
   }
-  throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ", reason));
+}
+
+// Whether the value itself says what type its elements have (an array, a Series, another library's tensor, a buffer),
+// and is not a number, a list or a tuple of Python's.
+bool has_own_dtype(py::handle value) {
+  if (py::isinstance<py::array>(value) || py::hasattr(value, "dtype")) return true;
+  if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr()) || PyFloat_Check(value.ptr())) return false;
+  if (PyObject_CheckBuffer(value.ptr()) != 0) return true;
+  return py::hasattr(value, "__array__") || py::hasattr(value, "__array_interface__") ||
+         py::hasattr(value, "__dlpack__");
 }
 
 [[noreturn]] void refuse_dtype(const py::array& array) {
@@ -156,8 +166,7 @@ TensorPtr operand(py::handle value, std::optional<DType> like) {
   const py::array array = as_numpy(value);
   const char kind = array.dtype().kind();
   if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
-  const bool listed = !py::isinstance<py::array>(value) && !py::hasattr(value, "dtype");
-  if (listed && !like) return share(array, DType::float32);
+  if (!like && !has_own_dtype(value)) return share(array, DType::float32);
   return share(array, floating_dtype(array, like));
 }
 
@@ -166,7 +175,7 @@ TensorPtr optional_operand(py::handle value, std::optional<DType> like) {
 }
 
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
-  const bool listed = !py::hasattr(value, "dtype");
+  const bool listed = !has_own_dtype(value);
   const py::array array = is_tensor(value) ? numpy_view(value.cast<TensorPtr>()) : as_numpy(value);
   const char kind = array.dtype().kind();
   if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
@@ -189,6 +198,13 @@ TensorPtr target_operand(py::handle value, DType like) {
   }
   if (kind != 'f') refuse_dtype(array);
   return share(array, like);
+}
+
+TensorPtr as_tensor(py::handle value) {
+  if (is_tensor(value)) return value.cast<TensorPtr>();
+  const bool own = has_own_dtype(value);
+  const py::array array = as_numpy(value);
+  return target_operand(array, own ? floating_dtype(array, std::nullopt) : DType::float32);
 }
 
 TensorPtr index_operand(py::handle value) {

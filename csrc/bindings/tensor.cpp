@@ -29,6 +29,8 @@ py::array numpy_of(const TensorPtr& x) {
 py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py::object& copy) {
   const py::object array = numpy_of(x);
   const bool wanted = !copy.is_none() && copy.cast<bool>();
+  if (!copy.is_none() && !wanted && !dtype.is_none() && !py::dtype::from_args(dtype).equal(array.attr("dtype")))
+    throw std::invalid_argument("Unable to avoid copy while creating an array as requested.");
   if (dtype.is_none()) return wanted ? array.attr("copy")() : array;
   return array.attr("astype")(dtype, py::arg("copy") = wanted);
 }
@@ -203,13 +205,9 @@ void define_tensor(py::module_& module) {
   define_comparisons(tensor);
   define_tensor_operations(tensor);
   define_in_place(tensor);
+  define_numpy_protocol(tensor);
   document_tensor(tensor);
-  // An array's float64 stays what it is; lists of floats become float32.
-  module.def("as_tensor", [](py::handle value) {
-    const bool wide = py::isinstance<py::array>(value) && py::dtype(value.attr("dtype")).kind() == 'f' &&
-                      py::dtype(value.attr("dtype")).itemsize() >= 8;
-    return target_operand(value, wide ? DType::float64 : DType::float32);
-  });
+  module.def("as_tensor", &as_tensor);
 }
 
 }  // namespace nnlite

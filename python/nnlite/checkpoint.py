@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
 _FORMAT = 1
+_OWN = "nnlite"  # the key of what `save` writes beside the arrays
+_OTHERS = {"format": "pt"}  # what libraries around PyTorch look for
 
 
 Saved = Module | Mapping[str, Array | Tensor]
@@ -46,9 +48,8 @@ def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, An
     state = model.state_dict() if isinstance(model, Module) else _checked(model)
     told = {**_architecture_of(model), **(metadata or {})}
     description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
-    # Under one key, since safetensors writes several in random order, and one model shall make one file.
     text = json.dumps({**description, "sha256": _checksum(description, state)})
-    write_atomically(path, encode(state, {"nnlite": text}), "the model")
+    write_atomically(path, encode(state, {**_OTHERS, _OWN: text}), "the model")
 
 
 def _in_order(first: Any, second: Any) -> tuple[Saved, Place]:
@@ -120,24 +121,53 @@ def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str
 
 
 def load(path: str | Path) -> State:
-    """The state dict of a file that `save` wrote: arrays under PyTorch's keys, for `model.load_state_dict`.
+    """The state dict of a safetensors file, `save`'s or anybody's: arrays under their names, for `model.load_state_dict`.
 
-    Raises OSError where the file cannot be read, ModelFileError (a ValueError) where it is not whole or no such file. Nothing
-    in a file is ever run, and it is believed about sizes only as far as it has bytes for them.
+    bfloat16 and floats of 8 bits, which NumPy has not, become float32 of the same values. Raises OSError where the file cannot
+    be read, ModelFileError (a ValueError) where it is not whole or no such file; one of `save`'s is checked against its
+    checksum. Nothing in a file is ever run, and it is believed about sizes only as far as it has bytes for them.
     """
-    return load_with_metadata(path)[0]
+    data = _contents(Path(path))
+    try:
+        if not _is_foreign(decode_header(data)[0]):
+            return _own_contents(path, data)[0]
+        return decode(data)[0]
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+
+
+def _is_foreign(header: Mapping[str, Any]) -> bool:
+    """Whether somebody else wrote the file. One of `save`'s whose description is damaged is not."""
+    metadata = header.get("__metadata__")
+    return not isinstance(metadata, dict) or not (_OWN in metadata or "sha256" in "".join(map(str, metadata.values())))
+
+
+def _likely(data: bytearray) -> str:
+    """What else the file may be."""
+    if data.startswith(b"PK"):
+        return (
+            "; it is a zip archive, such as torch.save and np.savez write: save with safetensors.torch.save_file, or read "
+            "it with torch.load or np.load and pass the arrays to load_state_dict"
+        )
+    return ""
 
 
 def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
     """(state dict, metadata) of a file that `save` wrote; raises as `load`."""
     data = _contents(Path(path))
     try:
-        description = _description(path, decode_header(data)[0])
-        arrays, _ = decode(data)
+        return _own_contents(path, data)
     except ModelFileError:
         raise
     except ValueError as error:
-        raise ModelFileError(f"{path} is not a whole model file: {error}") from None
+        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+
+
+def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, Any]]:
+    description = _description(path, decode_header(data)[0])
+    arrays, _ = decode(data)
     if description["sha256"] != _checksum(description, arrays):
         raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
     order, metadata = description.get("order"), description.get("metadata")
@@ -158,14 +188,17 @@ def _contents(path: Path) -> bytearray:
 def _description(path: str | Path, header: Mapping[str, Any]) -> dict[str, Any]:
     """What `save` wrote beside the arrays, read before anything is allocated for them."""
     try:
-        text = header.get("__metadata__", {}).get("nnlite")
+        others = dict(header.get("__metadata__", {}))
+        text = others.pop(_OWN, None)
         description = json.loads(text) if text is not None else None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file: {error}") from None
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise ModelFileError(
-            f"{path} is not in the format {_FORMAT} that save() writes: use safetensors to read its arrays"
+            f"{path} is not in the format {_FORMAT} that save() writes: nl.load reads the arrays of other safetensors files"
         )
+    if others not in ({}, _OTHERS):
+        raise ModelFileError(f"{path} is damaged: beside its description stands {others}")
     if not isinstance(description.get("sha256"), str):
         raise ModelFileError(f"{path} is damaged: its description has no checksum")
     return description

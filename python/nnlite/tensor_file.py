@@ -18,6 +18,8 @@ _TYPES = {
     "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items()}
+# Types that NumPy has not, by the integers that hold their bits; float32 holds all their values.
+_WIDENED = {"BF16": "<u2", "F8_E4M3": "u1", "F8_E5M2": "u1"}
 _METADATA = "__metadata__"
 _ALIGNMENT = 8  # of the first byte behind the header
 
@@ -69,10 +71,12 @@ def decode_header(data: bytes | bytearray) -> tuple[dict[str, Any], int]:
 def decode(data: bytes | bytearray) -> tuple[dict[str, Array], dict[str, str]]:
     """(arrays, metadata) of a whole file: views of `data`, which is believed about sizes only as far as it has bytes.
 
-    Raises ValueError for anything but a header whose arrays fill the rest of the file without gap or overlap.
+    Floats of 16 (bfloat16) and 8 bits that NumPy has not become float32. Raises ValueError for anything but a header whose
+    arrays fill the rest of the file without gap or overlap.
     """
     header, begin = decode_header(data)
-    metadata = header.pop(_METADATA, {})
+    metadata = header.pop(_METADATA, None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError(f"its {_METADATA} is not made of texts")
     arrays: dict[str, Array] = {}
@@ -103,13 +107,30 @@ def _array_of(name: str, entry: Any, data: bytes | bytearray, begin: int) -> tup
     shape, offsets, code = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2 and len(shape) <= 32):
         raise ValueError(f"its entry {name!r} has impossible sizes")
-    if not isinstance(code, str) or code not in _TYPES:
+    if not isinstance(code, str) or code not in _TYPES.keys() | _WIDENED.keys():
         raise ValueError(f"its entry {name!r} has the type {code!r}, which no array here can have")
-    dtype, (first, last) = np.dtype(_TYPES[code]), offsets
+    dtype, (first, last) = np.dtype(_TYPES.get(code) or _WIDENED[code]), offsets
     if last - first != math.prod(shape) * dtype.itemsize or last > len(data) - begin:
         raise ValueError(f"its entry {name!r} of shape {shape} does not fit its bytes {first} to {last}")
     array = np.frombuffer(data, dtype, math.prod(shape), begin + first).reshape(shape)
+    if code in _WIDENED:
+        return _widened(array, code), (first, last)
     return array if array.flags.aligned else array.copy(), (first, last)
+
+
+def _widened(bits: Array, code: str) -> Array:
+    """float32 of the same values."""
+    if code == "BF16":  # the upper half of a float32
+        return np.asarray((bits.astype(np.uint32) << np.uint32(16)).view(np.float32).reshape(bits.shape))
+    if code == "F8_E5M2":  # the upper half of a float16
+        return np.asarray(
+            (bits.astype(np.uint16) << np.uint16(8)).view(np.float16).astype(np.float32).reshape(bits.shape)
+        )
+    every = np.arange(256)  # E4M3: no infinity, and NaN where all bits but the sign are set
+    exponent, fraction = every >> 3 & 15, every & 7
+    size = np.where(exponent > 0, np.ldexp(1 + fraction / 8, exponent - 7), np.ldexp(fraction / 8, -6))
+    values: Array = np.where(every & 127 == 127, np.nan, np.where(every > 127, -size, size)).astype(np.float32)
+    return np.asarray(values[bits])
 
 
 def _are_sizes(values: Any) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnlite as nl
-from nnlite.data import Subset, TensorDataset, random_split
+from nnlite.data import DataLoader, Subset, TensorDataset, random_split
 from nnlite.data.dataset import arrays_of, collate, take
 
 X = np.arange(20.0).reshape(10, 2)
@@ -145,3 +145,31 @@ def test_split_depends_on_the_seed_alone() -> None:
 def test_split_refuses_lengths_that_do_not_add_up(lengths) -> None:
     with pytest.raises(ValueError, match="random_split"):
         random_split(TensorDataset(X, Y), lengths)
+
+
+class TestWhatIsNoDataset:
+    @pytest.mark.parametrize("use", [DataLoader, lambda dataset: random_split(dataset, [0.5, 0.5])])
+    def test_frames_and_dictionaries_of_columns(self, use) -> None:
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame({"a": [1.0, 2.0], "b": [0, 1]})
+        for value in (frame, frame["a"]):
+            with pytest.raises(TypeError, match=r"read by its labels, not by row numbers: use TensorDataset"):
+                use(value)
+        with pytest.raises(TypeError, match=r"a dict with the keys 'x', 'y' is no dataset of rows"):
+            use({"x": [1, 2], "y": [0, 1]})
+        with pytest.raises(TypeError, match=r"use TensorDataset\(x, y\)"):
+            use(([1, 2], [0, 1]))
+
+    def test_lengths_that_are_none(self) -> None:
+        for lengths in (0.8, 8, ["a", "b"], None):
+            with pytest.raises(TypeError, match=r"lengths must be numbers in a list, such as \[0.8, 0.2\]"):
+                random_split(TensorDataset(range(10)), lengths)
+
+
+def test_a_generator_splits() -> None:
+    dataset = TensorDataset(range(10))
+    first, second = (random_split(dataset, [7, 3], generator=nl.Generator(5)) for _ in range(2))
+    assert [part.indices.tolist() for part in first] == [part.indices.tolist() for part in second]
+    generator = nl.Generator(5)
+    splits = [random_split(dataset, [7, 3], generator=generator)[0].indices.tolist() for _ in range(2)]
+    assert splits[0] != splits[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -148,3 +150,14 @@ def test_bad_input_is_named():
         predictor("words")
     with pytest.raises(TypeError, match="nn.Module"):
         nl.Predictor(lambda x: x)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda p: pickle.loads(pickle.dumps(p))])
+def test_copies_of_one_that_has_predicted(copied) -> None:
+    predictor = nl.Predictor(nn.MLP([3, 5, 2]))
+    rows = [np.random.default_rng(n).standard_normal((n, 3)).astype(np.float32) for n in (1, 7, 200)]
+    expected = [predictor(x) for x in rows]
+    again = copied(predictor)
+    for x, y in zip(rows, expected, strict=True):
+        np.testing.assert_array_equal(again(x), y)
+        np.testing.assert_array_equal(predictor(x), y)

@@ -1,7 +1,8 @@
 """Datasets: rows by number."""
 
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,20 +122,57 @@ def collate(items: Iterable[Any]) -> tuple[Array, ...]:
     return tuple(np.stack(column) for column in zip(*stacks, strict=True))
 
 
-def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
+def require_dataset(dataset: Any, by_number: bool = True) -> None:
+    """TypeError for what is no dataset, and for one that is not read `by_number`."""
+    if isinstance(dataset, tuple):
+        raise TypeError("a tuple is no dataset: use TensorDataset(x, y)")
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise TypeError(f"a dataset needs __len__ and __getitem__, {type(dataset).__name__} has not both")
+    if not by_number:
+        return
+    if hasattr(dataset, "iloc"):
+        raise TypeError(
+            f"a {type(dataset).__name__} is read by its labels, not by row numbers: use TensorDataset(frame[inputs].to_numpy(), "
+            "frame[target].to_numpy())"
+        )
+    if isinstance(dataset, Mapping) and len(dataset) and 0 not in dataset:
+        raise TypeError(
+            f"a {type(dataset).__name__} with the keys {', '.join(map(repr, list(dataset)[:3]))} is no dataset of rows 0, 1, ...: "
+            "use TensorDataset(*arrays)"
+        )
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[float], seed: int = 0, generator: _core.Generator | None = None
+) -> list[Subset]:
     """Parts of a dataset without overlap: `lengths` are counts that add up to its length, or shares that add up to 1.
 
     With shares, rows left over by rounding go to the first parts, one each, as in PyTorch. Which rows go where depends on
-    `seed` alone. Raises ValueError for lengths that do not add up.
+    `seed` alone, or on `generator`, which moves on. Raises ValueError for lengths that do not add up, TypeError for what is no
+    dataset (a DataFrame) and for lengths that are not a sequence of numbers.
 
     >>> from nnlite.data import TensorDataset, random_split
     >>> [len(part) for part in random_split(TensorDataset(range(10)), [0.75, 0.25])]
     [8, 2]
     """
-    counts = _counts(len(dataset), list(lengths))
-    order = _core.Generator(seed).permutation(len(dataset), "split")
+    require_dataset(dataset)
+    if isinstance(seed, _core.Generator):
+        raise TypeError(
+            "seed must be a whole number; a generator is given by its name: random_split(..., generator=generator)"
+        )
+    counts = _counts(len(dataset), _numbers(lengths))
+    order = (_core.Generator(seed) if generator is None else generator).permutation(len(dataset), "split")
     ends = np.cumsum(counts)
     return [Subset(dataset, order[end - count : end]) for count, end in zip(counts, ends, strict=True)]
+
+
+def _numbers(lengths: Any) -> list[float]:
+    try:
+        return [operator.index(length) if hasattr(length, "__index__") else float(length) for length in lengths]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"random_split: lengths must be numbers in a list, such as [0.8, 0.2], got {lengths!r}"
+        ) from None
 
 
 def _counts(n: int, lengths: list[float]) -> list[int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..descriptions import described
 from .collate import default_collate
-from .dataset import Subset, TensorDataset, take
+from .dataset import Subset, TensorDataset, require_dataset, take
 
 Rows = NDArray[np.int64]
 
@@ -56,10 +56,7 @@ class DataLoader:
         **options: Any,
     ) -> None:
         _refuse(options)
-        if isinstance(dataset, tuple):
-            raise TypeError("a tuple is no dataset: use TensorDataset(x, y)")
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            raise TypeError(f"a dataset needs __len__ and __getitem__, {type(dataset).__name__} has not both")
+        require_dataset(dataset, by_number=sampler is None)
         if sampler is not None and shuffle:
             raise ValueError("a sampler gives the order itself: leave out either it or shuffle=True")
         if batch_size is None and drop_last:

@@ -3,7 +3,8 @@
 Classes are read off outputs (N, C > 1) by the first maximum, and off a single column (N,) or (N, 1) by `output > threshold`
 (0 for logits, 0.5 for probabilities). Integer outputs (N,) are taken as classes. Targets are class indices (N,), or of the
 outputs' shape one-hot or probabilities; beside a single column they are 0 and 1, or -1 and 1. Values equal scikit-learn's. All
-raise ValueError, naming both shapes, for outputs and targets that do not fit, and for no rows at all.
+raise ValueError, naming both shapes, for outputs and targets that do not fit, and for no rows at all. A row of outputs with
+NaN has no class: it is never counted as right.
 """
 
 from typing import Any
@@ -13,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = np.ndarray[Any, Any]
 Classes = NDArray[np.int64]
+
+_NO_CLASS = np.iinfo(np.int64).min  # of a row of outputs with NaN
+_LARGEST_MATRIX = 10_000  # classes
 
 
 def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
@@ -46,8 +50,7 @@ def _given_classes(outputs: Array, targets: Array) -> Classes:
         _require_one_class_a_row(targets)
         best: Classes = targets.argmax(1).astype(np.int64)
         return best
-    if targets.dtype.kind not in "iubf":
-        raise ValueError(f"targets have dtype {targets.dtype}; classes must be whole numbers")
+    require_numbers("targets", targets, "classes must be whole numbers")
     if targets.dtype.kind == "f":
         part = ~(targets == np.round(targets))
         if part.any() and targets.min() >= 0 and targets.max() <= 1 and outputs.size == targets.size:
@@ -94,6 +97,7 @@ def _two_classes(outputs: Array, predicted: Classes, true: Classes) -> tuple[Cla
 def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[Classes, Classes]:
     """Predicted and true classes, flat."""
     values, given = np.asarray(outputs), np.asarray(targets)
+    require_numbers("outputs", values, "they must be numbers")
     predicted, true = predicted_classes(values, threshold), _given_classes(values, given)
     if not has_column_per_class(values):
         predicted, true = _two_classes(values, predicted, true)
@@ -101,7 +105,19 @@ def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[
         raise ValueError(f"outputs of shape {values.shape} and targets of shape {given.shape} do not fit")
     if not predicted.size:
         raise ValueError(f"there are no rows: outputs have shape {values.shape}")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        missing = np.isnan(values).any(1) if has_column_per_class(values) else np.isnan(values)
+        predicted = np.where(missing.reshape(predicted.shape), _NO_CLASS, predicted)
     return predicted.reshape(-1), true.reshape(-1)
+
+
+def require_numbers(name: str, array: Array, what: str) -> None:
+    """ValueError for texts and other objects."""
+    if array.dtype.kind not in "iubf":
+        raise ValueError(
+            f"{name} have dtype {array.dtype}; {what}. For classes that are texts, "
+            "np.unique(labels, return_inverse=True)[1] gives their numbers"
+        )
 
 
 def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -134,6 +150,7 @@ def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
     Of equal outputs the first counts, as in argmax, so that k = 1 is `accuracy`; scikit-learn takes the last.
     """
     values, given = np.asarray(outputs), np.asarray(targets)
+    require_numbers("outputs", values, "they must be numbers")
     if values.ndim != 2 or given.shape != values.shape[:1] or not len(given):
         raise ValueError(f"top_k_accuracy needs outputs (N, C) and targets (N,), got {values.shape} and {given.shape}")
     if k < 1:
@@ -145,8 +162,8 @@ def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
         raise ValueError(f"targets hold the class {given[row]} at index {row}, but there are {values.shape[1]} outputs")
     own = np.take_along_axis(values, given[:, None], 1)
     before = np.arange(values.shape[1])[None] < given[:, None]
-    rank = (~(values <= own) | ((values == own) & before)).sum(1)  # negated, so that NaN is never a hit
-    return float((rank < k).mean())
+    rank = ((values > own) | ((values == own) & before)).sum(1)
+    return float(((rank < k) & ~np.isnan(values).any(1)).mean())
 
 
 def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> NDArray[np.int64]:
@@ -156,13 +173,29 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, threshold: float = 
     >>> confusion_matrix([0, 1, 1], [0, 0, 1]).tolist()
     [[1, 1], [0, 1]]
     """
-    predicted, given = _classes(outputs, targets, threshold)
-    if given.min() < 0 or predicted.min() < 0:
-        raise ValueError(f"classes must not be negative, got {min(given.min(), predicted.min())}")
-    columns = np.asarray(outputs)
-    known = columns.shape[1] if columns.ndim > 1 and columns.shape[1] > 1 else 2
-    classes = max(known, int(max(predicted.max(), given.max())) + 1)
+    predicted, given, classes = _counted(outputs, targets, threshold)
+    if (predicted == _NO_CLASS).any():
+        raise ValueError(
+            f"outputs hold NaN in row {int((predicted == _NO_CLASS).argmax())}, which has no class to be counted in"
+        )
+    if classes > _LARGEST_MATRIX:
+        raise ValueError(
+            f"a confusion matrix of {classes:,} classes would take {8 * classes**2 / 2**30:,.0f} GiB; number the classes that "
+            "occur from 0, by np.unique(labels, return_inverse=True)[1]"
+        )
     return np.bincount(given * classes + predicted, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+
+
+def _counted(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[Classes, Classes, int]:
+    """Predicted and true classes, none negative but where there is no class, and the number of classes."""
+    predicted, given = _classes(outputs, targets, threshold)
+    known = predicted[predicted != _NO_CLASS]
+    lowest = min(given.min(), known.min(initial=0))
+    if lowest < 0:
+        raise ValueError(f"classes must not be negative, got {lowest}")
+    columns = np.asarray(outputs)
+    least = columns.shape[1] if has_column_per_class(columns) else 2
+    return predicted, given, max(least, int(max(known.max(initial=0), given.max())) + 1)
 
 
 def _ratio(numerator: Array, denominator: Array, zero_division: float) -> Array:
@@ -173,23 +206,30 @@ def _ratio(numerator: Array, denominator: Array, zero_division: float) -> Array:
 _AVERAGES = ("auto", "binary", "macro", "micro", "weighted", None)
 
 
-def _averaged(matrix: Classes, figure: str, average: str | None, zero_division: float) -> Any:
-    """Precision, recall or F1 of a confusion matrix."""
+def _averaged(
+    figure: str, outputs: ArrayLike, targets: ArrayLike, average: str | None, threshold: float, zero_division: float
+) -> Any:
+    """Precision, recall or F1, from the counts of each class: a matrix of all pairs would be too large for many classes."""
     if average not in _AVERAGES:
         raise ValueError(f"average must be one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
+    predicted_class, given_class, classes = _counted(outputs, targets, threshold)
     if average == "auto":
-        average = "binary" if len(matrix) == 2 else "macro"
-    hits, predicted, given = np.diag(matrix).astype(float), matrix.sum(0).astype(float), matrix.sum(1).astype(float)
+        average = "binary" if classes == 2 else "macro"
+    if average == "binary" and classes != 2:
+        raise ValueError(f"average='binary' needs 2 classes, there are {classes}; use 'macro', 'micro' or 'weighted'")
+    known, right = predicted_class != _NO_CLASS, predicted_class == given_class
+    chosen = predicted_class[known], given_class, given_class[right]
+    if average not in ("binary", None):  # classes that occur nowhere do not count: a few huge numbers cost nothing
+        occurring = np.unique(np.concatenate(chosen[:2]))
+        chosen = tuple(np.searchsorted(occurring, part) for part in chosen)  # type: ignore[assignment]
+        classes = len(occurring)
+    predicted, given, hits = (np.bincount(part, minlength=classes).astype(float) for part in chosen)
     if average == "micro":
         hits, predicted, given = (np.array([part.sum()]) for part in (hits, predicted, given))
     parts = {"precision": (hits, predicted), "recall": (hits, given), "f1": (2 * hits, predicted + given)}
     values = _ratio(*parts[figure], zero_division)
     if average is None:
         return values
-    if average == "binary" and len(values) != 2:
-        raise ValueError(
-            f"average='binary' needs 2 classes, there are {len(values)}; use 'macro', 'micro' or 'weighted'"
-        )
     if average in ("binary", "micro"):
         return float(values[-1])
     # Classes that occur nowhere say nothing, nor does a NaN that the caller chose for zero_division.
@@ -217,7 +257,7 @@ def precision(
     >>> precision([0, 1, 1, 1], [0, 0, 1, 1])
     0.6666666666666666
     """
-    return _averaged(confusion_matrix(outputs, targets, threshold), "precision", average, zero_division)
+    return _averaged("precision", outputs, targets, average, threshold, zero_division)
 
 
 def recall(
@@ -228,7 +268,7 @@ def recall(
     zero_division: float = 0.0,
 ) -> Any:
     """Found among those there are: tp / (tp + fn); averaged as `precision`."""
-    return _averaged(confusion_matrix(outputs, targets, threshold), "recall", average, zero_division)
+    return _averaged("recall", outputs, targets, average, threshold, zero_division)
 
 
 def f1(
@@ -239,4 +279,4 @@ def f1(
     zero_division: float = 0.0,
 ) -> Any:
     """The harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn); averaged as `precision`."""
-    return _averaged(confusion_matrix(outputs, targets, threshold), "f1", average, zero_division)
+    return _averaged("f1", outputs, targets, average, threshold, zero_division)

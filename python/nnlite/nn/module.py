@@ -11,6 +11,7 @@ from .._core import Tensor
 from .conversion import convert, floating_dtype
 from .parameter import Parameter
 from .registration import Registering
+from .state_dict import hints, require_state_dict
 
 M = TypeVar("M", bound="Module")
 Array = np.ndarray[Any, Any]
@@ -144,9 +145,10 @@ class Module(Registering):
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies values (NumPy arrays, tensors of nnlite or PyTorch) into the parameters and buffers of the same names.
 
-        Everything is checked before anything changes. Raises RuntimeError that lists missing, unexpected (unless `strict` is False)
-        and misshapen entries. Returns (missing_keys, unexpected_keys).
+        Everything is checked before anything changes. Raises TypeError for what is no mapping, RuntimeError that lists missing,
+        unexpected (unless `strict` is False) and misshapen entries. Returns (missing_keys, unexpected_keys).
         """
+        require_state_dict(state_dict)
         own = self._state_tensors()
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
@@ -154,7 +156,7 @@ class Module(Registering):
         if strict and missing:
             problems.append("missing keys: " + ", ".join(missing))
         if strict and unexpected:
-            problems.append("unexpected keys: " + ", ".join(unexpected))
+            problems.append("unexpected keys: " + ", ".join(map(str, unexpected)))
         values = {key: _array_of(value) for key, value in state_dict.items() if key in own}
         for key, value in values.items():
             if value.shape != own[key].shape:
@@ -162,6 +164,7 @@ class Module(Registering):
             elif value.dtype.kind not in "fiub":
                 problems.append(f"{key} has dtype {value.dtype}")
         if problems:
+            problems += hints(state_dict, own)
             raise RuntimeError(f"cannot load the state dict into {type(self).__name__}: " + "; ".join(problems))
         for key, value in values.items():
             own[key].detach().copy_(value)

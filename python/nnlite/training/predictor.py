@@ -62,6 +62,10 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({brief(self._model)})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, in this process or another, records its own programs.
+        return {**self.__dict__, "_programs": OrderedDict(), "_recent": None}
+
     def __call__(self, *inputs: Any) -> Array:
         if self._recent is not None:
             output = self._recent(*inputs)
