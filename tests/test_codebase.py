@@ -7,6 +7,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,17 @@ def readme_blocks() -> list[str]:
 def test_readme_code_runs(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(readme_blocks()[number], f"README block {number}", "exec"), {})
+
+
+def test_readme_commands_run(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    block = next(part for part in (ROOT / "README.md").read_text().split("```")[1::2] if "nnlite train iris" in part)
+    commands = [line for line in block.splitlines() if not line.startswith("nnlite bench")]  # which takes minutes
+    script = "\n".join([f'set -e; nnlite() {{ {sys.executable} -m nnlite "$@"; }}', *commands])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"iris.safetensors", "curves.png", "table.csv"}
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

@@ -13,7 +13,7 @@ from nnlite.errors import ModelFileError
 
 STATE = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
-    "count": np.int64(3).reshape(()),
+    "count": np.array(3),
     "none": np.ones((0, 2)),
 }
 
