@@ -15,9 +15,13 @@ TensorPtr unary(const std::string& name, const TensorPtr& x, double alpha = 0, d
 TensorPtr unary(int index, const TensorPtr& x, double alpha = 0, double beta = 0);
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b);
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b);  // condition int64, 0 is false
+TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape);                       // x + 0 of that shape
 TensorPtr cast(const TensorPtr& x, DType dtype);
 int unary_index(const std::string& name);  // throws std::invalid_argument
 int binary_index(const std::string& name);
+
+// clamp.cpp; low, high: bounds that broadcast with x, or null
+TensorPtr clamp(const TensorPtr& x, const TensorPtr& low, const TensorPtr& high);
 
 // matmul.cpp
 TensorPtr linear(const TensorPtr& x, const TensorPtr& weight, const TensorPtr& bias);
@@ -29,6 +33,8 @@ TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr max(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim);
+TensorPtr amax(const TensorPtr& x, int64_t dim, bool keepdim);  // ties share the gradient
+TensorPtr amin(const TensorPtr& x, int64_t dim, bool keepdim);
 
 // shaping.cpp
 TensorPtr reshape(const TensorPtr& x, const Shape& shape);  // one size may be -1

@@ -49,6 +49,10 @@ TensorPtr index_operand(py::handle value);
 
 TensorPtr optional_operand(py::handle value, std::optional<DType> like = std::nullopt);
 
+// A number that a function takes as an option and does not differentiate by: TypeError for a tensor that wants a
+// gradient, as it would get none.
+double number_option(const char* function, const char* option, py::handle value);
+
 // The type of the first Tensor among the values, if any.
 std::optional<DType> common_dtype(std::initializer_list<py::handle> values);
 

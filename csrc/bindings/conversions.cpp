@@ -170,6 +170,19 @@ TensorPtr operand(py::handle value, std::optional<DType> like) {
   return share(array, floating_dtype(array, like));
 }
 
+double number_option(const char* function, const char* option, py::handle value) {
+  if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
+  if (is_tensor(value) && value.cast<const Tensor&>().requires_grad())
+    throw TypeError(text(function, ": ", option, " is a tensor that requires a gradient, and would get none; pass ",
+                         option, ".item(), or write the function with operations on tensors"));
+  try {
+    return value.cast<double>();
+  } catch (const py::cast_error&) {
+    throw TypeError(text(function, ": ", option, " must be a number, got ",
+                         py::str(py::type::handle_of(value).attr("__name__")).cast<std::string>()));
+  }
+}
+
 TensorPtr optional_operand(py::handle value, std::optional<DType> like) {
   return value.is_none() ? nullptr : operand(value, like);
 }

@@ -61,8 +61,34 @@ TensorPtr binary_of(const char* name, py::handle a, py::handle b) {
   return binary(binary_index(name), operand(a, like), operand(b, like));
 }
 
+// What PyTorch calls the options of functions and losses; most have none.
+struct OptionNames {
+  const char *function, *first, *second;
+};
+constexpr OptionNames kOptionNames[] = {
+    {"leaky_relu", "negative_slope", ""},
+    {"elu", "alpha", ""},
+    {"softplus", "beta", "threshold"},
+    {"clip", "min", "max"},
+    {"huber", "delta", ""},
+    {"smooth_l1", "beta", ""},
+};
+
+double option_of(const std::string& function, bool second, py::handle value) {
+  if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
+  const char* option = second ? "beta" : "alpha";
+  for (const OptionNames& names : kOptionNames)
+    if (function == names.function) option = second ? names.second : names.first;
+  return number_option(function.c_str(), option, value);
+}
+
+TensorPtr unary_of(const std::string& name, py::handle x, py::handle alpha, py::handle beta) {
+  return unary(name, operand(x), option_of(name, false, alpha), option_of(name, true, beta));
+}
+
 TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction,
-                  double parameter) {
+                  py::handle option) {
+  const double parameter = option_of(name, false, option);
   const TensorPtr input = operand(x, common_dtype({x, target}));
   const bool divergence = name.compare(0, 6, "kl_div") == 0;
   return elementwise_loss(loss_index(name), input, operand(target, input->dtype()), reduction_of(reduction, divergence),
@@ -70,7 +96,8 @@ TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, cons
 }
 
 TensorPtr cross_entropy_of(py::handle logits, py::handle target, py::handle weight, int64_t ignore_index,
-                           const std::string& reduction, double label_smoothing) {
+                           const std::string& reduction, py::handle smoothing) {
+  const double label_smoothing = number_option("cross_entropy", "label_smoothing", smoothing);
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
     throw std::invalid_argument(text("label_smoothing must be in [0, 1], got ", label_smoothing));
   const TensorPtr x = operand(logits);
@@ -106,9 +133,9 @@ TensorPtr batch_norm_of(py::handle x, const TensorPtr& mean, const TensorPtr& va
                     {mean, var, batches}, weight, bias, {training, momentum, eps});
 }
 
-TensorPtr layer_norm_of(py::handle x, int rank, const TensorPtr& weight, const TensorPtr& bias, double eps) {
+TensorPtr layer_norm_of(py::handle x, int rank, const TensorPtr& weight, const TensorPtr& bias, py::handle eps) {
   return layer_norm(operand(x, weight == nullptr ? std::nullopt : std::optional<DType>(weight->dtype())), rank, weight,
-                    bias, eps);
+                    bias, number_option("layer_norm", "eps", eps));
 }
 
 template <class Row>
@@ -140,12 +167,11 @@ void define_functions(py::module_& module) {
   const py::object none = py::none();
   module.def("unary_names", [] { return names_of(kernels<float>().unary, kernels<float>().unary_count); });
   module.def("loss_names", [] { return names_of(kernels<float>().losses, kernels<float>().loss_count); });
+  module.def("binary_names", [] { return names_of(kernels<float>().binary, kernels<float>().binary_count); });
+  module.def("unary", &unary_of, arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
   module.def(
-      "unary",
-      [](const std::string& name, py::handle x, double alpha, double beta) {
-        return unary(name, operand(x), alpha, beta);
-      },
-      arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
+      "binary", [](const std::string& name, py::handle a, py::handle b) { return binary_of(name.c_str(), a, b); },
+      arg("name"), arg("a"), arg("b"));
   module.def("unary_kernel", &unary_kernel, arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
   module.def("maximum", [](py::handle a, py::handle b) { return binary_of("maximum", a, b); }, arg("a"), arg("b"));
   module.def("minimum", [](py::handle a, py::handle b) { return binary_of("minimum", a, b); }, arg("a"), arg("b"));
@@ -159,7 +185,9 @@ void define_functions(py::module_& module) {
   module.def("softmax", [](py::handle x, int64_t dim) { return softmax(operand(x), dim); }, arg("x"), arg("dim"));
   module.def(
       "log_softmax", [](py::handle x, int64_t dim) { return log_softmax(operand(x), dim); }, arg("x"), arg("dim"));
-  module.def("dropout", [](py::handle x, double p) { return dropout(operand(x), p); }, arg("x"), arg("p"));
+  module.def(
+      "dropout", [](py::handle x, py::handle p) { return dropout(operand(x), number_option("dropout", "p", p)); },
+      arg("x"), arg("p"));
   module.def(
       "embedding",
       [](py::handle indices, const TensorPtr& weight, int64_t padding_index) {

@@ -12,10 +12,18 @@ int64_t dim_or_all(const std::optional<int64_t>& dim) {
   return dim.value_or(kAllDims);
 }
 
-TensorPtr clip_of(const TensorPtr& x, std::optional<double> low, std::optional<double> high) {
-  if (!low && !high) throw std::invalid_argument("clip needs min, max or both");
+bool is_number(py::handle value) {
+  return PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr());
+}
+
+// Bounds that are numbers are options of the function; any others, tensors and arrays, are operands.
+TensorPtr clip_of(const TensorPtr& x, py::handle low, py::handle high) {
+  if (low.is_none() && high.is_none()) throw std::invalid_argument("clip needs min, max or both");
+  if ((!low.is_none() && !is_number(low)) || (!high.is_none() && !is_number(high)))
+    return clamp(x, optional_operand(low, x->dtype()), optional_operand(high, x->dtype()));
   const double infinity = std::numeric_limits<double>::infinity();
-  return unary("clip", x, low.value_or(-infinity), high.value_or(infinity));
+  return unary("clip", x, low.is_none() ? -infinity : low.cast<double>(),
+               high.is_none() ? infinity : high.cast<double>());
 }
 
 py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepdim, bool largest) {
@@ -37,10 +45,16 @@ void define_reductions(TensorClass& tensor) {
   const auto keepdim = py::arg("keepdim") = false;
   tensor.def("sum", [](const TensorPtr& x, Dim d, bool keep) { return sum(x, dim_or_all(d), keep); }, dim, keepdim);
   tensor.def("mean", [](const TensorPtr& x, Dim d, bool keep) { return mean(x, dim_or_all(d), keep); }, dim, keepdim);
+  for (const auto& [name, operation] : {std::pair{"max", "maximum"}, std::pair{"min", "minimum"}}) {
+    const int index = binary_index(operation);
+    tensor.def(
+        name, [index](const TensorPtr& x, const TensorPtr& other) { return binary(index, x, other); },
+        py::arg("other").none(false));
+  }
   tensor.def("max", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, true); }, dim, keepdim);
   tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
-  tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return max(x, dim_or_all(d), keep); }, dim, keepdim);
-  tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return min(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return amax(x, dim_or_all(d), keep); }, dim, keepdim);
+  tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return amin(x, dim_or_all(d), keep); }, dim, keepdim);
   tensor.def(
       "argmax",
       [](const TensorPtr& x, const py::object& d) {

@@ -1,5 +1,6 @@
 // Elementwise functions of one operand: forward and derivative side by side. A new one is a struct and a row below.
-// backward returns dy f'(x); PyTorch's choices at kinks. A NaN input gives a NaN output and gradient.
+// backward returns dy f'(x); PyTorch's choices at kinks. A NaN, in x, an option or dy, is never swallowed: it gives a
+// NaN output, and a gradient that is NaN or, where PyTorch takes the branch of large x, dy.
 
 template <class V>
 V positive_part(V x) {
@@ -13,7 +14,7 @@ struct Relu {  // max(x, 0)
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    return select(x > V(0.0f), dy, V(0.0f));
+    return select(x <= V(0.0f), V(0.0f), dy);
   }
 };
 
@@ -194,7 +195,7 @@ struct Abs {
   }
   template <class V>
   static V backward(V x, V, V dy, V, V) {
-    return select(x > V(0.0f), dy, select(x < V(0.0f), -dy, V(0.0f)));
+    return dy * select(x > V(0.0f), V(1.0f), select(x < V(0.0f), V(-1.0f), V(0.0f)));
   }
 };
 
@@ -234,7 +235,8 @@ struct Reciprocal {
 struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
   template <class V>
   static V forward(V x, V alpha, V beta) {
-    return min(beta, max(alpha, x));
+    const V y = select(alpha == alpha, min(beta, max(alpha, x)), alpha);
+    return select(beta == beta, y, beta);
   }
   template <class V>
   static V backward(V x, V, V dy, V alpha, V beta) {

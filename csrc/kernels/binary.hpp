@@ -61,7 +61,7 @@ struct Divide {
   }
 };
 
-// Ties share the gradient, as in PyTorch. A NaN on either side is the result.
+// Ties share the gradient, as in PyTorch. A NaN on either side is the result, and both sides get all of dy.
 struct Maximum {
   template <class V>
   static V forward(V a, V b) {
@@ -69,15 +69,15 @@ struct Maximum {
   }
   template <class V>
   static V backward_a(V a, V b, V, V dy) {
-    return share(a > b, a == b, dy);
+    return share(a < b, a == b, dy);
   }
   template <class V>
   static V backward_b(V a, V b, V, V dy) {
-    return share(b > a, a == b, dy);
+    return share(b < a, a == b, dy);
   }
   template <class M, class V>
-  static V share(M wins, M ties, V dy) {
-    return select(wins, dy, select(ties, dy * V(0.5f), V(0.0f)));
+  static V share(M loses, M ties, V dy) {
+    return select(loses, V(0.0f), select(ties, dy * V(0.5f), dy));
   }
 };
 
@@ -88,11 +88,11 @@ struct Minimum {
   }
   template <class V>
   static V backward_a(V a, V b, V, V dy) {
-    return Maximum::share(a < b, a == b, dy);
+    return Maximum::share(a > b, a == b, dy);
   }
   template <class V>
   static V backward_b(V a, V b, V, V dy) {
-    return Maximum::share(b < a, a == b, dy);
+    return Maximum::share(b > a, a == b, dy);
   }
 };
 
@@ -103,7 +103,7 @@ struct Power {
     return select(b == VecD(0.0), VecD(0.0), dy * (b * power<T>(a, b - VecD(1.0))));
   }
   static VecD power_b(VecD a, VecD b, VecD y, VecD dy) {
-    return select((a == VecD(0.0)) & (b >= VecD(0.0)), VecD(0.0), dy * (y * log(a)));
+    return dy * select((a == VecD(0.0)) & (b >= VecD(0.0)), VecD(0.0), y * log(a));
   }
 
   // Through double, a register's worth of lanes at a time.

@@ -40,7 +40,7 @@ struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
   template <class V>
   static V gradient(V x, V t, V p) {
     const V d = x - t;
-    return select(abs(d) < p, d, copysign(p, d));
+    return select(abs(d) >= p, copysign(p, d), d);
   }
   template <class V>
   static V target_gradient(V x, V t, V p) {
@@ -102,10 +102,10 @@ struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
   }
 };
 
-struct KullbackLeibler {  // t (log t - x), 0 where t is 0
+struct KullbackLeibler {  // t (log t - x), where t is 0 what is left of it: -t x
   template <class V>
   static V value(V x, V t, V) {
-    return select(t == V(0.0f), V(0.0f), t * (log(t) - x));
+    return select(t == V(0.0f), V(0.0f) - t * x, t * (log(t) - x));
   }
   template <class V>
   static V gradient(V, V t, V) {

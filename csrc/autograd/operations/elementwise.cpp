@@ -22,7 +22,7 @@ Operation::Values kept_by(const std::string& name) {
   for (const char* of_output : {"relu", "exp", "expm1", "sqrt", "reciprocal", "tanh", "sigmoid"})
     if (name == of_output) return Operation::kOutput;
   for (const char* of_input :
-       {"leaky_relu", "gelu", "gelu_tanh", "silu", "softplus", "log", "log1p", "abs", "square", "clip", "erf"})
+       {"leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "softplus", "log", "log1p", "abs", "square", "clip", "erf"})
     if (name == of_input) return kInput;
   return kInput | Operation::kOutput;
 }
@@ -200,13 +200,6 @@ class Cast final : public Operation {
   DType dtype_;
 };
 
-// x + 0 of the other's shape: what `where` needs of its sides.
-TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape) {
-  if (x->shape() == shape) return x;
-  static const int add = binary_index("add");
-  return binary(add, x, full(shape, x->dtype(), 0));
-}
-
 // A single value does not widen an array of its kind, as in PyTorch.
 DType common_type(const TensorPtr& a, const TensorPtr& b) {
   if ((a->shape().rank() == 0) == (b->shape().rank() == 0)) return std::max(a->dtype(), b->dtype());
@@ -254,6 +247,12 @@ TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b) {
   floating(name, a), floating(name, b);
   const DType dtype = common_type(a, b);
   return apply_new<Binary>({cast(a, dtype), cast(b, dtype)}, index);
+}
+
+TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape) {
+  if (x->shape() == shape) return x;
+  static const int add = binary_index("add");
+  return binary(add, x, full(shape, x->dtype(), 0));
 }
 
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b) {

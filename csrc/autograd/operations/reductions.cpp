@@ -77,15 +77,19 @@ class Sum final : public Operation {
   bool keepdim_, mean_;
 };
 
-// The largest value of each row of (rows, columns). A dimension's ties go to the first, as in PyTorch; the maximum of a
-// whole tensor (`share_ties`) shares its gradient evenly among them.
+// Who gets the gradient of a row's largest value: max(dim) gives it to the first, whose place it returns; max() and
+// amax() share it among ties. Where that value is a NaN, max() shares among all that are, and amax() gives NaN to the
+// row.
+enum class Ties { first, shared, shared_or_nan };
+
+// The largest value of each row of (rows, columns).
 class Max final : public Operation {
  public:
-  explicit Max(bool share_ties) : share_ties_(share_ties) {}
+  explicit Max(Ties ties) : ties_(ties) {}
 
   const char* name() const override { return "max"; }
-  Values kept(Values) const override { return share_ties_ ? 1 | kOutput : 0; }
-  Attributes attributes() const override { return {{"share_ties", share_ties_}}; }
+  Values kept(Values) const override { return ties_ == Ties::first ? 0 : 1 | kOutput; }
+  Attributes attributes() const override { return {{"ties", static_cast<int64_t>(ties_)}}; }
 
   Array infer(const Arrays& in) override {
     const Shape& x = in[0].shape;
@@ -110,17 +114,26 @@ class Max final : public Operation {
       for (int64_t row = 0; row < out.size(); ++row) {
         const T *x = in[0].as<T>() + row * columns, dy = dout.as<T>()[row];
         T* dx = din[0].as<T>() + row * columns;
-        int64_t ties = 0;
-        for (int64_t j = 0; j < columns; ++j) ties += x[j] == out.as<T>()[row];
-        for (int64_t j = 0; j < columns; ++j)
-          dx[j] = share_ties_ ? (x[j] == out.as<T>()[row] ? dy / static_cast<T>(ties) : T(0))
-                              : (j == positions_[static_cast<size_t>(row)] ? dy : T(0));
+        if (ties_ == Ties::first)
+          for (int64_t j = 0; j < columns; ++j) dx[j] = j == positions_[static_cast<size_t>(row)] ? dy : T(0);
+        else
+          share(x, out.as<T>()[row], dy, dx, columns);
       }
     });
   }
 
  private:
-  bool share_ties_;
+  template <class T>
+  void share(const T* x, T largest, T dy, T* dx, int64_t columns) const {
+    const bool spreads = ties_ == Ties::shared_or_nan && (largest != largest || dy != dy);
+    const auto wins = [&](T value) { return value == largest || (largest != largest && value != value); };
+    int64_t count = 0;
+    for (int64_t j = 0; j < columns; ++j) count += wins(x[j]);
+    const T part = spreads ? largest + dy : dy / static_cast<T>(count);
+    for (int64_t j = 0; j < columns; ++j) dx[j] = spreads || wins(x[j]) ? part : T(0);
+  }
+
+  Ties ties_;
   std::vector<int64_t> positions_;
 };
 
@@ -134,6 +147,22 @@ TensorPtr reduce_sum(const TensorPtr& x, int64_t dim, bool keepdim, bool mean) {
   return apply_new<Sum>({x}, dim, keepdim, mean);
 }
 
+TensorPtr largest(const TensorPtr& x, int64_t dim, bool keepdim, Ties ties) {
+  require_floating("max", x);
+  const Axes axes("max", x->shape(), dim, keepdim);
+  if (dim == kAllDims) return reshape(apply_new<Max>({reshape(x, {axes.axis})}, ties), axes.out);
+  TensorPtr last = x;
+  if (axes.inner != 1) {
+    const int at = normalized_dim("max", dim, x->shape().rank());
+    std::vector<int> order;
+    for (int i = 0; i < x->shape().rank(); ++i)
+      if (i != at) order.push_back(i);
+    order.push_back(at);
+    last = permute(x, order);
+  }
+  return reshape(apply_new<Max>({reshape(last, {axes.outer * axes.inner, axes.axis})}, ties), axes.out);
+}
+
 }  // namespace
 
 TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim) {
@@ -145,24 +174,21 @@ TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim) {
 }
 
 TensorPtr max(const TensorPtr& x, int64_t dim, bool keepdim) {
-  require_floating("max", x);
-  const Axes axes("max", x->shape(), dim, keepdim);
-  if (dim == kAllDims) return reshape(apply_new<Max>({reshape(x, {axes.axis})}, true), axes.out);
-  TensorPtr last = x;
-  if (axes.inner != 1) {
-    const int at = normalized_dim("max", dim, x->shape().rank());
-    std::vector<int> order;
-    for (int i = 0; i < x->shape().rank(); ++i)
-      if (i != at) order.push_back(i);
-    order.push_back(at);
-    last = permute(x, order);
-  }
-  return reshape(apply_new<Max>({reshape(last, {axes.outer * axes.inner, axes.axis})}, false), axes.out);
+  return largest(x, dim, keepdim, dim == kAllDims ? Ties::shared : Ties::first);
+}
+
+TensorPtr amax(const TensorPtr& x, int64_t dim, bool keepdim) {
+  return largest(x, dim, keepdim, Ties::shared_or_nan);
 }
 
 TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim) {
   require_floating("min", x);
   return unary("neg", max(unary("neg", x), dim, keepdim));
+}
+
+TensorPtr amin(const TensorPtr& x, int64_t dim, bool keepdim) {
+  require_floating("min", x);
+  return unary("neg", amax(unary("neg", x), dim, keepdim));
 }
 
 }  // namespace nnlite

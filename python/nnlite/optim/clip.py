@@ -1,42 +1,77 @@
-"""Bounding gradients, for one's own loop between `backward()` and `step()`."""
+"""Bounding gradients, for one's own loop between `backward()` and `step()`.
+
+Norms are sums of the library's own, in float64 and the fixed order of docs/arithmetic.md: NumPy's go through BLAS, whose order differs
+between processors, and a last bit of the norm is a last bit of every weight.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .. import _core
 from .._core import Tensor
+from ..grad_mode import no_grad
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> float:
-    """Scales all gradients so that their common norm is at most `max_norm`; returns the norm before.
+    """Scales all gradients so that their common norm is at most `max_norm`; returns the norm before, 0.0 without gradients.
 
-    Pascanu, Mikolov, Bengio, ICML 2013. `norm_type` may be math.inf. RuntimeError for a norm that is not finite where asked.
+    Pascanu, Mikolov, Bengio, ICML 2013. `norm_type` is the p of the norm: 2, 1, math.inf, or any other number. RuntimeError for a norm
+    that is not finite where asked; otherwise a NaN reaches every gradient, as in PyTorch. `foreach` is accepted and changes nothing.
     """
+    del foreach
     gradients = _gradients_of(parameters)
     if not gradients:
         return 0.0
-    norms = [float(np.linalg.norm(g.reshape(-1).astype(np.float64), norm_type)) for g in gradients]
-    total = max(norms) if math.isinf(norm_type) else float(np.linalg.norm(norms, norm_type))
+    order, limit = float(norm_type), float(max_norm)
+    with no_grad():
+        total = _norm(Tensor(np.array([_norm(gradient, order) for gradient in gradients])), order)
     if error_if_nonfinite and not math.isfinite(total):
-        raise RuntimeError(f"the norm of the gradients is {total}, so they cannot be clipped")
-    scale = max_norm / (total + 1e-6)
-    if scale < 1:
-        for gradient in gradients:
-            gradient *= gradient.dtype.type(scale)
+        raise RuntimeError(f"the norm of order {order:g} of the gradients is {total}, so they cannot be clipped")
+    scale = limit / (total + 1e-6)
+    if not scale >= 1:
+        with np.errstate(all="ignore"):
+            for gradient in gradients:
+                values = gradient.numpy()
+                values *= values.dtype.type(scale)
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clips every gradient element to [-clip_value, clip_value]."""
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
+    """Clips every gradient element to [-clip_value, clip_value]. `foreach` is accepted and changes nothing."""
+    del foreach
+    bound = float(clip_value)
     for gradient in _gradients_of(parameters):
-        np.clip(gradient, -clip_value, clip_value, out=gradient)
+        values = gradient.numpy()
+        np.clip(values, -bound, bound, out=values)
 
 
-def _gradients_of(parameters: Tensor | Iterable[Tensor]) -> list[np.ndarray]:
+def _norm(x: Tensor, order: float) -> float:
+    """The vector norm of all elements."""
+    values = x.double().reshape(-1)
+    if values.numel() == 0:
+        return 0.0
+    if math.isinf(order):
+        size = values.abs()
+        return float(size.max() if order > 0 else size.min())
+    if order == 0:
+        return float(np.count_nonzero(values.numpy()))
+    if order == 2:
+        return math.sqrt(float(_core.unary("square", values).sum()))
+    if order == 1:
+        return float(values.abs().sum())
+    return float((values.abs() ** order).sum() ** (1 / order))
+
+
+def _gradients_of(parameters: Tensor | Iterable[Tensor]) -> Sequence[Tensor]:
     tensors = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad.numpy() for p in tensors if p.grad is not None]
+    return [p.grad for p in tensors if p.grad is not None]
