@@ -72,7 +72,10 @@ class Pass {
       keep(request_.outputs, *program.output(), begin, count);
       for (size_t i = 0; i < request_.single_losses.size(); ++i)
         keep(request_.single_losses[i], *program.single_losses()[i], begin, count);
-      if (with_loss) result.losses.push_back(program.loss());
+      if (with_loss) {
+        result.losses.push_back(program.loss());
+        result.weights.push_back(program.share().weight(program.loss()));
+      }
       return true;
     });
     return result;

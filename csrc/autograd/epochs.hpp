@@ -52,9 +52,10 @@ struct EpochResult {
 
 EpochResult train_epochs(const EpochRequest& request);
 
-// One pass in order, without updates: outputs, single losses, and each batch's loss where the programs have one.
+// One pass in order, without updates: outputs, single losses, and each batch's loss with its weight where the programs
+// have one.
 struct PassResult {
-  std::vector<double> losses;
+  std::vector<double> losses, weights;
   bool stopped = false;
 };
 PassResult run_batches(const EpochRequest& request, bool with_loss);

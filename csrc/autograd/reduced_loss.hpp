@@ -52,19 +52,21 @@ class ReducedLoss : public Operation {
 };
 
 // How much a batch's loss counts in the loss over a whole data set. Of a loss that no operation here has made, or that
-// is not made of the batch's rows, nothing is known: it counts by the rows, unless it is a sum.
+// is not made of the batch's rows, little is known: it counts by the rows, unless it is a sum, or unless it is NaN
+// because a mean that it is computed from has no weight.
 class BatchShare {
  public:
   BatchShare() = default;
   BatchShare(const Tensor& loss, int64_t rows);
 
-  double weight() const { return operation_ == nullptr ? rows_ : operation_->weight(); }  // of the last forward pass
+  double weight(double loss) const;        // of the last forward pass, whose loss this is
   bool is_sum() const { return is_sum_; }  // the losses of batches are added, without weights
   // A batch without weight is like one without rows.
-  bool is_empty(double loss) const { return weight() == 0 && (!is_sum_ || loss == 0); }
+  bool is_empty(double loss) const { return weight(loss) == 0 && (!is_sum_ || loss == 0); }
 
  private:
   const ReducedLoss* operation_ = nullptr;
+  std::vector<const ReducedLoss*> means_;  // that a loss of the user's own is computed from
   double rows_ = 0;
   bool is_sum_ = false;
 };
@@ -74,8 +76,9 @@ struct LossTotal {
   double sum = 0, weight = 0;
 
   void add(double loss, const BatchShare& share) {
-    weight += share.weight();
-    sum += share.is_sum() ? loss : loss * share.weight();
+    const double own = share.weight(loss);
+    weight += own;
+    sum += share.is_sum() ? loss : loss * own;
   }
   double value(bool is_sum) const { return is_sum ? sum : sum / weight; }
 };

@@ -213,7 +213,10 @@ void define_functions(py::module_& module) {
       "loss_share",
       [](const TensorPtr& loss, int64_t rows) {
         const BatchShare share(*loss, rows);
-        return py::make_tuple(share.weight(), share.is_sum());
+        const double value = loss->trace != 0 ? 0.0 : dispatch(loss->dtype(), [&](auto zero) {
+          return static_cast<double>(*loss->array().as<decltype(zero)>());
+        });
+        return py::make_tuple(share.weight(value), share.is_sum());
       },
       arg("loss"), arg("rows"));
   module.def("is_grad_enabled", &grad_enabled);

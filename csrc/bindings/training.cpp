@@ -132,6 +132,10 @@ void raise_pending() {
   if (PyErr_Occurred() != nullptr) throw py::error_already_set();
 }
 
+py::array_t<double> array_of(const std::vector<double>& values) {
+  return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
                 uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch,
                 std::pair<double, double> total, const std::vector<Options>& options, const py::object& outputs,
@@ -162,14 +166,12 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   // What stopped the loop is handed over, not raised: the caller must know how far it came.
   const py::object error =
       PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
-  return py::make_tuple(py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data()),
-                        static_cast<int>(result.status), result.batch,
+  return py::make_tuple(array_of(result.losses), static_cast<int>(result.status), result.batch,
                         py::make_tuple(result.total.sum, result.total.weight), error);
 }
 
-py::array_t<double> run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size,
-                        const py::object& outputs, const py::object& poll, bool with_loss,
-                        const py::sequence& single_losses) {
+py::tuple run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
+              const py::object& poll, bool with_loss, const py::sequence& single_losses) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll);
   EpochRequest& request = prepared.request;
   for (const auto& [rows, program] : request.programs)
@@ -186,7 +188,7 @@ py::array_t<double> run(const py::dict& programs, const py::sequence& arrays, in
     result = run_batches(request, with_loss);
   }
   raise_pending();
-  return py::array_t<double>(static_cast<py::ssize_t>(result.losses.size()), result.losses.data());
+  return py::make_tuple(array_of(result.losses), array_of(result.weights));
 }
 
 using GroupPtr = std::shared_ptr<SgdGroup>;

@@ -362,8 +362,8 @@ def run_batches(
     poll: Callable[[int, int], bool | None] | None,
     with_loss: bool = False,
     single_losses: Sequence[Array] = (),
-) -> NDArray[np.float64]:
-    """The losses of the batches, where asked for; outputs and single losses go into the arrays given for them."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The losses of the batches and their weights, where asked for; outputs and single losses go into the arrays given for them."""
 
 # Checks over whole arrays (fast, native)
 def first_nonfinite(array: Array) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -171,6 +172,20 @@ WEIGHTLESS = {
     "sample weight 0": (nn.MSELoss(), 0, {"sample_weight": 0}),
     "sample weight 0 of a sum": (nn.MSELoss("sum"), 0, {"sample_weight": 0}),
     "function": (lambda output, y: functional.cross_entropy(output, y, ignore_index=-7), -7, {}),
+    "scaled": (lambda output, y: 2 * functional.cross_entropy(output, y, ignore_index=-7), -7, {}),
+    "with a penalty": (
+        lambda output, y: functional.cross_entropy(output, y, ignore_index=-7) + 0.1 * (output**2).mean(),
+        -7,
+        {},
+    ),
+    "two": (
+        lambda output, y: (
+            functional.cross_entropy(output, y, ignore_index=-7)
+            + functional.mse_loss(output, functional.one_hot(np.arange(len(output)) % 3).float())
+        ),
+        -7,
+        {},
+    ),
 }
 
 
@@ -232,10 +247,37 @@ def test_rows_without_any_weight_have_no_loss() -> None:
 
 
 def test_a_loss_that_diverges_still_does() -> None:
-    for compile in (True, False):
-        trainer = make_trainer(nn.CrossEntropyLoss(ignore_index=0), lr=1e30)
+    def squared(output, y):
+        return functional.cross_entropy(output, y, ignore_index=0) ** 2
+
+    for compile, criterion in itertools.product((True, False), (nn.CrossEntropyLoss(ignore_index=0), squared)):
+        trainer = make_trainer(criterion, lr=1e30)
         with pytest.raises(nl.DivergenceError):
             trainer.fit(X, LABELS, epochs=5, compile=compile)
+
+
+def test_evaluation_leaves_batches_without_weight_out_of_a_loss_of_ones_own() -> None:
+    def own(output, y):
+        return 2 * functional.cross_entropy(output, y, ignore_index=0)
+
+    target = np.where(np.arange(ROWS) < 200, 0, 1 + LABELS % 2)
+    trainer = make_trainer(own)
+    expected = trainer.evaluate(X[200:], target[200:], batch_size=100)["loss"]
+    assert trainer.evaluate(X, target, batch_size=100)["loss"] == expected
+    trainer.model = Reads(trainer.model)
+    assert trainer.evaluate(X, target, batch_size=100)["loss"] == expected
+    assert np.isnan(trainer.evaluate(X[:200], target[:200], batch_size=100)["loss"])
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_loss_of_ones_own_that_looks_after_empty_batches_keeps_them(compile) -> None:
+    def own(output, y):
+        return functional.cross_entropy(output, y, ignore_index=-7, reduction="sum") + (output**2).mean()
+
+    trainer = make_trainer(own)
+    before = trainer.model.fingerprint()
+    assert np.isfinite(trainer.fit(X, np.full(ROWS, -7), compile=compile)["loss"]).all()
+    assert trainer.model.fingerprint() != before
 
 
 class Own(nn.Module):

@@ -2,6 +2,7 @@
 #include "autograd/reduced_loss.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "runtime/dispatch.hpp"
 
@@ -58,11 +59,29 @@ class LossReduction final : public ReducedLoss {
   int64_t each_ = 1;
 };
 
-// Null where the tensor is no reduced loss.
-const ReducedLoss* reduced_loss_behind(const Tensor& loss) {
-  if (loss.node == nullptr) return nullptr;
-  const auto* operation = dynamic_cast<const ReducedLoss*>(loss.node->operation.get());
+// Null where the node makes no reduced loss.
+const ReducedLoss* reduced_loss_of(const Node* node) {
+  if (node == nullptr) return nullptr;
+  const auto* operation = dynamic_cast<const ReducedLoss*>(node->operation.get());
   return operation == nullptr || operation->reduction() == Reduction::none ? nullptr : operation;
+}
+
+// The means nearest to a loss that is computed from them.
+std::vector<const ReducedLoss*> means_behind(const Tensor& loss) {
+  std::vector<const ReducedLoss*> means;
+  std::vector<const Node*> open{loss.node.get()};
+  std::unordered_set<const Node*> met;
+  while (!open.empty()) {
+    const Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || !met.insert(node).second) continue;
+    if (const ReducedLoss* operation = reduced_loss_of(node)) {
+      if (operation->reduction() != Reduction::sum) means.push_back(operation);
+      continue;
+    }
+    for (const TensorPtr& input : node->inputs) open.push_back(input == nullptr ? nullptr : input->node.get());
+  }
+  return means;
 }
 
 bool is_made_of_rows(const ReducedLoss& operation, const Tensor& loss, int64_t rows) {
@@ -80,14 +99,24 @@ TensorPtr times_rows(const TensorPtr& x, const TensorPtr& factors) {
 }  // namespace
 
 BatchShare::BatchShare(const Tensor& loss, int64_t rows) : rows_(static_cast<double>(rows)) {
-  const ReducedLoss* operation = reduced_loss_behind(loss);
-  if (operation == nullptr) return;
+  const ReducedLoss* operation = reduced_loss_of(loss.node.get());
+  if (operation == nullptr) {
+    means_ = means_behind(loss);
+    return;
+  }
   is_sum_ = operation->reduction() == Reduction::sum;
   if (is_made_of_rows(*operation, loss, rows)) operation_ = operation;
 }
 
+double BatchShare::weight(double loss) const {
+  if (operation_ != nullptr) return operation_->weight();
+  const bool is_empty = std::isnan(loss) && std::any_of(means_.begin(), means_.end(),
+                                                        [](const ReducedLoss* mean) { return mean->weight() == 0; });
+  return is_empty ? 0 : rows_;
+}
+
 SingleLosses single_losses(const Tensor& loss, int64_t rows) {
-  const ReducedLoss* operation = reduced_loss_behind(loss);
+  const ReducedLoss* operation = reduced_loss_of(loss.node.get());
   if (operation == nullptr || !is_made_of_rows(*operation, loss, rows)) return {};
   return operation->single(loss.node->inputs);
 }

@@ -143,11 +143,11 @@ def data_set_loss(arrays: Sequence[Array], reduction: str, flat: bool) -> float:
     ).item()
 
 
-def own_loss(losses: Sequence[float], sizes: Sequence[int], is_sum: bool) -> float:
-    """The loss from those of batches of so many rows."""
+def own_loss(losses: Sequence[float], weights: Sequence[float], is_sum: bool) -> float:
+    """The loss from those of batches, and how much each counts."""
     total = LossTotal()
-    for loss, rows in zip(losses, sizes, strict=True):
-        total.add(BatchLoss(float(loss), rows, is_sum))
+    for loss, weight in zip(losses, weights, strict=True):
+        total.add(BatchLoss(loss, weight, is_sum))
     return total.value()
 
 

@@ -21,13 +21,12 @@ def native_pass(programs: Programs, rows: Rows, batch_size: int, with_loss: bool
     size = next(iter(programs.by_rows))
     kept = [] if single is None else [rows_like(tensor, size, len(rows)) for tensor in single.tensors()]
     own = with_loss and single is None
-    losses = _core.run_batches(programs.by_rows, rows.arrays(), batch_size, outputs, None, own, kept)
+    losses, weights = _core.run_batches(programs.by_rows, rows.arrays(), batch_size, outputs, None, own, kept)
     if single is not None:
         return outputs, data_set_loss(kept, single.reduction, single.losses.ndim == 1)
     if not own:
         return outputs, 0.0
-    sizes = [len(range(begin, min(begin + batch_size, len(rows)))) for begin in range(0, len(rows), batch_size)]
-    return outputs, own_loss(losses.tolist(), sizes, programs.is_sum)
+    return outputs, own_loss(losses.tolist(), weights.tolist(), programs.is_sum)
 
 
 def eager_pass(model: Module, criterion: Any, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
@@ -52,7 +51,7 @@ class _EagerLosses:
     """The losses of the batches of one pass, and what stands behind them."""
 
     def __init__(self) -> None:
-        self._batches: list[tuple[float, int, bool]] = []  # loss, rows, whether it is a sum
+        self._batches: list[tuple[float, float, bool]] = []  # loss, weight, whether it is a sum
         self._single: list[list[Array]] = []
         self._kind = ("", False)
 
@@ -64,7 +63,7 @@ class _EagerLosses:
             loss = batch_loss(criterion, known, target)
         with no_grad():
             single = single_losses(loss, rows, weight)
-        self._batches.append((loss.item(), rows, _core.loss_share(loss, rows)[1]))
+        self._batches.append((loss.item(), *_core.loss_share(loss, rows)))
         if single is not None:
             self._single.append([tensor.detach().numpy().reshape(rows, -1) for tensor in single.tensors()])
             self._kind = single.reduction, single.losses.ndim == 1
@@ -73,5 +72,5 @@ class _EagerLosses:
         """The loss of all batches."""
         if len(self._single) == len(self._batches):
             return data_set_loss([np.concatenate(parts) for parts in zip(*self._single, strict=True)], *self._kind)
-        losses, sizes, are_sums = zip(*self._batches, strict=True)
-        return own_loss(losses, sizes, are_sums[0])
+        losses, weights, are_sums = zip(*self._batches, strict=True)
+        return own_loss(losses, weights, are_sums[0])

@@ -160,8 +160,9 @@ class Trainer:
         `CrossEntropyLoss`, which they multiply. So weights of 1 change nothing, and a weight of 2 is a row given twice;
         a loss with reduction="sum" is the sum alone. Class weights leave the validation alone. A batch without weight
         (all of its labels are ignored, or have weight 0) is skipped like one without rows: no step, and so no momentum
-        and no weight decay, no running statistics, no random numbers, no part in the loss. The losses of the history
-        are those of all rows together, see `evaluate`.
+        and no weight decay, no running statistics, no random numbers, no part in the loss. So is one where a loss of
+        your own is NaN because it adds to such a mean. The losses of the history are those of all rows together, see
+        `evaluate`.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
         `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
