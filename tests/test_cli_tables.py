@@ -252,3 +252,65 @@ def test_models_of_indices_take_whole_numbers(capsys, tmp_path):
     assert run(capsys, "predict", tmp_path / "m", tmp_path / "x.csv")[0] == 0
     with pytest.raises(ValueError, match="there are no rows"):
         loaded(np.zeros((0, 2)))
+
+
+def test_names_with_line_ends_take_one_line(capsys, tmp_path):
+    path, model = tmp_path / "table.csv", tmp_path / "model.safetensors"
+    rows = "".join(f'{i % 7},"{"ab"[i % 2]}\nc"\n' for i in range(40))
+    path.write_text(f'"size\n(mm)",kind\n{rows}')
+    code, _, err = run(capsys, "train", path, "--epochs", "1", "--save", model)
+    assert code == 0
+    report = [line for line in err.splitlines() if line.startswith("column ")]
+    assert report == [r"column size\n(mm): number", r"column kind: target, 2 classes (a\nc, b\nc)"]
+    code, out, _ = run(capsys, "predict", model, path)
+    assert code == 0
+    assert len(out.splitlines()) == 40
+    assert {line.split("\t")[0] for line in out.splitlines()} <= {r"a\nc", r"b\nc"}
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("a,x\nb,y\na,x\n", [], "--no-header if line 1 is a row"),
+        ("a,b\n1,x\n2,y\n", [], "--validation-split 0 trains on all"),
+        ("größe;b\n1;x\n".encode("utf-16-le"), [], "--encoding utf-16-le"),
+        ("a   b\n1   x\n", ["--delimiter", "space"], "several spaces in a row"),
+    ],
+)
+def test_errors_of_tables_name_what_mends_them(capsys, tmp_path, content, options, message):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, _, err = run(capsys, "train", path, *options, *QUICK)
+    assert code == 1
+    assert message in err
+
+
+def test_a_model_of_arrays_takes_rows_by_name_and_refuses_what_is_no_table(capsys, tmp_path):
+    nl.save(nl.nn.MLP([2, 3]), tmp_path / "model.safetensors", metadata={"class_names": ["a", "b", "c"]})
+    model = nl.load_model(tmp_path / "model.safetensors")
+    expected = model.predict([[1, 2]]).tolist()
+    assert model.predict([{"u": 1, "v": 2}]).tolist() == expected
+    assert model.predict({"u": [1], "v": [2]}).tolist() == expected
+    for rows, message in [
+        ([1, 2], r"write one row as \[\[...\]\]"),
+        ({"u": 1, "v": 2}, "must be a list of values"),
+        ("table.csv", "nl.data.read_csv"),
+        (None, "got NoneType"),
+        ({"u": [1, None], "v": [2, 3]}, "row 1, column 'u' holds no number"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            model.predict(rows)
+    table = tmp_path / "table.csv"
+    table.write_text("u,v\n1,2\n,3\n")
+    code, _, err = run(capsys, "predict", tmp_path / "model.safetensors", table)
+    assert code == 1
+    assert "line 3, column 'u' holds no number" in err
+
+
+def test_predicting_from_grouped_numbers_does_not_advise_to_lose_them(capsys, model, animals, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text('weight,fur,code\n"1,234.5",long,007\n')
+    code, _, err = run(capsys, "predict", model, rows)
+    assert code == 1
+    assert "--missing" not in err
+    assert "digits and a decimal mark alone" in err

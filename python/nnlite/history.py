@@ -59,7 +59,7 @@ class History:
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4g}" for key, values in self.history.items() if values)
-        return f"History({len(self)} epochs{': ' + last if last else ''})"
+        return f"History({len(self)} epoch{'s' * (len(self) != 1)}{': ' + last if last else ''})"
 
     def _repr_html_(self) -> str:
         """For notebooks: the last epochs, and the curves below where matplotlib is there."""

@@ -1,6 +1,8 @@
 """Models from files, with what makes their inputs of raw rows and answers of their outputs."""
 
 import math
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +54,14 @@ class LoadedModel:
         """What the network takes for raw rows. `missing` and `decimal` say what is other than in the training table."""
         if self.preprocessor is not None:
             return self.preprocessor.inputs(rows, **notation)
-        if self._scaling is not None:
-            return inputs_of("x", _array(rows, **notation), self._scaling, None)
         array = _array(rows, **notation)
-        if any(isinstance(module, Embedding) for module in self.model.modules()) and np.all(array == np.round(array)):
-            return np.ascontiguousarray(array, np.int64)  # indices
+        takes_indices = self._scaling is None and any(isinstance(m, Embedding) for m in self.model.modules())
+        if array.ndim < 2 and not takes_indices:
+            raise ValueError(f"rows have shape {array.shape}; they must be (N, columns): write one row as [[...]]")
+        if self._scaling is not None:
+            return inputs_of("x", array, self._scaling, None)
+        if takes_indices and np.all(array == np.round(array)):
+            return np.ascontiguousarray(array, np.int64)
         dtype = next((parameter.dtype for parameter in self.model.parameters()), np.dtype(np.float32))
         return np.ascontiguousarray(array, dtype)
 
@@ -139,10 +144,10 @@ def opened(model: Any) -> LoadedModel:
 def _array(rows: Any, **notation: Any) -> Array:
     if isinstance(rows, Table):
         return numeric(rows, **notation)
-    array = frame_of("x", rows)
-    if array.ndim == 1 and array.dtype == object:
+    by_name = isinstance(rows, list) and len(rows) > 0 and isinstance(rows[0], Mapping)
+    if rows is None or by_name or isinstance(rows, str | PathLike | Mapping):
         return numeric(table_of(rows), **notation)
-    return array
+    return frame_of("x", rows)
 
 
 def _number(metadata: dict[str, Any], key: str, default: float) -> float:

@@ -11,7 +11,7 @@ from ..files.atomic import write_text
 from ..loading import LoadedModel, load_model
 from ..metrics import predicted_classes
 from .outputs import require_outputs
-from .streams import emit, json_text, say
+from .streams import emit, json_text, one_line, say
 from .tables import add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
@@ -69,7 +69,7 @@ def _text(rows: list[dict[str, Any]], as_json: bool) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else one_line(str(value))
 
 
 def predictions(model: LoadedModel, x: Array) -> list[dict[str, Any]]:

@@ -10,12 +10,19 @@ from typing import Any
 
 from ..files.strict_json import dumps, finite
 
+_ESCAPES = {ord(character): repr(character)[1:-1] for character in "\t\n\r\v\f\x85\u2028\u2029"}
+
 
 def say(message: str) -> None:
     """One line on standard error, and nowhere else where that cannot take it."""
     if sys.stderr is not None:  # for print, None would be standard output
         with contextlib.suppress(OSError, ValueError):
             print(message, file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """Names from tables may hold line ends and tabs, which would end a line or a cell of ours: they are written \\n and \\t."""
+    return text.translate(_ESCAPES)
 
 
 @contextlib.contextmanager

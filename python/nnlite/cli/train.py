@@ -17,7 +17,7 @@ from ..metrics import confusion_matrix, predicted_classes
 from ..training import Trainer
 from .arguments import count, not_negative, seed, share, sizes
 from .outputs import completed_epochs, keep_interrupted, require_outputs, require_picture, require_resumable, save_model
-from .streams import emit, json_text, say
+from .streams import emit, json_text, one_line, say
 from .tables import add_column_options, add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
@@ -89,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     source = _source(options)
     rows, held_out = (source.x, source.y), source.test
     if held_out is None and options.validation_split > 0:
-        raise ValueError(f"--validation-split {options.validation_split} of {len(source.x)} rows holds none out")
+        raise ValueError(
+            f"--validation-split {options.validation_split} of {len(source.x)} rows holds none out; --validation-split 0 trains on "
+            "all of them"
+        )
     _core.manual_seed(options.seed)
     model, criterion = _model_for(source, options)
     metrics = ["accuracy"] if source.is_classification else []
@@ -149,7 +152,7 @@ def _source(options: argparse.Namespace) -> Source:
     source = load_source(options.data, options.target, options.seed, options.validation_split, **told)
     for line in source.report:
         if not options.quiet or "only counts rows" in line:
-            say(f"column {line}")
+            say(f"column {one_line(line)}")
     return source
 
 
@@ -230,6 +233,6 @@ def _report(result: dict[str, Any], options: argparse.Namespace) -> None:
         figures.append(f"{where} accuracy {100 * result['accuracy']:.2f} %")
     if "rmse" in result:
         figures.append(f"{where} RMSE {result['rmse']:.4g}")
-    figures.append(f"{result['epochs']} epochs in {result['seconds']:.2f} s")
+    figures.append(f"{result['epochs']} epoch{'s' * (result['epochs'] != 1)} in {result['seconds']:.2f} s")
     figures.append(f"{result['rows_per_second']:,.0f} rows/s")
     emit(", ".join(figures))

@@ -43,7 +43,8 @@ def texts_of(cells: Cells | Array) -> Cells:
 def shown(values: list[str]) -> str:
     """The first few of many values."""
     more = f", and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return ", ".join(value if len(value) <= 30 else value[:27] + "..." for value in values[:_SHOWN]) + more
+    short = (value if len(value) <= 30 else value[:27] + "..." for value in values[:_SHOWN])
+    return ", ".join(repr(value) if "," in value else value for value in short) + more
 
 
 @dataclass

@@ -104,6 +104,8 @@ def known_numbers(table: Table, name: str, notation: Notation, told: bool) -> ND
         if notation.has_other_decimal(cell):
             mark = "," if notation.decimal == "." else "."
             fix = f"--decimal {mark} if {mark!r} is the decimal mark"
+        elif notation.loosely(cell) is not None:
+            fix = f"write it as in the training table, digits and a decimal mark alone (--number {name!r} when training reads it as it is)"
         raise ValueError(f"{table.where(name, odd[0])} holds {cell!r}, but the column was numeric in training: {fix}")
     return finite(table, name, values)
 

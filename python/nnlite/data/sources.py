@@ -132,5 +132,12 @@ def numeric(table: Table, decimal: str | None = None, missing: Any = ()) -> Arra
             raise ValueError(
                 f"{table.where(name, odd[0])} holds text, {cells[odd[0]]!r}, and this model was not trained on a table with categories"
             )
+        missing = np.isnan(values)
+        if missing.any():
+            row = int(missing.argmax())
+            raise ValueError(
+                f"{table.where(name, row)} holds no number, and this model was not trained on a table, by which a missing value would "
+                "be replaced: fill it in, or leave the row out"
+            )
         columns.append(values)
     return np.stack(columns, axis=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,24 @@ def table_of(rows: Any, names: Sequence[str] | None = None) -> Table:
     if hasattr(rows, "columns") and hasattr(rows, "__getitem__"):
         return _of_frame(rows)
     if isinstance(rows, Mapping):
-        return _of_columns({str(name): list(np.atleast_1d(_listed(values))) for name, values in rows.items()})
+        return _of_columns({str(name): list(np.atleast_1d(_cells(name, values))) for name, values in rows.items()})
     listed = _listed(rows)
     if len(listed) and isinstance(listed[0], Mapping):
         return _of_dictionaries(listed)
     return _of_rows(rows, listed, names)
 
 
+def _cells(name: Any, values: Any) -> list[Any]:
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise TypeError(
+            f"column {name!r} is {values!r}; it must be a list of values: for one row write {{{name!r}: [{values!r}], ...}}"
+        )
+    return list(values)
+
+
 def _listed(rows: Any) -> list[Any]:
+    if isinstance(rows, str | PathLike):
+        raise TypeError(f"rows are {rows!r}; a file is read by nl.data.read_csv({str(rows)!r})")
     if isinstance(rows, str) or not (hasattr(rows, "__len__") or hasattr(rows, "__array__")):
         raise TypeError(
             f"rows must be an array, a DataFrame, or a list of rows or dictionaries, got {type(rows).__name__}"

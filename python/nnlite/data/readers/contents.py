@@ -84,11 +84,11 @@ def _undecodable(name: str, data: bytes, chosen: str, told: str | None, error: U
         return ValueError(f"{name} is not a CSV text file in {chosen}: {error}; --encoding names another")
     line = data.count(b"\n", 0, error.start) + 1
     column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-    fix = (
-        "--encoding names another"
-        if told
-        else "--encoding cp1252 or latin-1, if it comes from an older Windows program"
-    )
+    fix = "--encoding cp1252 or latin-1, if it comes from an older Windows program"
+    if told:
+        fix = "--encoding names another"
+    elif data.count(0) > len(data) // 4:
+        fix = "--encoding utf-16-le or utf-16-be, if it is UTF-16"
     return ValueError(
         f"{name} is not a CSV text file in {chosen}: line {line}, byte {column} is 0x{data[error.start]:02x}: {fix}"
     )

@@ -92,6 +92,8 @@ def read_csv(
         delimiter = "\t" if _suffix(str(path)) in (".tsv", ".tab") else rows.delimiter()
     elif len(_NAMES.get(delimiter, delimiter)) != 1 or delimiter in ('"', "\n"):
         raise ValueError(f"--delimiter must be one character, or tab, got {delimiter!r}")
+    if _NAMES.get(delimiter, delimiter) == " " and "  " in first.strip(" "):
+        raise ValueError(f"{name}, line 1: several spaces in a row; write one between cells, as `tr -s ' '` does")
     return _table(name, rows.read(_NAMES.get(delimiter, delimiter)), header)
 
 

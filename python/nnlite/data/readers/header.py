@@ -16,7 +16,9 @@ def require_header(name: str, line: int, names: list[str], columns: list[list[st
             )
     for row, cells in enumerate(zip(*columns, strict=True)):
         if list(cells) == names and any(names):
-            raise ValueError(f"{name}, line {lines[row]} repeats the names of line {line}; remove it")
+            raise ValueError(
+                f"{name}, line {lines[row]} repeats the names of line {line}: remove it, or --no-header if line {line} is a row too"
+            )
     for column, cell in enumerate(names):
         if cell and cell in columns[column]:
             row = columns[column].index(cell)
