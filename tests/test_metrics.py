@@ -167,6 +167,8 @@ def test_labels_may_be_large(name, average) -> None:
 def test_a_matrix_that_would_not_fit() -> None:
     with pytest.raises(ValueError, match=r"of 100,000 classes would take 75 GiB; number the classes"):
         metrics.confusion_matrix([0, 99_999], [1, 0])
+    with pytest.raises(ValueError, match=r"each of 1,000,000,001 classes; number the classes"):
+        metrics.f1([0, 10**9], [1, 0], average=None)
 
 
 @pytest.mark.parametrize(

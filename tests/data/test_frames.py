@@ -129,3 +129,37 @@ def test_names_are_remembered_from_fits_that_ran() -> None:
     made = trainer()
     made.fit(pandas.DataFrame(FRAME.to_numpy()), Y, progress=False)
     assert made.columns is None
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def forward(self, first: nl.Tensor, second: nl.Tensor) -> nl.Tensor:
+        return self.first(first) + self.second(second)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_names_of_several_inputs_are_remembered(kind) -> None:
+    nl.manual_seed(0)
+    model = Two()
+    made = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+    made.fit(kind([FRAME, FRAME]), Y, progress=False)
+    assert made.columns == [["a", "b"], ["a", "b"]]
+    expected = made.predict((FRAME, FRAME))
+    turned = FRAME[["b", "a"]]
+    for several in (tuple, list):
+        numpy.testing.assert_array_equal(made.predict(several([turned, FRAME])), expected)
+        numpy.testing.assert_array_equal(made.predict(several([FRAME.to_numpy(), turned])), expected)
+        with pytest.raises(ValueError, match=r"x\[1\] lacks the column 'b'"):
+            made.predict(several([FRAME, FRAME[["a"]]]))
+    with pytest.raises(TypeError):  # a third input is not dropped
+        made.predict((FRAME, FRAME, FRAME))
+
+
+def test_further_inputs_are_not_dropped() -> None:
+    made = trainer()
+    made.fit(FRAME, Y, progress=False)
+    with pytest.raises(TypeError):
+        made.predict((FRAME, FRAME))

@@ -72,3 +72,38 @@ def test_mlp_takes_a_class_a_function_or_a_module():
         model = nn.MLP([2, 3, 3, 1], activation)
         assert [type(layer).__name__ for layer in model] == ["Linear", "Tanh", "Linear", "Tanh", "Linear"]
         assert model[1] is not model[3]
+
+
+@pytest.mark.parametrize("activation", ["tanh", None, nn.functional.relu, nn.Linear, int])
+def test_mlp_names_an_activation_that_makes_no_module(activation):
+    with pytest.raises(TypeError, match=r"activation must be a module or what makes one"):
+        nn.MLP([2, 3, 1], activation)
+
+
+def test_mlp_of_bare_numbers_says_to_write_a_list():
+    with pytest.raises(TypeError, match=r"sizes must be a list such as \[784, 128, 10\], got 2"):
+        nn.MLP(2, 3, 1)
+
+
+def test_an_optimizer_of_a_model_says_what_to_pass():
+    with pytest.raises(TypeError, match=r"params is a Linear: pass its parameters"):
+        optim.SGD(nn.Linear(2, 2), lr=0.1)
+
+
+@pytest.mark.parametrize(("parts", "message"), [
+    ({"model": nn.Linear}, "model is the class Linear itself"), ({"criterion": nn.MSELoss}, "criterion is the class MSELoss itself"),
+    ({"optimizer": optim.SGD}, "optimizer is the class SGD itself"),
+    ({"metrics": nl.metrics.accuracy}, r"use metrics=\[accuracy\]"), ({"metrics": 3}, "metrics must be a list"),
+    ({"metrics": {"mine": nl.metrics.accuracy}}, "metrics must be a list"),
+])  # fmt: skip
+def test_a_trainer_names_the_part_that_is_wrong(parts, message):
+    model = nn.Linear(2, 2)
+    whole = {"model": model, "criterion": nn.MSELoss(), "optimizer": optim.SGD(model.parameters(), lr=0.1)}
+    with pytest.raises(TypeError, match=message):
+        nl.Trainer(**{**whole, **parts})
+
+
+def test_callbacks_may_be_none():
+    model = nn.Linear(2, 2)
+    trainer = nl.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), metrics=None)
+    assert len(trainer.fit(np.ones((4, 2)), np.ones((4, 2)), callbacks=None, progress=False)) == 1

@@ -62,7 +62,7 @@ def test_random_parts_follow_the_seed():
 def test_bad_splits(share, shuffle, match):
     with pytest.raises(ValueError, match=match):
         parts(SORTED, share, shuffle)
-    with pytest.raises(ValueError, match="one whole number a row"):
+    with pytest.raises(ValueError, match="one class a row"):
         parts(SORTED.astype(np.float32), 0.2, "stratified")
 
 
@@ -71,3 +71,26 @@ def test_fit_draws_its_validation_rows():
     trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=1e-4), metrics=None)
     history = trainer.fit(X / 100, SORTED, validation_split=0.25, shuffle_split="stratified", progress=False)
     assert "val_loss" in history
+
+
+@pytest.mark.parametrize("target", [
+    np.repeat([0.0, 1.0], [70, 30]), np.repeat([0.0, 1.0], [70, 30])[:, None], np.repeat([-1.0, 1.0], [70, 30]),
+    np.repeat(np.eye(2, dtype=np.float32), [70, 30], 0), np.repeat(np.eye(2, dtype=int), [70, 30], 0),
+    np.repeat([False, True], [70, 30]),
+])  # fmt: skip
+def test_marks_and_one_hot_rows_are_classes_too(target):
+    with pytest.warns(UserWarning, match="those alone hold the class"):
+        parts(target, 0.3, False)
+    _, held = parts(target, 0.2, "stratified")
+    assert (held < 70).sum() == 14
+
+
+@pytest.mark.parametrize("target", [
+    np.linspace(0, 1, 100), np.repeat([[0.5, 0.5], [0, 1]], 50, 0), np.repeat([[1, 1], [0, 1]], 50, 0), np.zeros((100, 2)),
+])  # fmt: skip
+def test_quantities_probabilities_and_several_labels_are_no_classes(target):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parts(target, 0.5, False)
+    with pytest.raises(ValueError, match="one class a row"):
+        parts(target, 0.2, "stratified")

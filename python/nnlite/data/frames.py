@@ -19,7 +19,7 @@ def column_names(value: Any) -> list[str] | None:
 
 def names_of(x: Any) -> list[list[str] | None] | None:
     """The names of the columns of each of a model's inputs; None where no input has any."""
-    names = [column_names(value) for value in (x if isinstance(x, tuple) else (x,))]
+    names = [column_names(value) for value in (x if _is_several(x) else (x,))]
     return names if any(names) else None
 
 
@@ -30,9 +30,16 @@ def in_order(x: Any, names: list[list[str] | None] | None, what: str = "x") -> A
     """
     if names is None:
         return x
-    if not isinstance(x, tuple):
+    if not _is_several(x):
         return _in_order(x, names[0], what) if len(names) == 1 else x
-    return tuple(_in_order(v, known, f"{what}[{i}]") for i, (v, known) in enumerate(zip(x, names, strict=False)))
+    if len(x) != len(names):  # the model will say how many it takes
+        return x
+    return tuple(_in_order(v, known, f"{what}[{i}]") for i, (v, known) in enumerate(zip(x, names, strict=True)))
+
+
+def _is_several(x: Any) -> bool:
+    """Whether `x` holds a model's inputs: a tuple does, and a list with a DataFrame, which is no row."""
+    return isinstance(x, tuple) or (isinstance(x, list) and any(map(is_frame, x)))
 
 
 def pair_in_order(pair: Any, names: list[list[str] | None] | None) -> Any:

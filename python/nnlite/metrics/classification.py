@@ -17,6 +17,7 @@ Classes = NDArray[np.int64]
 
 _NO_CLASS = np.iinfo(np.int64).min  # of a row of outputs with NaN
 _LARGEST_MATRIX = 10_000  # classes
+_LARGEST_ARRAY = 10_000_000
 
 
 def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
@@ -217,6 +218,11 @@ def _averaged(
         average = "binary" if classes == 2 else "macro"
     if average == "binary" and classes != 2:
         raise ValueError(f"average='binary' needs 2 classes, there are {classes}; use 'macro', 'micro' or 'weighted'")
+    if average is None and classes > _LARGEST_ARRAY:
+        raise ValueError(
+            f"average=None gives one figure for each of {classes:,} classes; number the classes that occur from 0, by "
+            "np.unique(labels, return_inverse=True)[1]"
+        )
     known, right = predicted_class != _NO_CLASS, predicted_class == given_class
     chosen = predicted_class[known], given_class, given_class[right]
     if average not in ("binary", None):  # classes that occur nowhere do not count: a few huge numbers cost nothing

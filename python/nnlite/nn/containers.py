@@ -284,6 +284,22 @@ def _parameter_of(value: Any) -> Parameter:
     return value if isinstance(value, Parameter) else Parameter(value)
 
 
+def _made(activation: Any) -> Module:
+    """A module of an MLP's `activation`."""
+    if isinstance(activation, Module):
+        return copy.deepcopy(activation)
+    try:
+        made = activation()
+    except TypeError:
+        made = None
+    if not isinstance(made, Module):
+        given = getattr(activation, "__name__", None) or repr(activation)
+        raise TypeError(
+            f"activation must be a module or what makes one without arguments, such as nn.Tanh or nn.LeakyReLU(0.2), got {given}"
+        )
+    return made
+
+
 class MLP(Sequential):
     """A multi-layer perceptron: `sizes` (inputs, hidden..., outputs), an activation between, dropout after each activation.
 
@@ -305,14 +321,13 @@ class MLP(Sequential):
         dropout: float = 0.0,
         bias: bool = True,
     ) -> None:
+        if not hasattr(sizes, "__len__"):
+            raise TypeError(f"sizes must be a list such as [784, 128, 10], got {sizes!r}")
         if len(sizes) < 2:
             raise ValueError(f"MLP needs at least the numbers of inputs and outputs, got sizes={list(sizes)}")
         layers: list[Module] = []
         for inputs, outputs in pairwise(sizes[:-1]):
-            layers += [
-                Linear(inputs, outputs, bias),
-                copy.deepcopy(activation) if isinstance(activation, Module) else activation(),
-            ]
+            layers += [Linear(inputs, outputs, bias), _made(activation)]
             if dropout > 0:
                 layers.append(Dropout(dropout))
         super().__init__(*layers, Linear(sizes[-2], sizes[-1], bias))

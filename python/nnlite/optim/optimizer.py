@@ -32,6 +32,10 @@ class Optimizer:
         self._native: list[_core.SGDGroup] = []
         self._held: list[tuple[Tensor, ...]] = []
         self._parked: dict[int, tuple[Tensor, Any]] = {}  # momentum of parameters that have left the groups
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                f"params is a {type(params).__name__}: pass its parameters, as in SGD(model.parameters(), lr=0.1)"
+            )
         if callable(params) and not isinstance(params, Tensor):
             name = getattr(params, "__name__", type(params).__name__)
             raise TypeError(f"params is the function {name} itself: call it, as in SGD(model.parameters(), lr=0.1)")

@@ -32,7 +32,7 @@ def hold_out(rows: Rows, share: float, shuffle: bool | str, seed: int) -> tuple[
         _warn_of_lost_classes(rows.target, count - held, share)
         return rows.select(slice(0, count - held)), rows.select(slice(count - held, count))
     elif shuffle == STRATIFIED:
-        chosen = _stratified(_classes(rows.target), share, held, seed)
+        chosen = _stratified(_require_classes(rows.target), share, held, seed)
     else:
         raise ValueError(f"shuffle_split must be False, True or {STRATIFIED!r}, got {shuffle!r}")
     validating = np.zeros(count, bool)
@@ -40,15 +40,29 @@ def hold_out(rows: Rows, share: float, shuffle: bool | str, seed: int) -> tuple[
     return rows.select(~validating), rows.select(validating)
 
 
-def _is_classes(target: Array | None) -> bool:
-    return target is not None and target.dtype.kind in "iub" and target.size == len(target)
+def _classes(target: Array | None) -> Array | None:
+    """One class a row of whole numbers, of the floats 0 and 1 (or -1 and 1), and of one-hot rows; None for a quantity."""
+    if target is None:
+        return None
+    marks = (
+        bool(((target == 0) | (np.abs(target) == 1)).all()) if target.dtype.kind == "f" else target.dtype.kind in "iub"
+    )
+    if target.size == len(target):
+        return target.reshape(-1) if marks else None
+    one_hot = (
+        marks and target.ndim == 2 and bool(((target != 0).sum(1) == 1).all()) and bool((target.sum(1) == 1).all())
+    )
+    return target.argmax(1) if one_hot else None
 
 
-def _classes(target: Array | None) -> Array:
-    if target is None or not _is_classes(target):
+def _require_classes(target: Array | None) -> Array:
+    classes = _classes(target)
+    if classes is None:
         what = "no target" if target is None else f"a target of dtype {target.dtype} and shape {target.shape}"
-        raise ValueError(f"shuffle_split={STRATIFIED!r} needs one whole number a row as target, got {what}")
-    return target.reshape(-1)
+        raise ValueError(
+            f"shuffle_split={STRATIFIED!r} needs one class a row as target, a whole number or one-hot, got {what}"
+        )
+    return classes
 
 
 def _stratified(target: Array, share: float, held: int, seed: int) -> Array:
@@ -63,9 +77,9 @@ def _stratified(target: Array, share: float, held: int, seed: int) -> Array:
 
 
 def _warn_of_lost_classes(target: Array | None, first: int, share: float) -> None:
-    if target is None or not _is_classes(target):
+    flat = _classes(target)
+    if flat is None:
         return
-    flat = target.reshape(-1)
     lost = np.setdiff1d(flat[first:], flat[:first])
     if lost.size and lost.size <= math.sqrt(len(flat)):  # more of them are numbers rather than classes
         warnings.warn(

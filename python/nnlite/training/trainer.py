@@ -70,14 +70,22 @@ class Trainer:
         seed: int = 0,
         threshold: float | None = None,
     ) -> None:
+        for name, part in (("model", model), ("criterion", criterion), ("optimizer", optimizer)):
+            if isinstance(part, type):
+                raise TypeError(
+                    f"{name} is the class {part.__name__} itself; pass an object of it: {part.__name__}(...)"
+                )
         if not isinstance(model, Module):
             raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
         if not callable(criterion):
             raise TypeError(f"criterion must be callable (a loss of nnlite.nn or a function), got {criterion!r}")
         if not isinstance(optimizer, SGD):
             raise TypeError(f"optimizer must be one of nnlite.optim, got {type(optimizer).__name__}")
-        if isinstance(metrics, str):
-            raise TypeError(f"metrics must be a list of metrics: use metrics=[{metrics!r}]")
+        if isinstance(metrics, str) or callable(metrics):
+            given = repr(metrics) if isinstance(metrics, str) else getattr(metrics, "__name__", "...")
+            raise TypeError(f"metrics must be a list of metrics: use metrics=[{given}]")
+        if not (metrics is None or isinstance(metrics, Iterable)) or isinstance(metrics, Mapping):
+            raise TypeError(f"metrics must be a list of names and functions of (outputs, targets), got {metrics!r}")
         self.model = model
         self.criterion = criterion
         self.optimizer: SGD = optimizer
@@ -135,7 +143,7 @@ class Trainer:
         shuffle_split: bool | str = False,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback] | None = None,
         progress: bool | str | None = None,
         compile: bool = True,
         checkpoint: str | Path | None = None,
@@ -147,7 +155,7 @@ class Trainer:
         x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
         inputs, a DataFrame or a dataset of (x, y). The columns of a DataFrame are remembered: `predict`, `evaluate` and
         later fits take them in any order, and name those that are missing or unknown. `validation_data` is (x, y),
-        evaluated after each epoch; `validation_split` takes the last share of the rows instead; with `shuffle_split`
+        evaluated after each epoch; without it, `validation_split` holds back the last share of the rows; with `shuffle_split`
         True a random share, drawn by the trainer's seed, with "stratified" the same share of every class. With
         `drop_last` an epoch leaves out a last batch that is not full (batch normalisation cannot train on one row):
         other rows in each shuffled epoch, which count neither in its loss nor in its metrics.
@@ -198,7 +206,7 @@ class Trainer:
             raise ValueError(
                 f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"
             )
-        listeners = CallbackList(callbacks, self)
+        listeners = CallbackList(() if callbacks is None else callbacks, self)
         self._require_trainable()
         self.optimizer.require_options()
         if resume and checkpoint is None:
