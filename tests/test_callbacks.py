@@ -235,3 +235,34 @@ def test_csv_logger_writes_as_it_goes(tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == history["loss"]
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+
+
+class TestWhatIsNoNumber:
+    def test_patience(self):
+        for patience in ("two", None):
+            with pytest.raises(TypeError, match="patience must be a number, got"):
+                EarlyStopping(patience=patience)
+        with pytest.raises(ValueError, match="patience must not be negative, got -1"):
+            EarlyStopping(patience=-1)
+
+    def test_a_figure_that_is_watched(self):
+        report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(auc="high"))
+        with pytest.raises(TypeError, match="watches 'auc', which must be a number, got 'high'"):
+            make_trainer().fit(X, Y, callbacks=[report, EarlyStopping("auc", mode="max")])
+
+    def test_a_rate(self):
+        with pytest.raises(TypeError, match="schedule gives must be a number, got None"):
+            make_trainer().fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch, lr: None)])
+
+    def test_a_metric(self):
+        def shares(outputs, targets):
+            return np.ones(3)
+
+        with pytest.raises(ValueError, match="metric 'shares' must be a single number, got 3 values"):
+            make_trainer(metrics=[shares]).fit(X, Y)
+
+
+def test_who_watches_a_figure_stands_behind_who_adds_it():
+    report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(auc=1.0))
+    with pytest.raises(ValueError, match="watches 'auc'.* has to stand before this one"):
+        make_trainer().fit(X, Y, callbacks=[EarlyStopping("auc", mode="max"), report])

@@ -150,3 +150,25 @@ def test_options_without_effect_are_accepted_and_others_refused_by_name() -> Non
     ]:
         with pytest.raises(error, match=match):
             DataLoader(Squares(3), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"generator": 7}, TypeError, "generator must be an nnlite.Generator.*got 7"),
+        ({"generator": np.random.default_rng(0)}, TypeError, "generator must be an nnlite.Generator"),
+        ({"generator": nl.Generator(0), "seed": 0}, ValueError, "leave out either it or the generator"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"seed": 1.5}, TypeError, "seed must be a whole number or None, got 1.5"),
+    ],
+)
+def test_what_cannot_shuffle(options, error, match) -> None:
+    with pytest.raises(error, match=match):
+        DataLoader(TensorDataset(np.arange(5)), shuffle=True, **options)
+
+
+@pytest.mark.parametrize("dataset", [TensorDataset(np.arange(5)), [10, 11, 12, 13, 14]])
+@pytest.mark.parametrize("mask", [np.arange(5) > 2, [False, True, True]])
+def test_a_mask_is_no_sampler(dataset, mask) -> None:
+    with pytest.raises(TypeError, match="use np.flatnonzero"):
+        list(DataLoader(dataset, batch_size=5, sampler=mask))

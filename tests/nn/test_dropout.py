@@ -23,6 +23,13 @@ def test_what_is_no_probability(p: float, training: bool) -> None:
         layer(np.ones(3))
 
 
+@pytest.mark.parametrize("p", ["half", None, [0.5, 0.5]])
+def test_what_is_no_number_is_named(p) -> None:
+    for use in (lambda: F.dropout(np.ones(3), p), lambda: nn.Dropout(p)):
+        with pytest.raises((TypeError, ValueError), match="dropout probability must be a (single )?number, got"):
+            use()
+
+
 @pytest.mark.parametrize("p", [0, 1, 0.0, 1.0, np.float32(0.5), True])
 def test_the_ends_are_probabilities(p: float) -> None:
     x = nl.tensor(np.ones(100))

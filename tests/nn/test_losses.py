@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import mpmath
 import numpy as np
@@ -274,6 +275,10 @@ def test_shapes_are_never_broadcast(loss: nn.Module) -> None:
         (lambda: nn.MSELoss("average"), ValueError, "average"),
         (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "label_smoothing"),
         (lambda: functional.huber_loss([1.0], [1.0], delta=0), ValueError, "delta"),
+        (lambda: nn.HuberLoss(delta=None)([1.0], [1.0]), TypeError, "delta must be a number, got None"),
+        (lambda: nn.SmoothL1Loss(beta=math.nan)([1.0], [1.0]), ValueError, "beta"),
+        (lambda: nn.CrossEntropyLoss(label_smoothing="a"), TypeError, "label_smoothing must be a number, got 'a'"),
+        (lambda: functional.embedding([0], nl.tensor([[1.0]]), 1.5), TypeError, "padding_idx must be an integer or None"),
     ],
 )  # fmt: skip
 def test_errors(call, error: type, message: str) -> None:

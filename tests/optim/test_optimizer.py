@@ -163,6 +163,8 @@ BROKEN = {
     "ragged": lambda s: s["state"][1].update(momentum_buffer=[[1.0], [1.0, 2.0]]),
     "a buffer alone": lambda s: s["state"].update({1: np.ones(3)}),
     "more parameters": lambda s: s["param_groups"][1].update(params=[1, 2]),
+    "no list of parameters": lambda s: s["param_groups"][1].update(params=None),
+    "keys that JSON made text": lambda s: s["state"].update({"1": s["state"].pop(1)}),
 }  # fmt: skip
 
 
@@ -178,6 +180,12 @@ def test_loading_is_all_or_nothing(name: str) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         optimizer.load_state_dict(state)
     assert (repr(optimizer), str(optimizer.state_dict())) == before
+
+
+def test_what_is_no_state_dict_is_named() -> None:
+    for state in (None, [], 3):
+        with pytest.raises(TypeError, match=r"an optimizer loads a dictionary, such as state_dict\(\) gives, got"):
+            prepared()[1].load_state_dict(state)
 
 
 def test_initial_rates_and_options_of_ones_own_are_saved() -> None:

@@ -228,6 +228,38 @@ def test_lists_of_least_rates() -> None:
         schedule.step(1.0)
 
 
+def test_states_of_pytorch_load() -> None:
+    weight = torch.nn.Parameter(torch.ones(1))
+    theirs = torch.optim.lr_scheduler.MultiStepLR(torch.optim.SGD([weight], lr=0.4), [4, 2, 4, 7], 0.5)
+    mine = optim.MultiStepLR(optim.SGD([nn.Parameter(np.ones(1))], lr=0.4), [1], 0.1)
+    mine.load_state_dict(theirs.state_dict())
+    for _ in range(8):
+        theirs.optimizer.step()
+        theirs.step()
+        mine.step()
+        assert mine.get_last_lr() == theirs.get_last_lr()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda o: optim.StepLR(o, 0), ValueError, "step_size must be above 0, got 0"),
+        (lambda o: optim.StepLR(o, 1, "a"), TypeError, "gamma must be a number, got 'a'"),
+        (lambda o: optim.CosineAnnealingLR(o, 0), ValueError, "T_max must be above 0, got 0"),
+        (lambda o: optim.CosineAnnealingLR(o, None), TypeError, "T_max must be a number, got None"),
+        (lambda o: optim.ExponentialLR(o, None), TypeError, "gamma must be a number, got None"),
+        (lambda o: optim.MultiStepLR(o, "ab"), TypeError, "milestones.* must be a number, got 'a'"),
+        (lambda o: optim.LambdaLR(o, 0.9), TypeError, "function of the epoch or a list of them, got 0.9"),
+        (lambda o: optim.LambdaLR(o, lambda epoch: None), TypeError, "lr_lambda gives must be a number, got None"),
+        (lambda o: optim.ReduceLROnPlateau(o, factor="a"), TypeError, "factor must be a number, got 'a'"),
+        (lambda o: optim.ReduceLROnPlateau(o).step(None), TypeError, "figure .* must be a number, got None"),
+    ],
+)
+def test_options_of_schedules_are_named(make, error, match) -> None:
+    with pytest.raises(error, match=match):
+        make(optim.SGD([nn.Parameter(np.ones(1))], lr=0.4))
+
+
 def test_states_of_before_load() -> None:
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     schedule = optim.StepLR(optimizer, 2)

@@ -295,3 +295,35 @@ def test_a_list_of_rows_stays_one_input():
         2,
         1,
     )
+
+
+class Items:
+    def __init__(self, item):
+        self.item = item
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        return self.item(i)
+
+
+@pytest.mark.parametrize("form", [tuple, list])
+def test_items_of_a_dataset_are_tuples_or_lists(form):
+    rows = [form((X[i], Y[i])) for i in range(len(X))]
+    prints = set()
+    for data in ((X, Y), (Items(lambda i: rows[i]),), *([(rows,)] if form is tuple else [])):
+        nl.manual_seed(0)
+        trainer = make_trainer()
+        trainer.fit(*data)
+        prints.add((trainer.model.fingerprint(), trainer.evaluate(*data)["loss"]))
+    assert len(prints) == 1
+
+
+def test_dictionaries_as_items_say_what_there_is():
+    def row(i):
+        return {"x": X[i], "y": Y[i]}
+
+    for data in (Items(row), [row(i) for i in range(len(X))]):
+        with pytest.raises(TypeError, match=r"tuples of values, such as \(x, y\), and the first holds a dictionary"):
+            make_trainer().fit(data)

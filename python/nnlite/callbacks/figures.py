@@ -46,4 +46,6 @@ def missing(who: str, name: str, figures: Iterable[str]) -> ValueError:
         fix = "; pass validation_data or validation_split to fit"
     elif name.removeprefix("val_") in METRICS:
         fix = f"; make the Trainer with metrics=[{name.removeprefix('val_')!r}]"
+    else:
+        fix = "; a callback that adds it in on_epoch_end has to stand before this one"
     return ValueError(f"{who} {name!r}, but an epoch has only {', '.join(known)}{fix}")

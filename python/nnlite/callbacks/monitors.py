@@ -6,6 +6,7 @@ from string import Formatter
 from typing import Any
 
 from ..files.atomic import require_writable
+from ..nn.options import number
 from .base import Callback, Logs
 from .figures import direction, missing, require_at_start, require_mode
 
@@ -45,7 +46,7 @@ class _Monitor(Callback):
         """Whether the figure is better than ever; remembers it if so."""
         if self.monitor not in logs:
             raise missing(f"{type(self).__name__} watches", self.monitor, logs)
-        value = float(logs[self.monitor])
+        value = number(f"{type(self).__name__} watches {self.monitor!r}, which", logs[self.monitor])
         if not self._sign * value < self._sign * self.best - self._min_delta:
             return False
         self.best = value
@@ -76,6 +77,8 @@ class EarlyStopping(_Monitor):
         restore_best_weights: bool = False,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
+        if not number("EarlyStopping: patience", patience) >= 0:
+            raise ValueError(f"EarlyStopping: patience must not be negative, got {patience}")
         self.patience = patience
         self.restore_best_weights = restore_best_weights
         self.best_epoch = 0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..nn.options import number
 from ..optim import LRScheduler, ReduceLROnPlateau
 from .base import Callback, Logs
 from .figures import direction, missing, require_at_start, require_mode
@@ -58,7 +59,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int) -> None:
         if callable(self._schedule):
             for group in self.trainer.optimizer.param_groups:
-                group["lr"] = float(self._schedule(epoch, group["lr"]))
+                group["lr"] = number("what the schedule gives", self._schedule(epoch, group["lr"]))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if callable(self._schedule):

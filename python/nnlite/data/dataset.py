@@ -61,7 +61,7 @@ class Subset:
 
     def __init__(self, dataset: Any, indices: Sequence[int] | NDArray[np.integer[Any]]) -> None:
         self.dataset = dataset
-        self.indices = _whole_rows(indices)
+        self.indices = whole_rows(indices)
         size = len(dataset)
         outside = (self.indices < -size) | (self.indices >= size)
         if outside.any():
@@ -80,7 +80,7 @@ class Subset:
         return take(self.dataset, chosen) if isinstance(chosen, np.ndarray) else self.dataset[int(chosen)]
 
 
-def _whole_rows(indices: Any) -> Rows:
+def whole_rows(indices: Any) -> Rows:
     """Row numbers; a mask or fractions would otherwise turn into other rows without a word."""
     rows = np.asarray(indices)
     if rows.ndim != 1:
@@ -109,9 +109,17 @@ def arrays_of(dataset: Any) -> tuple[Array, ...]:
 
 
 def collate(items: Iterable[Any]) -> tuple[Array, ...]:
-    """Single items (tuples of values, or values) stacked into arrays; ValueError naming the first item that differs."""
-    rows = [item if isinstance(item, tuple) else (item,) for item in items]
+    """Single items (tuples of values, or values) stacked into arrays; ValueError naming the first item that differs.
+
+    A list that holds arrays is taken as a tuple, one of numbers alone as a value. TypeError for dictionaries.
+    """
+    rows = [tuple(item) if has_parts(item) else (item,) for item in items]
     stacks = [[np.asarray(value) for value in row] for row in rows]
+    if any(isinstance(value, Mapping) for row in rows[:1] for value in row):
+        raise TypeError(
+            "items of a dataset must be values or tuples of values, such as (x, y), and the first holds a dictionary: "
+            "take them out of it, or read it in batches by a DataLoader"
+        )
     shapes = [tuple(value.shape for value in row) for row in stacks]
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
@@ -120,6 +128,11 @@ def collate(items: Iterable[Any]) -> tuple[Array, ...]:
             f"{other} has {shapes[other]}"
         )
     return tuple(np.stack(column) for column in zip(*stacks, strict=True))
+
+
+def has_parts(item: Any) -> bool:
+    """Whether an item of a dataset is made of several values, and is not one value itself."""
+    return isinstance(item, tuple) or (isinstance(item, list) and any(getattr(part, "ndim", 0) for part in item))
 
 
 def require_dataset(dataset: Any, by_number: bool = True) -> None:
@@ -142,6 +155,12 @@ def require_dataset(dataset: Any, by_number: bool = True) -> None:
         )
 
 
+def require_generator(generator: Any) -> None:
+    """TypeError for what is neither one of nnlite's generators nor None."""
+    if generator is not None and not isinstance(generator, _core.Generator):
+        raise TypeError(f"generator must be an nnlite.Generator, such as Generator(0), got {generator!r}")
+
+
 def random_split(
     dataset: Any, lengths: Sequence[float], seed: int = 0, generator: _core.Generator | None = None
 ) -> list[Subset]:
@@ -160,6 +179,7 @@ def random_split(
         raise TypeError(
             "seed must be a whole number; a generator is given by its name: random_split(..., generator=generator)"
         )
+    require_generator(generator)
     counts = _counts(len(dataset), _numbers(lengths))
     order = (_core.Generator(seed) if generator is None else generator).permutation(len(dataset), "split")
     ends = np.cumsum(counts)

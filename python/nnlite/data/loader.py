@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..descriptions import described
 from .collate import default_collate
-from .dataset import Subset, TensorDataset, require_dataset, take
+from .dataset import Subset, TensorDataset, require_dataset, require_generator, take, whole_rows
 
 Rows = NDArray[np.int64]
 
@@ -59,13 +59,16 @@ class DataLoader:
         require_dataset(dataset, by_number=sampler is None)
         if sampler is not None and shuffle:
             raise ValueError("a sampler gives the order itself: leave out either it or shuffle=True")
+        if seed is not None and generator is not None:
+            raise ValueError("a seed gives the order itself: leave out either it or the generator")
+        require_generator(generator)
         if batch_size is None and drop_last:
             raise ValueError("without batches (batch_size=None) there is none to leave out: drop_last must be False")
         self.dataset = dataset
-        self.batch_size = None if batch_size is None else _size(batch_size)
+        self.batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.drop_last = drop_last
-        self.seed = seed
+        self.seed = None if seed is None else _whole("seed", seed, 0)
         self.sampler = sampler
         self.collate_fn = collate_fn
         self.generator = generator
@@ -105,7 +108,7 @@ class DataLoader:
 
     def _batch(self, chosen: Any) -> Any:
         if self.collate_fn is None and _holds_arrays(self.dataset):
-            return take(self.dataset, np.asarray(chosen))
+            return take(self.dataset, whole_rows(chosen))
         items = [self.dataset[_plain(key)] for key in chosen]
         return default_collate(items) if self.collate_fn is None else self.collate_fn(items)
 
@@ -120,6 +123,8 @@ def _parts(order: Rows | Iterator[Any], size: int) -> Iterator[Any]:
 
 
 def _plain(key: Any) -> Any:
+    if isinstance(key, bool | np.bool_):
+        raise TypeError("a sampler gives row numbers and not a mask; use np.flatnonzero(mask)")
     return int(key) if isinstance(key, np.integer) else key
 
 
@@ -130,14 +135,14 @@ def _holds_arrays(dataset: Any) -> bool:
     return type(dataset) is TensorDataset
 
 
-def _size(batch_size: Any) -> int:
+def _whole(name: str, value: Any, least: int) -> int:
     try:
-        size = operator.index(batch_size)
+        number = operator.index(value)
     except TypeError:
-        raise TypeError(f"batch_size must be a whole number or None, got {batch_size!r}") from None
-    if size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    return size
+        raise TypeError(f"{name} must be a whole number or None, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return number
 
 
 def _refuse(options: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import functional
 from .module import Module
+from .options import require_probability
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -21,8 +22,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        require_probability(p)
         self.p = p
         self.inplace = inplace  # accepted as in PyTorch; the result is the same
 

@@ -10,7 +10,15 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .options import as_weight, broadcast_to_target, implicit_dim, padding_row, require_same_shape
+from .options import (
+    as_weight,
+    broadcast_to_target,
+    implicit_dim,
+    number,
+    padding_row,
+    require_probability,
+    require_same_shape,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,8 +92,7 @@ def log_softmax(x: Operand, dim: int | None = None) -> Tensor:
 
 def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
     """In training, zeroes elements with probability p and scales the others by 1 / (1 - p); ValueError for p outside [0, 1]."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    require_probability(p)
     if training and p > 0:
         return _core.dropout(x, p)
     return x if isinstance(x, Tensor) else Tensor(x)
@@ -128,14 +135,14 @@ def l1_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
 
 def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2)."""
-    if delta <= 0:
+    if not number("huber_loss: delta", delta) > 0:
         raise ValueError(f"huber_loss needs delta > 0, got {delta}")
     return _elementwise("HuberLoss", "huber", x, target, reduction, delta)
 
 
 def smooth_l1_loss(x: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2; beta = 0 is the L1 loss."""
-    if beta < 0:
+    if not number("smooth_l1_loss: beta", beta) >= 0:
         raise ValueError(f"smooth_l1_loss needs beta >= 0, got {beta}")
     return _elementwise("SmoothL1Loss", "smooth_l1", x, target, reduction, beta)
 

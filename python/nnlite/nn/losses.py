@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .._core import Tensor
 from . import functional
 from .module import Module
-from .options import as_weight
+from .options import as_weight, number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -138,7 +138,7 @@ class CrossEntropyLoss(_WeightedLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, reduction)
-        if not 0 <= label_smoothing <= 1:
+        if not 0 <= number("label_smoothing", label_smoothing) <= 1:
             raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing

@@ -17,9 +17,29 @@ if TYPE_CHECKING:
     Operand = Tensor | ArrayLike
 
 
+def number(name: str, value: Any) -> float:
+    """An option as a float; TypeError or ValueError that names it."""
+    if type(value) is float:
+        return value
+    if isinstance(value, str | bytes | complex) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if np.asarray(value).size != 1:
+        raise ValueError(f"{name} must be a single number, got {np.asarray(value).size} values")
+    return float(value)
+
+
+def require_probability(p: Any) -> None:
+    """ValueError or TypeError for what is no probability of dropout."""
+    if not 0 <= number("dropout probability", p) <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
 def padding_row(padding_idx: int, rows: int) -> int:
     """Row `padding_idx` of a table, counted from its end where negative."""
-    index = operator.index(padding_idx)
+    try:
+        index = operator.index(padding_idx)
+    except TypeError:
+        raise TypeError(f"padding_idx must be an integer or None, got {padding_idx!r}") from None
     if not -rows <= index < rows:
         raise ValueError(f"padding_idx {index} is outside a table of {rows} rows")
     return index % rows

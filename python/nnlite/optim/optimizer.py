@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
+from ..nn.options import number
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
@@ -198,15 +199,6 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def number(name: str, value: Any) -> float:
-    """An option as a float; TypeError or ValueError that names it."""
-    if isinstance(value, str | bytes | complex) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if np.asarray(value).size != 1:
-        raise ValueError(f"{name} must be a single number, got {np.asarray(value).size} values")
-    return float(value)
-
-
 def _plain(value: Any) -> Any:
     """A number of NumPy's, or of a tensor, as Python's own."""
     is_single = hasattr(value, "item") and hasattr(value, "ndim") and np.asarray(value).size == 1
@@ -253,6 +245,8 @@ def _native_group(params: Sequence[Tensor], momenta: Mapping[int, tuple[Tensor, 
 
 def _groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[str, Any]]:
     """The groups of a state dict, if they are of the sizes `own`."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"an optimizer loads a dictionary, such as state_dict() gives, got {state_dict!r}")
     for key in ("state", "param_groups"):
         if key not in state_dict:
             raise KeyError(f"the state dict of an optimizer needs {key!r}; it has {', '.join(map(repr, state_dict))}")
@@ -261,9 +255,17 @@ def _groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[st
         raise TypeError("the state dict needs a list of dictionaries as 'param_groups' and a dictionary as 'state'")
     if any("params" not in group for group in groups):
         raise KeyError("a parameter group of the state dict has no 'params'")
+    if not all(isinstance(group["params"], list | tuple) for group in groups):
+        raise TypeError("a parameter group of the state dict needs a list of numbers as 'params'")
     sizes = [len(group["params"]) for group in groups]
     if sizes != own:
         raise ValueError(f"the state dict has parameter groups of sizes {sizes}, the optimizer {own}")
+    numbers = [index for group in groups for index in group["params"]]
+    strange = [key for key in state_dict["state"] if key not in numbers]
+    if strange:
+        raise ValueError(
+            f"the state dict has a state for parameter {strange[0]!r}, which is not among the 'params' of its groups, {numbers}"
+        )
     return groups
 
 

@@ -7,12 +7,14 @@ by hand stays. Only `step(epoch)`, which jumps to an epoch, computes from the in
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from .._core import Tensor
 from ..descriptions import described
-from .optimizer import Optimizer, number
+from ..nn.options import number
+from .optimizer import Optimizer
 
 
 def _checked(own: dict[str, Any], saved: dict[str, Any], later: tuple[str, ...]) -> dict[str, Any]:
@@ -33,6 +35,11 @@ def _kind(value: Any) -> Any:
 
 def _rates(optimizer: Optimizer, key: str = "lr") -> list[float]:
     return [number(key, group[key]) for group in optimizer.param_groups]
+
+
+def _require_positive(name: str, value: Any) -> None:
+    if not number(name, value) > 0:
+        raise ValueError(f"{name} must be above 0, got {value}")
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:
@@ -129,6 +136,8 @@ class LambdaLR(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
+        if not callable(lr_lambda) and not (isinstance(lr_lambda, list | tuple) and all(map(callable, lr_lambda))):
+            raise TypeError(f"LambdaLR: lr_lambda must be a function of the epoch or a list of them, got {lr_lambda!r}")
         count = len(optimizer.param_groups)
         self._functions = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
         if len(self._functions) != count:
@@ -136,7 +145,8 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self._functions, strict=True)]
+        factors = [number("what lr_lambda gives", function(self.last_epoch)) for function in self._functions]
+        return [base * factor for base, factor in zip(self.base_lrs, factors, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         return {key: value for key, value in super().state_dict().items() if key != "_functions"}
@@ -146,6 +156,8 @@ class StepLR(LRScheduler):
     """lr is multiplied by gamma every `step_size` epochs."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        _require_positive("StepLR: step_size", step_size)
+        number("StepLR: gamma", gamma)
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -167,6 +179,8 @@ class MultiStepLR(LRScheduler):
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.milestones = sorted(milestones)
+        for value in (gamma, *self.milestones):
+            number("MultiStepLR: each of milestones and gamma", value)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -179,11 +193,19 @@ class MultiStepLR(LRScheduler):
         passed = sum(milestone <= self.last_epoch for milestone in self.milestones)
         return [base * self.gamma**passed for base in self.base_lrs]
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a saved position, PyTorch's own included, which holds each milestone with its count."""
+        milestones = state_dict.get("milestones")
+        if isinstance(milestones, Counter):
+            state_dict = {**state_dict, "milestones": sorted(milestones.elements())}
+        super().load_state_dict(state_dict)
+
 
 class ExponentialLR(LRScheduler):
     """lr is multiplied by gamma in each epoch."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        number("ExponentialLR: gamma", gamma)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -199,6 +221,8 @@ class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (initial - eta_min) (1 + cos(pi epoch / T_max)) / 2 (Loshchilov, Hutter 2017)."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        _require_positive("CosineAnnealingLR: T_max", T_max)
+        number("CosineAnnealingLR: eta_min", eta_min)
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
@@ -242,7 +266,7 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float | Sequence[float] = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        if factor >= 1:
+        if not number("ReduceLROnPlateau: factor", factor) < 1:
             raise ValueError(f"ReduceLROnPlateau needs a factor below 1, got {factor}")
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ValueError(
@@ -286,7 +310,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Takes the epoch's figure into account."""
-        figure = float(metrics)
+        figure = number("the figure of a ReduceLROnPlateau", metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._improves(figure):
             self.best = figure

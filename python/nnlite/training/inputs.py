@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Tensor
-from ..data.dataset import arrays_of
+from ..data.dataset import arrays_of, has_parts
 from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss, Sequential
 from ..nn.losses import _Loss
 from .arrays import Array, as_array, first_where, require_finite
@@ -67,7 +67,11 @@ def is_class_loss(criterion: Any) -> bool:
 
 def unpack(x: Any, y: Any) -> tuple[Any, Any]:
     """Splits a dataset given as `x` into inputs and target."""
-    if y is not None or _is_array_like(x) or not (hasattr(x, "__getitem__") and hasattr(x, "__len__")):
+    if (
+        y is not None
+        or (_is_array_like(x) and not _is_list_of_items(x))
+        or not (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    ):
         return x, y
     if len(x) == 0:
         raise ValueError(f"the {type(x).__name__} is empty")
@@ -75,6 +79,12 @@ def unpack(x: Any, y: Any) -> tuple[Any, Any]:
     if len(arrays) == 1:
         return arrays[0], None
     return (arrays[0] if len(arrays) == 2 else tuple(arrays[:-1])), arrays[-1]
+
+
+def _is_list_of_items(x: Any) -> bool:
+    """Whether a list is a dataset: [(array, label), ...]."""
+    first = x[0] if isinstance(x, list) and x else None
+    return isinstance(first, Mapping) or (isinstance(first, tuple) and has_parts(list(first)))
 
 
 def _is_array_like(x: Any) -> bool:
@@ -179,6 +189,16 @@ def check_labels(criterion: Any, target: Array | None, row_shape: tuple[int, ...
             f"{part}y holds the class {target[found[0]]} at index {found[1]}, but the model has {classes} outputs, so "
             f"classes run from 0 to {classes - 1}"
         )
+
+
+def counted(criterion: Any, outputs: Array, target: Array) -> tuple[Array, Array]:
+    """Outputs and labels without those that the criterion, or a loss within it, ignores: (M, C) and (M,) of (N, C, ...)."""
+    losses = criterion.modules() if isinstance(criterion, Module) else ()
+    ignored = [loss.ignore_index for loss in losses if isinstance(loss, CrossEntropyLoss | NLLLoss)]
+    if not ignored or target.dtype.kind not in "iu" or target.shape != outputs.shape[:1] + outputs.shape[2:]:
+        return outputs, target
+    counts = ~np.isin(target, ignored)
+    return (outputs, target) if counts.all() else (np.moveaxis(outputs, 1, -1)[counts], target[counts])
 
 
 def _weights(target: Array, sample_weight: Any) -> Array:

@@ -1,7 +1,8 @@
 """The training loop."""
 
+import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,22 @@ from ..descriptions import brief
 from ..history import History
 from ..metrics import is_known, resolve
 from ..nn import Module
+from ..nn.options import number
 from ..optim import SGD, Optimizer
 from .arrays import Array
 from .capture import Capture
 from .checkpoints import Checkpoints
 from .guard import fitting, predicting
-from .inputs import Rows, check_labels, prepare, prepare_inputs, prepare_pair, require_weightable, with_class_weight
+from .inputs import (
+    Rows,
+    check_labels,
+    counted,
+    prepare,
+    prepare_inputs,
+    prepare_pair,
+    require_weightable,
+    with_class_weight,
+)
 from .passes import eager_pass, native_pass
 from .progress import Progress
 from .run import Plan, Run
@@ -28,6 +39,7 @@ from .state import load_trained_state, trained_state
 from .threshold import ClassThreshold
 
 Metric = str | Callable[[Array, Array], float]
+NamedMetric = tuple[str, Callable[[Array, Array], float]]
 
 _FEW_ROWS = 256  # a single pass over so few costs less than recording one
 
@@ -37,7 +49,8 @@ class Trainer:
 
     An epoch is one pass over the rows, a batch the rows of one update (a step); the last batch of an epoch may be
     shorter and then weighs less in the epoch's loss. `metrics` are names (accuracy, misclassified, top_5, precision,
-    recall, f1, mse, mae, r2) or functions of (outputs, targets). `seed` alone decides the shuffling and dropout: epoch
+    recall, f1, mse, mae, r2) or functions of (outputs, targets); those with names leave out labels that the loss ignores
+    (`ignore_index`), and are NaN where it ignores all. `seed` alone decides the shuffling and dropout: epoch
     e shuffles by (seed, e), and calling `fit` again goes on with the next epoch, so `fit(epochs=1)` twice is
     `fit(epochs=2)`. `threshold` is where a single column of outputs changes from class 0 to class 1 for the metrics;
     None takes 0 for a loss on logits, 0.5 for probabilities (BCELoss, a Sigmoid at the end) and the middle between the
@@ -245,10 +258,8 @@ class Trainer:
         if self.metrics:
             self._threshold.note(rows.target)
         few = rows.select(slice(0, _FEW_ROWS))
-        assert few.target is not None
-        for _, metric in self.metrics:
-            if is_known(metric):
-                metric(np.zeros((len(few), *row_shape), dtype), few.target)
+        known = [entry for entry in self.metrics if is_known(entry[1])]
+        self._figures(np.zeros((len(few), *row_shape), dtype), few, known)
 
     def _require_trainable(self) -> None:
         known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
@@ -311,9 +322,14 @@ class Trainer:
             check_labels(self.criterion, rows.target, programs.row_shape)
             return native_pass(programs, rows, batch_size, with_loss)
 
-    def _figures(self, outputs: Array, rows: Rows) -> dict[str, float]:
+    def _figures(self, outputs: Array, rows: Rows, metrics: Sequence[NamedMetric] | None = None) -> dict[str, float]:
         assert rows.target is not None
-        return {name: float(metric(outputs, rows.target)) for name, metric in self.metrics}
+        figures: dict[str, float] = {}
+        chosen = counted(self.criterion, outputs, rows.target)
+        for name, metric in self.metrics if metrics is None else metrics:
+            own = chosen if is_known(metric) else (outputs, rows.target)
+            figures[name] = number(f"the metric {name!r}", metric(*own)) if len(own[1]) else math.nan
+        return figures
 
 
 class _generator:
