@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from nnlite import metrics, nn
-from nnlite.metrics import resolve
+from nnlite.metrics import resolve, resolve_all
 
 RNG = np.random.default_rng(0)
 
@@ -369,3 +369,15 @@ def test_directions_of_functions() -> None:
     assert metrics.greater_is_better("val_own", [resolve(own)]) is True
     assert metrics.greater_is_better("own", [resolve(functools.partial(own))]) is True
     assert metrics.greater_is_better("mean_squared_error", [resolve(metrics.mean_squared_error)]) is False
+
+
+def test_no_figure_takes_the_place_of_another() -> None:
+    def loss(outputs, targets):
+        return 0.0
+
+    for functions, name in [([lambda o, t: 1.0, lambda o, t: 2.0], "<lambda>"), ([loss], "loss")]:
+        with pytest.raises(
+            ValueError, match=f"a figure '{name}' stands in the history already: .* __name__ of its own"
+        ):
+            resolve_all(functions)
+    assert [name for name, _ in resolve_all(["mse", "accuracy", "mse"])] == ["mse", "accuracy"]

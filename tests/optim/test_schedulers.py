@@ -252,6 +252,7 @@ def test_states_of_pytorch_load() -> None:
         (lambda o: optim.LambdaLR(o, 0.9), TypeError, "function of the epoch or a list of them, got 0.9"),
         (lambda o: optim.LambdaLR(o, lambda epoch: None), TypeError, "lr_lambda gives must be a number, got None"),
         (lambda o: optim.ReduceLROnPlateau(o, factor="a"), TypeError, "factor must be a number, got 'a'"),
+        (lambda o: optim.StepLR(o, 1).load_state_dict(None), TypeError, "a schedule loads a dictionary"),
         (lambda o: optim.ReduceLROnPlateau(o).step(None), TypeError, "figure .* must be a number, got None"),
     ],
 )

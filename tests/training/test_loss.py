@@ -325,6 +325,32 @@ def test_weights_need_a_loss_that_is_known(compile) -> None:
         trainer.evaluate(X, NUMBERS, sample_weight=WEIGHTS)
 
 
+@pytest.mark.parametrize("compile", [True, False])
+def test_weights_are_taken_by_whatever_returns_a_known_loss(compile) -> None:
+    class Wrapped(nn.Module):
+        def forward(self, x, target):
+            return functional.mse_loss(x, target)
+
+    prints = set()
+    for criterion in (nn.MSELoss(), functional.mse_loss, lambda x, target: functional.mse_loss(x, target), Wrapped()):
+        trainer = make_trainer(criterion)
+        history = trainer.fit(X, NUMBERS, sample_weight=WEIGHTS, compile=compile)
+        prints.add((trainer.model.fingerprint(), history["loss"][0]))
+    assert len(prints) == 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "match"),
+    [
+        ({"0": 2.0}, "a class of class_weight must be a number, got '0'"),
+        ({0: None}, "of class 0 must be a number, got None"),
+    ],
+)
+def test_class_weights_are_numbers(weights, match) -> None:
+    with pytest.raises(TypeError, match=match):
+        make_trainer(nn.CrossEntropyLoss()).fit(X, LABELS, class_weight=weights)
+
+
 def test_predictions_of_every_place_have_their_losses() -> None:
     """Classes along a second dimension, (N, C, d): each place is a row of its own."""
 

@@ -11,12 +11,13 @@ from .classification import (
     recall,
     top_k_accuracy,
 )
-from .registry import METRICS, Metric, Threshold, greater_is_better, is_known, resolve
+from .registry import METRICS, Metric, Threshold, greater_is_better, is_known, resolve, resolve_all
 from .regression import mean_absolute_error, mean_squared_error, r2_score
 
 __all__ = [
     "METRICS", "Metric", "Threshold", "accuracy", "confusion_matrix", "f1", "greater_is_better", "is_known", "mean_absolute_error",
-    "mean_squared_error", "misclassified", "precision", "predicted_classes", "r2_score", "recall", "resolve", "top_k_accuracy",
+    "mean_squared_error", "misclassified", "precision", "predicted_classes", "r2_score", "recall", "resolve", "resolve_all",
+    "top_k_accuracy",
 ]  # fmt: skip
 
 publish(__name__)

@@ -70,6 +70,17 @@ def resolve(metric: str | Metric, threshold: Threshold = 0.0) -> tuple[str, Metr
     raise ValueError(f"metric {metric!r} is unknown; use one of {names}, or a function of (outputs, targets)")
 
 
+def resolve_all(metrics: Iterable[str | Metric], threshold: Threshold = 0.0) -> list[tuple[str, Metric]]:
+    """`resolve` for each; ValueError where a figure would take the place of another of its name."""
+    found: dict[str, Metric] = {}
+    for name, metric in (resolve(metric, threshold) for metric in metrics):
+        if name in ("loss", "epoch") or found.setdefault(name, metric) != metric:
+            raise ValueError(
+                f"a figure {name!r} stands in the history already: give the metric's function a __name__ of its own"
+            )
+    return list(found.items())
+
+
 def _unwrapped(metric: Any) -> Any:
     while isinstance(metric, partial | Thresholded):
         metric = metric.func if isinstance(metric, partial) else metric.function

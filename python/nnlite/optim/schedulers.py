@@ -124,6 +124,8 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved position; ValueError, and nothing changed, for what `state_dict` cannot have given."""
+        if not isinstance(state_dict, dict):
+            raise TypeError(f"a schedule loads a dictionary, such as state_dict() gives, got {state_dict!r}")
         self.__dict__.update(_checked(self.state_dict(), state_dict, self._LATER))
 
 
@@ -195,9 +197,8 @@ class MultiStepLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved position, PyTorch's own included, which holds each milestone with its count."""
-        milestones = state_dict.get("milestones")
-        if isinstance(milestones, Counter):
-            state_dict = {**state_dict, "milestones": sorted(milestones.elements())}
+        if isinstance(state_dict, dict) and isinstance(state_dict.get("milestones"), Counter):
+            state_dict = {**state_dict, "milestones": sorted(state_dict["milestones"].elements())}
         super().load_state_dict(state_dict)
 
 

@@ -12,6 +12,7 @@ from .._core import Tensor
 from ..data.dataset import arrays_of, has_parts
 from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss, Sequential
 from ..nn.losses import _Loss
+from ..nn.options import number
 from .arrays import Array, as_array, first_where, require_finite
 
 
@@ -219,15 +220,8 @@ def with_class_weight(rows: Rows, class_weight: Mapping[int, float]) -> Rows:
         raise ValueError(f"class_weight needs one class a row as target, got targets of shape {shape}")
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight.astype(np.float64)
     for label, factor in class_weight.items():
-        if not math.isfinite(factor):
+        number("a class of class_weight", label)
+        if not math.isfinite(number(f"class_weight of class {label}", factor)):
             raise ValueError(f"class_weight of class {label} is {factor}; it must be finite")
         weight[target.reshape(-1) == label] *= factor
     return replace(rows, weight=weight)
-
-
-def require_weightable(criterion: Any) -> None:
-    """Weights multiply single losses, so the criterion must be able to leave them unreduced."""
-    if not isinstance(criterion, _Loss):
-        raise TypeError(
-            f"sample_weight and class_weight need one of nnlite's losses as criterion, got {type(criterion).__name__}"
-        )

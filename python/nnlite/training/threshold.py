@@ -57,7 +57,7 @@ class ClassThreshold:
     """
 
     def __init__(self, step: Step, given: float | None) -> None:
-        if given is not None and not (isinstance(given, int | float) and np.isfinite(given)):
+        if given is not None and not (isinstance(given, int | float | np.number) and np.isfinite(given)):
             raise ValueError(f"threshold must be a finite number or None, got {given!r}")
         self._step = step
         self._given = given

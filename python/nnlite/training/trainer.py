@@ -13,7 +13,7 @@ from ..callbacks import Callback, CallbackList
 from ..data.frames import in_order, names_of, pair_in_order
 from ..descriptions import brief
 from ..history import History
-from ..metrics import is_known, resolve
+from ..metrics import is_known, resolve_all
 from ..nn import Module
 from ..nn.options import number
 from ..optim import SGD, Optimizer
@@ -28,7 +28,6 @@ from .inputs import (
     prepare,
     prepare_inputs,
     prepare_pair,
-    require_weightable,
     with_class_weight,
 )
 from .passes import eager_pass, native_pass
@@ -103,7 +102,7 @@ class Trainer:
         self.criterion = criterion
         self.optimizer: SGD = optimizer
         self._threshold = ClassThreshold(self, threshold)
-        self.metrics = [resolve(metric, self._threshold) for metric in metrics or ()]
+        self.metrics = resolve_all(metrics or (), self._threshold)
         self.seed = _positive("seed", seed, 0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
@@ -211,8 +210,6 @@ class Trainer:
             rows, validation = hold_out(rows, validation_split, shuffle_split, self.seed)
         if class_weight is not None:
             rows = with_class_weight(rows, class_weight)
-        if rows.weight is not None:
-            require_weightable(self.criterion)
         epochs, batch_size = _positive("epochs", epochs, 0), _positive("batch_size", batch_size)
         plan = Plan(rows, validation, epochs, batch_size, shuffle, compile, bool(drop_last))
         if plan.batches == 0:
@@ -248,6 +245,8 @@ class Trainer:
             programs = self._capture.programs(plan.in_batches, plan.batch_size, True, True)
             check_labels(self.criterion, plan.rows.target, programs.row_shape)
             self._check_metrics(plan.rows, programs.row_shape, programs.dtype)
+        elif plan.rows.weight is not None:
+            self._outputs(plan.rows.select(slice(0, 1)), 1, True)  # the criterion must be one that takes weights
         if plan.validation is not None:
             outputs, _ = self._outputs(plan.validation.select(slice(0, 1)), 1, True)
             check_labels(self.criterion, plan.validation.target, outputs.shape[1:], "validation ")
