@@ -271,3 +271,26 @@ def test_files_of_before_read_tables_as_they_did() -> None:
     }  # fmt: skip
     found = Preprocessor.from_dict(old).inputs(table(b="None -", a="3 NA"))
     assert found.tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+def test_a_single_name_or_mark_stands_for_itself():
+    rows = {"age": [9, -999, 30, 41], "size": ["9", "12", "-999", "7"], "y": ["a", "b", "a", "b"]}
+    listed = Preprocessor.fit(rows, "y", drop=["age"], missing=["-999"])
+    assert "9" not in listed.missing
+    assert listed.report[1] == "size: number (1 missing)"
+    for mark in ("-999", -999, -999.0, [-999]):
+        single = Preprocessor.fit(rows, "y", drop="age", missing=mark)
+        assert single.report == listed.report
+        assert np.array_equal(single.inputs(rows), listed.inputs(rows))
+    assert np.array_equal(
+        Preprocessor.fit(rows, "y", text="size").inputs(rows, missing="12"),
+        Preprocessor.fit(rows, "y", text=["size"]).inputs(rows, missing=["12"]),
+    )
+    with pytest.raises(ValueError, match="decimal mark"):
+        listed.inputs(rows, decimal=";")
+
+
+def test_a_frame_may_name_its_columns_by_numbers():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({0: [1.5, 2.5, 3.5], 1: [2.0, 0.5, 1.5], 2: ["a", "b", "a"]})
+    assert Preprocessor.fit(frame, 2, drop=[1]).report == Preprocessor.fit(frame, "2", drop="1").report

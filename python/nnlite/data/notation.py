@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,16 @@ _CODE = re.compile(r"^[A-Z]{3}(?=[ \d(+-])|(?<=[\d )])[A-Z]{3}$")  # EUR, USD
 _MINUS = str.maketrans("−‒–—﹣－", "------")
 
 
+def names_in(given: Any) -> list[str]:
+    """Names of columns or marks as texts: a single one stands for itself, and is not taken for its characters.
+
+    >>> names_in("age"), names_in(-999), names_in(["age", 2])
+    (['age'], ['-999'], ['age', '2'])
+    """
+    single = isinstance(given, str) or not isinstance(given, Iterable)
+    return [str(name) for name in ([given] if single else given)]
+
+
 class Quoted(str):
     """A cell that stood in quotes: "NA" is a text there, where NA is a missing cell."""
 
@@ -64,11 +75,11 @@ class Notation:
     missing: frozenset[str] = MISSING
 
     @classmethod
-    def of(cls, decimal: str = ".", missing: Iterable[str] = ()) -> "Notation":
-        """With further missing marks; ValueError for a decimal mark that is none."""
+    def of(cls, decimal: str = ".", missing: Any = (), known: Iterable[str] = MISSING) -> "Notation":
+        """With missing marks beside those that are known; ValueError for a decimal mark that is none."""
         if decimal not in (".", ","):
             raise ValueError(f"the decimal mark must be '.' or ',', got {decimal!r}")
-        return cls(decimal, MISSING | {mark.strip() for mark in missing})
+        return cls(decimal, frozenset(known) | {mark.strip() for mark in names_in(missing)})
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from .columns import Column
-from .notation import MISSING, Notation
+from .notation import MISSING, Notation, names_in
 from .reading import Told
 from .table import Table, table_of
 from .target import Target
@@ -52,12 +52,12 @@ class Preprocessor:
         target: str,
         rows: Any = slice(None),
         *,
-        text: Iterable[str] = (),
-        number: Iterable[str] = (),
-        drop: Iterable[str] = (),
+        text: Iterable[str] | str = (),
+        number: Iterable[str] | str = (),
+        drop: Iterable[str] | str = (),
         task: str | None = None,
         decimal: str = ".",
-        missing: Iterable[str] = (),
+        missing: Iterable[str | float] | str | float = (),
     ) -> "Preprocessor":
         """Learns from a table (a `Table`, a DataFrame, a dictionary of columns, a list of dictionaries).
 
@@ -69,7 +69,9 @@ class Preprocessor:
         Means and scales are learnt from `rows` (an index of arrays) alone, so that others can be held out.
         """
         table = table_of(table)
-        told = Told(frozenset(text), frozenset(number), frozenset(drop), target)
+        target = str(target)  # DataFrames may name columns by numbers
+        texts, numbers, dropped = (frozenset(names_in(names)) for names in (text, number, drop))
+        told = Told(texts, numbers, dropped, target)
         told.require_known(table)
         if task not in (None, *TASKS):
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
@@ -108,14 +110,16 @@ class Preprocessor:
     def _notation(self) -> Notation:
         return Notation(self.decimal, frozenset(self.missing))
 
-    def inputs(self, table: Any, missing: Iterable[str] = (), decimal: str | None = None) -> NDArray[np.float32]:
+    def inputs(
+        self, table: Any, missing: Iterable[str | float] | str | float = (), decimal: str | None = None
+    ) -> NDArray[np.float32]:
         """(rows, features), columns by their names, or by position where the rows have none; ValueError for a missing column.
 
         `missing` and `decimal` say what is different from the training table.
         """
         names = [column.name for column in self.columns]
         table = self._arranged(table_of(table), names)
-        notation = Notation(decimal or self.decimal, frozenset(self.missing) | {mark.strip() for mark in missing})
+        notation = Notation.of(decimal or self.decimal, missing, self.missing)
         absent = [name for name in names if name not in table.columns]
         if absent:
             raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFileError
-from .notation import MISSING, Notation
+from .notation import Notation
 from .preprocessing import Preprocessor
 from .readers import csv, idx, npz, sklearn, toy
 from .readers.contents import STANDARD_INPUT
@@ -124,7 +124,7 @@ def inputs_of(
 
 def numeric(table: Table, decimal: str | None = None, missing: Any = ()) -> Array:
     """A table's columns as one array; ValueError naming a cell that is no number."""
-    notation = Notation(decimal or ".", MISSING | set(missing))
+    notation = Notation.of(decimal or ".", missing)
     columns = []
     for name, cells in table.columns.items():
         values, odd = notation.numbers(cells) if isinstance(cells, list) else (cells, [])

@@ -200,3 +200,11 @@ def test_a_large_table_with_a_stray_quote_is_refused_quickly(write) -> None:
     with pytest.raises(ValueError, match="line 102, column 2"):
         read_csv(write("n,t\n" + "\n".join(rows)))
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_stray_quote_hides_no_delimiter(tmp_path, delimiter):
+    path = tmp_path / "table.csv"
+    path.write_text('a;b\n1,5;"x\n2,5;y"\n3,5;z\n'.replace(";", delimiter))
+    with pytest.raises(ValueError, match="line 2: a quoted cell goes on to line 3"):
+        read_csv(path)

@@ -154,13 +154,21 @@ class _Rows:
 
     def delimiter(self) -> str:
         """The one character that cuts the first rows into as many cells as the first line; ValueError for several."""
-        widths = {}
+        widths: dict[str, list[int]] = {}
+        failed: list[ValueError] = []
         for candidate in _DELIMITERS:
+            found: list[int] = []
             try:
-                widths[candidate] = [len(cells) for _, cells in islice(self.read(candidate, True), _SAMPLE)]
-            except ValueError:  # a quote that this delimiter leaves open
+                for _, cells in islice(self.read(candidate, True), _SAMPLE):
+                    found.append(len(cells))
+            except ValueError as error:  # a quote that this delimiter leaves open
+                if found and found[0] > 1:
+                    failed.append(error)
                 continue
+            widths[candidate] = found
         cutting = [candidate for candidate, found in widths.items() if found and found[0] > 1]
+        if failed and not cutting:  # else the names alone would be cut by no delimiter
+            raise failed[0]
         even = [candidate for candidate in cutting if len(set(widths[candidate])) == 1]
         if len(cutting) > 1 and len(even) != 1:
             raise ValueError(
