@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -64,3 +65,36 @@ def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):
     assert history["loss"][:2] == [0.6922229313850403, 0.6855050420761108]
     assert history["loss"][3] < history["loss"][0]
     assert trainer.epoch == 4
+
+
+@pytest.mark.parametrize(("layer", "criterion", "match"), [
+    (nn.Tanh(), nn.HuberLoss(), r"the model was \(1\): ReLU\(\) there and is \(1\): Tanh\(\) here"),
+    (nn.Sequential(), nn.HuberLoss(), "the model was"),
+    (nn.ReLU(), nn.HuberLoss(delta=2.0), r"the criterion was HuberLoss\(\) there and is HuberLoss\(delta=2.0\) here"),
+    (nn.ReLU(), nn.MSELoss(), r"the criterion was HuberLoss\(\) there and is MSELoss\(\) here"),
+    (nn.ReLU(), nn.HuberLoss(), None),
+])  # fmt: skip
+def test_another_loss_or_activation_is_said(tmp_path, recwarn, layer, criterion, match):
+    def run(layer, criterion, epochs):
+        model = nn.Sequential(nn.Linear(3, 4), layer, nn.Linear(4, 1))
+        trainer = nl.Trainer(model, criterion, optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit(X, Y, epochs=epochs, checkpoint=tmp_path, resume=True, progress=False)
+
+    run(nn.ReLU(), nn.HuberLoss(), 1)
+    if match is None:
+        run(layer, criterion, 2)
+        assert not recwarn.list
+    else:
+        with pytest.warns(UserWarning, match=match):
+            run(layer, criterion, 2)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: lambda a, b: ((a - b) ** 2).mean(), lambda: functools.partial(nn.functional.huber_loss, delta=2.0), lambda: nn.functional.l1_loss,
+])  # fmt: skip
+def test_a_loss_of_ones_own_is_the_same_in_each_process(tmp_path, recwarn, make):
+    for epochs in (1, 2):
+        model = nn.MLP([3, 4, 1])
+        trainer = nl.Trainer(model, make(), optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit(X, Y, epochs=epochs, checkpoint=tmp_path, resume=True, progress=False)
+    assert not recwarn.list

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import time
 import warnings
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -14,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import load_with_metadata, save
+from ..descriptions import brief, described
 from ..errors import ModelFileError
 from ..files.atomic import remove_leftovers
 from ..history import History
+from ..nn import Module
 from .loss import LossTotal
 from .state import load_trained_state, trained_state
 
@@ -26,10 +30,11 @@ if TYPE_CHECKING:
 
 _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # is another one in each process
 _BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
-    "others": (dict, NoneType), "options": (list, NoneType),
+    "others": (dict, NoneType), "options": (list, NoneType), "script": (dict, NoneType),
     "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "loss": dict, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
 
@@ -94,6 +99,7 @@ def _state_of(run: Run) -> dict[str, Any]:
         **trained_state(trainer),
         "optimizer": {**optimizer, "state": [[number, state] for number, state in optimizer["state"].items()]},
         "options": run.options,
+        "script": _described_script(trainer),
         "generator": trainer._generator.state(),
         "history": {"epoch": trainer.history.epoch, "history": trainer.history.history},
         "first_epoch": run.first_epoch,
@@ -122,6 +128,28 @@ def restore(run: Run, path: Path) -> None:
             raise
         raise ModelFileError(f"{path} is no whole checkpoint: {type(error).__name__}: {error}") from error
     _warn_of_other_options(run.options, own, path)
+    _warn_of_another_script(state["script"] or {}, _described_script(run.trainer), path)
+
+
+def _described_script(trainer: Trainer) -> dict[str, str]:
+    """What a state dict does not tell: activations, rates of dropout, the loss and its options."""
+    criterion = trainer.criterion
+    loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
+    parts = {"the model": repr(trainer.model), "the criterion": loss}
+    return {name: _ADDRESS.sub("", text) for name, text in parts.items()}
+
+
+def _warn_of_another_script(begun_with: Mapping[str, str], here: Mapping[str, str], path: Path) -> None:
+    for name, own in here.items():
+        begun = str(begun_with.get(name, own))
+        pairs = zip_longest(begun.splitlines(), own.splitlines(), fillvalue="nothing")
+        first, second = next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
+        if first != second:
+            warnings.warn(
+                f"{path}: {name} was {first} there and is {second} here, with which the fit goes on: make them equal, or start "
+                "anew in another folder",
+                stacklevel=6,
+            )
 
 
 def _warn_of_other_options(begun_with: list[Any], here: list[Any], path: Path) -> None:
@@ -174,7 +202,7 @@ def _of_today(state: dict[str, Any]) -> dict[str, Any]:
         settings = state["settings"]
         rows = min(state["batch"] * settings["batch_size"], settings["the shapes of the data"][0][0])
         state["loss"] = vars(LossTotal(state["total"], float(rows)))
-    return {"others": None, "options": None, **state}
+    return {"others": None, "options": None, "script": None, **state}
 
 
 def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
