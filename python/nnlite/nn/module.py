@@ -37,7 +37,7 @@ class Module(Registering):
     >>> [name for name, _ in Residual(3).named_parameters()]
     ['linear.weight', 'linear.bias']
 
-    A copy (`copy.deepcopy`, `pickle`) keeps what is shared: tied parameters, and an optimizer copied together with its model. A
+    A copy (`copy.deepcopy`, pickling) keeps what is shared: tied parameters, and an optimizer copied together with its model. A
     computed tensor that `forward` left on the module is copied without the operations behind it.
     """
 

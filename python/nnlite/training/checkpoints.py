@@ -191,6 +191,9 @@ def _read(path: Path) -> dict[str, Any]:
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None
+    options = state["options"]
+    if isinstance(options, list) and not all(isinstance(group, dict) for group in options):
+        wrong.append("options")
     if wrong:
         raise ModelFileError(f"{path} is no whole checkpoint: {', '.join(wrong)} cannot be read")
     return dict(state)
