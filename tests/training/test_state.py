@@ -195,3 +195,9 @@ def test_a_checkpoint_of_other_parameters_is_refused(tmp_path) -> None:
     with pytest.raises(RuntimeError, match="beside the model"):
         other.fit(X, Y, checkpoint=tmp_path, resume=True)
     assert made.state() == before
+
+
+@pytest.mark.parametrize("state", [None, {}, {"others": {}}])
+def test_what_is_no_trained_state_is_named(state) -> None:
+    with pytest.raises(TypeError, match=r"must be a dictionary with 'model', as trained_state\(\) gives it"):
+        Everything().trainer.load_trained_state(state)

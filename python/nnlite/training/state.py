@@ -45,7 +45,9 @@ def trained_state(step: Step) -> dict[str, Any]:
 
 
 def load_trained_state(step: Step, state: Mapping[str, Any]) -> None:
-    """Puts it back; RuntimeError, and nothing changed, where it does not fit. Without "others" only the model changes."""
+    """Puts it back; RuntimeError or TypeError, and nothing changed, where it does not fit. Without "others" only the model changes."""
+    if not isinstance(state, Mapping) or "model" not in state:
+        raise TypeError(f"the state must be a dictionary with 'model', as trained_state() gives it, got {state!r}")
     others, own = state.get("others"), other_tensors(step)
     if others is None:
         own, others = {}, {}

@@ -303,7 +303,7 @@ class Trainer:
         return trained_state(self)
 
     def load_trained_state(self, state: Mapping[str, Any]) -> None:
-        """Puts back what `trained_state` gave; RuntimeError, and nothing changed, where it does not fit."""
+        """Puts back what `trained_state` gave; RuntimeError or TypeError, and nothing changed, where it does not fit."""
         load_trained_state(self, state)
 
     def _evaluate(self, rows: Rows, batch_size: int) -> dict[str, float]:
