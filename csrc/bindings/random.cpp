@@ -81,6 +81,13 @@ void define_random(py::module_& module) {
            }),
            arg("seed") = 0, arg("state") = py::none())
       .def_property_readonly("seed", &Generator::seed)
+      .def(
+          "manual_seed",
+          [](const GeneratorPtr& generator, const py::int_& seed) {
+            generator->restore(seed_from(seed), {});
+            return generator;
+          },
+          arg("seed"))
       .def("__repr__", [](const Generator& generator) { return text("Generator(seed=", generator.seed(), ')'); })
       .def("uniform", &uniform_of, arg("shape"), arg("low") = 0.0, arg("high") = 1.0, arg("dtype") = "float32",
            arg("purpose") = "data")

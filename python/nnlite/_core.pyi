@@ -245,6 +245,9 @@ class Generator:
     def __init__(self, seed: int = 0, state: dict[str, int] | None = None) -> None: ...
     @property
     def seed(self) -> int: ...
+    def manual_seed(self, seed: int) -> Generator:
+        """Begins anew from another seed; returns the generator, as in `Generator().manual_seed(7)`."""
+
     def uniform(
         self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, dtype: DTypeLike = ..., purpose: str = "data"
     ) -> Array: ...

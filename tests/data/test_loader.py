@@ -172,3 +172,11 @@ def test_what_cannot_shuffle(options, error, match) -> None:
 def test_a_mask_is_no_sampler(dataset, mask) -> None:
     with pytest.raises(TypeError, match="use np.flatnonzero"):
         list(DataLoader(dataset, batch_size=5, sampler=mask))
+
+
+def test_a_generator_is_seeded_as_in_pytorch() -> None:
+    generator = nl.Generator().manual_seed(7)
+    first = orders(2, generator=generator)
+    assert first == orders(2, generator=nl.Generator(7))
+    assert generator.manual_seed(7) is generator
+    assert first == orders(2, generator=generator)
