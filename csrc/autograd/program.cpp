@@ -93,18 +93,24 @@ void Program::plan_forward(const Tape& tape) {
 
 // A value that Python read while recording stands in the program as it was then.
 void Program::require_unread_state(const Tape& tape) const {
-  Arrays changing;
-  for (const auto& group : groups_)
-    for (const TensorPtr& parameter : group->parameters()) changing.push_back(parameter->array());
-  for (const ForwardStep& step : forward_)
-    for (size_t i = 0; i < step.node->arrays.size(); ++i)
-      if (step.node->operation->writes_input(i)) changing.push_back(step.node->arrays[i]);
   for (const Array& read : tape.reads())
-    for (const Array& array : changing)
-      if (array.overlaps(read))
+    for (const TensorPtr& tensor : changing())
+      if (tensor->array().overlaps(read))
         throw CaptureError(
             "the forward pass reads the value of a tensor that the step itself changes (a parameter, a running "
             "statistic), so the step cannot be captured; pass compile=False to run it operation by operation");
+}
+
+std::vector<TensorPtr> Program::changing() const {
+  std::vector<TensorPtr> found;
+  for (const auto& group : groups_)
+    for (const TensorPtr& parameter : group->parameters())
+      if (parameter->requires_grad()) found.push_back(parameter);
+  for (const ForwardStep& step : forward_)
+    for (size_t i = 0; i < step.node->inputs.size(); ++i)
+      if (step.node->operation->writes_input(i) && step.node->inputs[i] != nullptr)
+        found.push_back(step.node->inputs[i]);
+  return found;
 }
 
 Array Program::buffer(const Shape& shape, DType dtype) {

@@ -21,6 +21,8 @@ class Program : public SharedObject {
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
   const TensorPtr& output() const { return output_; }
   const std::vector<TensorPtr>& single_losses() const { return single_losses_; }
+  // Parameters to train and running statistics: what a step writes into.
+  std::vector<TensorPtr> changing() const;
   double work() const { return work_; }  // flops of forward()
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 

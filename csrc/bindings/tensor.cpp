@@ -98,6 +98,8 @@ void define_properties(TensorClass& tensor) {
           throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
                                            ": they must be equal, and of one type"));
         if (grad != nullptr) grad->values();
+        if (grad != nullptr && Tape::current() != nullptr)
+          throw CaptureError("a tensor's grad is set in a traced forward pass; pass compile=False");
         x->grad = grad;
       });
   tensor.def_property("data", &detached, [](const TensorPtr& x, py::handle value) {

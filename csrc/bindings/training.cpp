@@ -238,6 +238,7 @@ void define_tape(py::module_& module) {
                           std::vector<TensorPtr>>),
            py::arg("tape"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
            py::arg("groups") = std::vector<GroupPtr>(), py::arg("single_losses") = std::vector<TensorPtr>())
+      .def("changing", &Program::changing)
       .def("describe", &Program::describe);
 }
 

@@ -328,6 +328,9 @@ class Program:
         groups: Sequence[SGDGroup] = (),
         single_losses: Sequence[Tensor] = (),
     ) -> None: ...
+    def changing(self) -> list[Tensor]:
+        """The parameters to train and the running statistics: what a step writes into."""
+
     def describe(self) -> list[str]: ...
 
 class FrozenProgram:

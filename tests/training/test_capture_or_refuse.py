@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import threading
 from collections.abc import Callable
@@ -244,3 +245,102 @@ def test_a_model_that_predicts_by_another_trainer_is_refused():
     with pytest.raises(nl.CaptureError, match="compile=False"):
         trainer_of(Student()).fit(X, Y, progress=False)
     trainer_of(Student()).fit(X, Y, compile=False, progress=False)
+
+
+@functools.lru_cache
+def positions(count: int) -> Any:
+    return (nl.arange(count).float() / count).reshape(count, 1)
+
+
+def test_a_refused_pass_leaves_nothing_in_a_cached_function():
+    class Positioned(TwoLayers):
+        def forward(self, x):
+            return super().forward(x) + positions(len(x))
+
+    model = Positioned()
+    with pytest.raises(nl.CaptureError, match="outside that pass"):
+        trainer_of(model).fit(X, Y, progress=False)
+    trainer_of(model).fit(X, Y, compile=False, progress=False)
+    assert np.isfinite(positions(32).numpy()).all()
+
+
+def reading(array: Any) -> Callable[..., Any]:
+    return lambda output, target: F.mse_loss(output, target) * (1 + float((array**2).sum()))
+
+
+def clipping(array: Any) -> Callable[..., Any]:
+    def criterion(output, target):
+        array.clip(-0.1, 0.1, out=array)
+        return F.mse_loss(output, target)
+
+    return criterion
+
+
+@pytest.mark.parametrize("make", [reading, clipping])
+def test_an_array_in_the_memory_of_a_trained_parameter_is_refused(make):
+    model = TwoLayers()
+    criterion = make(model.b.weight.detach().numpy())
+    with pytest.raises(nl.CaptureError, match=r"array is a NumPy array .* copy\(\)"):
+        trainer_of(model, criterion).fit(X, Y, progress=False)
+    trainer_of(model, criterion).fit(X, Y, compile=False, progress=False)
+
+
+def test_an_array_in_the_memory_of_a_frozen_parameter_is_read():
+    prints = []
+    for compile in (True, False):
+        nl.manual_seed(0)
+        model = TwoLayers()
+        model.a.requires_grad_(False)
+        criterion = reading(model.a.weight.detach().numpy())
+        trainer_of(model, criterion).fit(X, Y, compile=compile, progress=False)
+        prints.append(model.fingerprint())
+    assert prints[0] == prints[1]
+
+
+# Models that run operation by operation
+
+
+class OneBuffer(TwoLayers):
+    """Gives the same memory at every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("out", nl.zeros(100, 1))
+
+    def forward(self, x):
+        self.out.copy_(super().forward(x).detach())
+        return self.out
+
+
+def test_predictions_of_several_batches_are_copies():
+    model = OneBuffer().eval()
+    trainer = trainer_of(model)
+    expected = np.concatenate([model(X[i : i + 100]).numpy().copy() for i in range(0, 600, 100)])
+    np.testing.assert_array_equal(trainer.predict(X, batch_size=100), expected)
+    assert trainer.evaluate(X, Y, batch_size=100)["loss"] == F.mse_loss(nl.tensor(expected), Y).item()
+
+
+class ReadsValues(TwoLayers):
+    def forward(self, x):
+        x = x if x.mean(1, keepdim=True).sum().item() > 0 else x * 2
+        return x.unsqueeze(1).transpose(1, 2).reshape(-1, 3)
+
+
+class GivesItsBuffer(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", nl.ones(600, 3))
+
+    def forward(self, x):
+        return x if x.sum().item() < -1e9 else self.table[: len(x)]
+
+
+@pytest.mark.parametrize("kind", [ReadsValues, GivesItsBuffer])
+def test_a_predictor_of_a_model_that_reads_values_gives_tensors_in_and_copies_out(kind):
+    model = kind().eval()
+    expected = model(nl.tensor(X[:100])).numpy().copy()
+    predictor = nl.Predictor(model)
+    first = predictor(X[:100])
+    np.testing.assert_array_equal(first, expected)
+    first[...] = -7
+    np.testing.assert_array_equal(predictor(X[:100]), expected)

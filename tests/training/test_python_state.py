@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import random
+import types
 from typing import Any
 
 import captures
@@ -13,7 +14,7 @@ import pytest
 from captures import TwoLayers, X, Y, trained, trainer_of
 
 import nnlite as nl
-from nnlite import nn
+from nnlite import nn, optim
 from nnlite.nn import functional as F
 
 
@@ -144,6 +145,79 @@ class ModuleCounter(TwoLayers):
         return super().forward(x) * (1.0 if captures.CALLS < 30 else 0.5)
 
 
+class StaticCounter(TwoLayers):
+    @staticmethod
+    def scale() -> float:
+        captures.CALLS += 1
+        return 1.0 if captures.CALLS < 30 else 0.5
+
+    def forward(self, x):
+        return super().forward(x) * self.scale()
+
+
+class ClassMethodCounter(TwoLayers):
+    @classmethod
+    def scale(cls) -> float:
+        captures.CALLS += 1
+        return 1.0 if captures.CALLS < 30 else 0.5
+
+    def forward(self, x):
+        return super().forward(x) * self.scale()
+
+
+class PropertyCounter(TwoLayers):
+    @property
+    def scale(self) -> float:
+        captures.CALLS += 1
+        return 1.0 if captures.CALLS < 30 else 0.5
+
+    def forward(self, x):
+        return super().forward(x) * self.scale
+
+
+class NamespaceCounter(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slotted = types.SimpleNamespace(calls=0)
+
+    def forward(self, x):
+        self.slotted.calls += 1
+        return super().forward(x) * (1.0 if self.slotted.calls < 30 else 0.5)
+
+
+class ByteCounter(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = bytearray(1)
+
+    def forward(self, x):
+        self.bytes[0] += 1
+        return super().forward(x) * (1.0 if self.bytes[0] < 30 else 0.5)
+
+
+class AppendingByName(TwoLayers):
+    def __init__(self) -> None:
+        super().__init__()
+        calls: list[int] = []
+        self.note, self.count = calls.append, calls.__len__
+
+    def forward(self, x):
+        self.note(len(x))
+        return super().forward(x) * (1.0 if self.count() < 30 else 0.5)
+
+
+class Thawing(TwoLayers):
+    def forward(self, x):
+        self.a.weight.requires_grad_(not self.a.weight.requires_grad)
+        return super().forward(x)
+
+
+class SettingGradients(TwoLayers):
+    def forward(self, x):
+        self.a.bias.grad = nl.ones(4)
+        return super().forward(x)
+
+
 @pytest.mark.parametrize("kind", [IteratorCounter, GeneratorCounter])
 def test_an_iterator_that_advances_is_refused(kind):
     with pytest.raises(nl.CaptureError, match=r"changes .*numbers"):
@@ -152,12 +226,14 @@ def test_an_iterator_that_advances_is_refused(kind):
 
 CHANGING = [
     Counter, SlotCounter, BufferCounter, ModuleCounter, ClassCounter, GrowingList, ArrayCounter, BufferAverage, ConfiguresAnother, Drawing, DrawingFromPython, DrawingFromNumPy,
+    StaticCounter, ClassMethodCounter, PropertyCounter, NamespaceCounter, ByteCounter, AppendingByName, Thawing, SettingGradients,
 ]  # fmt: skip
 
 
 def python_state_of(model: nn.Module) -> Any:
     rng = getattr(model, "rng", None)
-    plain = {k: copy.copy(v) for k, v in vars(model).items() if isinstance(v, int | list | np.ndarray)}
+    plain = {k: copy.copy(v) for k, v in vars(model).items() if isinstance(v, int | list | np.ndarray | bytearray)}
+    plain["trained"] = [parameter.requires_grad for parameter in model.parameters()]
     state = None if rng is None else rng.bit_generator.state
     slotted = getattr(getattr(model, "slotted", None), "calls", 0)
     return repr((plain, slotted, captures.CALLS, ClassCounter.calls, state, random.getstate(), np.random.get_state()))  # noqa: NPY002
@@ -261,3 +337,38 @@ def test_what_settles_at_the_first_call_is_captured():
             return self.b(self.a(x) * self.mask)
 
     assert trained(Remembering, None, True) == trained(Remembering, None, False)
+
+
+class Rate:
+    """Lowers the learning rate at every batch."""
+
+    trainer: nl.Trainer
+
+    def __call__(self, output, target):
+        self.trainer.optimizer.param_groups[0]["lr"] *= 0.99
+        return F.mse_loss(output, target)
+
+
+class Schedule:
+    """Steps a schedule at every batch."""
+
+    def __init__(self, optimizer: optim.Optimizer) -> None:
+        self.schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+
+    def __call__(self, output, target):
+        self.schedule.step()
+        return F.mse_loss(output, target)
+
+
+def test_a_criterion_that_changes_the_optimizer_is_refused():
+    model = TwoLayers()
+    trainer = trainer_of(model)
+    trainer.criterion = Rate()
+    trainer.criterion.trainer = trainer
+    with pytest.raises(nl.CaptureError, match=r"param_groups\[0\]\.lr"):
+        trainer.fit(X, Y, progress=False)
+    trainer.criterion = Schedule(trainer.optimizer)
+    with pytest.raises(nl.CaptureError, match=r"schedule\.last_epoch"):
+        trainer.fit(X, Y, progress=False)
+    assert trainer.criterion.schedule.last_epoch == 0
+    assert trainer.optimizer.param_groups[0]["lr"] == 0.05

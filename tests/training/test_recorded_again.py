@@ -53,6 +53,29 @@ def test_bits_do_not_depend_on_how_many_epochs_one_native_call_takes(kind, monke
     assert annealed(kind, 0.5, monkeypatch, checkpoint=tmp_path, checkpoint_seconds=0) == expected
 
 
+class LateCounter(TwoLayers):
+    counting = False
+    calls = 0
+
+    def forward(self, x):
+        if self.counting:
+            self.calls += 1
+        return super().forward(x)
+
+
+def test_code_that_begins_to_change_things_is_seen_where_it_computes_the_same():
+    model = LateCounter()
+    trainer = trainer_of(model)
+    trainer.fit(X, Y, progress=False)
+    trainer.evaluate(X, Y, batch_size=100)
+    model.counting = True
+    with pytest.raises(nl.CaptureError, match=r"changes LateCounter\.calls"):
+        trainer.fit(X, Y, progress=False)
+    assert model.calls == 0
+    trainer.evaluate(X, Y, batch_size=100)
+    assert model.calls == 6
+
+
 # What a signature tells apart
 
 

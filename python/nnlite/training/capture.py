@@ -77,11 +77,11 @@ def record(step: Callable[[list[Tensor]], tuple[Tensor, RecordedLoss]], shapes: 
 
 
 @contextmanager
-def undone_on_failure(*roots: Any) -> Iterator[None]:
-    """Puts the Python state behind `roots` back where recording fails."""
+def undone_on_failure(*roots: Any) -> Iterator[PythonState]:
+    """The Python state behind `roots`, which is put back where recording fails."""
     before = PythonState(roots)
     try:
-        yield
+        yield before
     except BaseException:
         before.restore()
         raise
@@ -117,6 +117,16 @@ def _require_own_values(root: Any) -> None:
             )
 
 
+def _require_no_arrays_of(program: Program, state: PythonState) -> None:
+    """What NumPy reads and writes is not recorded."""
+    arrays = state.arrays_within(program.changing)
+    if arrays:
+        raise CaptureError(
+            f"{arrays[0]} is a NumPy array in the memory of a tensor that the step changes (a parameter, a running "
+            f"statistic), so the step cannot be captured; take a copy() of it, or {_WAY_OUT}"
+        )
+
+
 class Capture:
     """The programs of a step, recorded when first needed and again when the step has changed."""
 
@@ -139,9 +149,9 @@ class Capture:
         if len(rows) % batch_size:
             sizes.add(len(rows) % batch_size)
         self._follows_epochs = False
-        roots = [self._step.model, *([self._step.criterion] if with_loss else [])]
-        with undone_on_failure(*roots):
-            found = {size: self._program(rows, size, training, with_loss, roots) for size in sizes}
+        roots = [self._step.model, *([self._step.criterion, self._step.optimizer] if with_loss else [])]
+        with undone_on_failure(*roots) as before:
+            found = {size: self._program(rows, size, training, with_loss, roots, before) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
             raise CaptureError(
@@ -150,7 +160,9 @@ class Capture:
         programs = {size: known.program for size, known in found.items()}
         return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs, loss.single, loss.is_sum)
 
-    def _program(self, rows: Rows, size: int, training: bool, with_loss: bool, roots: list[Any]) -> "_Known":
+    def _program(
+        self, rows: Rows, size: int, training: bool, with_loss: bool, roots: list[Any], before: PythonState
+    ) -> "_Known":
         """Recording is cheap and shows whether anything that the step depends on has changed; planning is kept."""
         dtypes = input_dtypes(self._step.model, self._step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
@@ -164,10 +176,13 @@ class Capture:
         known = self._known.pop(key, None)
         first = trace()
         signature = first.signature()
-        if known is None or known.signature != signature or known.groups != serials:
+        is_known = known is not None and known.signature == signature and known.groups == serials
+        if not is_known or before.changes():
             confirm(first, trace, *roots)
+        if known is None or not is_known:
             program = Program(first.tape, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
             known = _Known(signature, serials, program, first.output, first.loss)
+        _require_no_arrays_of(known.program, before)
         self._known[key] = known
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)

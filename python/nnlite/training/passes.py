@@ -41,7 +41,7 @@ def eager_pass(model: Module, criterion: Any, rows: Rows, batch_size: int, with_
         count = len(batch.inputs)
         with no_grad():
             output = run_model(model, tensors[:count], len(batch))
-        outputs.append(output.detach().numpy())
+        outputs.append(output.detach().numpy().copy())  # a tensor of the model may be filled anew at the next batch
         if with_loss:
             losses.add(criterion, output, tensors[count], tensors[count + 1] if batch.weight is not None else None)
     return np.concatenate(outputs), losses.value() if with_loss else 0.0

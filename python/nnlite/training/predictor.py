@@ -100,11 +100,12 @@ class Predictor:
         program = self._program(arrays)
         if program is None:
             with no_grad():
-                return run_model(self._model, arrays, len(arrays[0])).numpy()
+                output = run_model(self._model, [Tensor(array, array.dtype) for array in arrays], len(arrays[0]))
+            return np.array(output.detach().numpy())  # a copy: it may be an input or one of the model's own tensors
         self._recent = program if self._loaded is None else None  # raw rows are not the network's own
-        output = program(*arrays)
-        assert output is not None
-        return output
+        result = program(*arrays)
+        assert result is not None
+        return result
 
     def _program(self, arrays: list[Array]) -> FrozenProgram | None:
         """The one for arrays of this kind, recorded where it is not kept; any other thread may push it out again."""

@@ -18,7 +18,7 @@ from .. import _core
 from ..callbacks import CallbackList, Logs
 from ..grad_mode import enable_grad
 from .arrays import Array
-from .capture import eager_batch
+from .capture import Programs, eager_batch
 from .checkpoints import Checkpoints
 from .divergence import Memento, divergence
 from .inputs import Rows
@@ -86,7 +86,13 @@ class Run:
     """One fit under way: the trainer's epochs from `first_epoch` on, from wherever `position` says."""
 
     def __init__(
-        self, trainer: Trainer, plan: Plan, listeners: CallbackList, bar: Progress, checkpoints: Checkpoints | None
+        self,
+        trainer: Trainer,
+        plan: Plan,
+        listeners: CallbackList,
+        bar: Progress,
+        checkpoints: Checkpoints | None,
+        programs: Programs | None = None,
     ) -> None:
         self.trainer = trainer
         self.plan = plan
@@ -101,6 +107,8 @@ class Run:
         self._bar = bar
         self._checkpoints = checkpoints
         self._beginning: Beginning | None = None
+        # Of the first epoch, where nothing has happened since they were recorded.
+        self._programs = None if programs is None or programs.follows_epochs else programs
         self._eager = not plan.compile or listeners.watches_batches
 
     def run(self) -> None:
@@ -134,7 +142,8 @@ class Run:
 
     def _run_natively(self, epochs: int) -> None:
         trainer, plan, position = self.trainer, self.plan, self.position
-        programs = trainer._capture.programs(plan.in_batches, plan.batch_size, True, True)
+        programs = self._programs or trainer._capture.programs(plan.in_batches, plan.batch_size, True, True)
+        self._programs = None
         epochs = 1 if programs.follows_epochs else epochs
         if trainer.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)

@@ -18,7 +18,7 @@ from ..nn import Module
 from ..nn.options import number
 from ..optim import SGD, Optimizer
 from .arrays import Array
-from .capture import Capture
+from .capture import Capture, Programs
 from .checkpoints import Checkpoints
 from .guard import fitting, predicting
 from .inputs import (
@@ -228,19 +228,22 @@ class Trainer:
             return self._run(plan, listeners, bar, checkpoints)
 
     def _run(self, plan: Plan, listeners: CallbackList, bar: Progress, checkpoints: Checkpoints | None) -> History:
-        self._check_plan(plan, not plan.compile or listeners.watches_batches)
+        programs = self._check_plan(plan, not plan.compile or listeners.watches_batches)
+        if len(listeners) or checkpoints is not None or plan.validation is not None:
+            programs = None  # Python code of the user's runs before the first epoch
         self.history = History()
         self.stop_training = False
         names = ["loss", *(name for name, _ in self.metrics)]
         self.figures = names + [f"val_{name}" for name in names if plan.validation is not None]
         try:
-            Run(self, plan, listeners, bar, checkpoints).run()
+            Run(self, plan, listeners, bar, checkpoints, programs).run()
         finally:
             bar.close()
         return self.history
 
-    def _check_plan(self, plan: Plan, eager: bool) -> None:
-        """What needs a pass through the model to be checked, before anything changes."""
+    def _check_plan(self, plan: Plan, eager: bool) -> Programs | None:
+        """What needs a pass through the model to be checked, before anything changes; what that pass recorded."""
+        programs = None
         if not eager:
             programs = self._capture.programs(plan.in_batches, plan.batch_size, True, True)
             check_labels(self.criterion, plan.rows.target, programs.row_shape)
@@ -251,6 +254,7 @@ class Trainer:
             outputs, _ = self._outputs(plan.validation.select(slice(0, 1)), 1, True)
             check_labels(self.criterion, plan.validation.target, outputs.shape[1:], "validation ")
             self._check_metrics(plan.validation, outputs.shape[1:], outputs.dtype)
+        return programs
 
     def _check_metrics(self, rows: Rows, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Whether the metrics can be computed of such outputs, tried on a few."""
