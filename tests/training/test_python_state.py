@@ -206,6 +206,22 @@ class AppendingByName(TwoLayers):
         return super().forward(x) * (1.0 if self.count() < 30 else 0.5)
 
 
+class LocalImport(TwoLayers):
+    def forward(self, x):
+        import captures as states
+
+        states.CALLS += 1
+        return super().forward(x) * (1.0 if states.CALLS < 30 else 0.5)
+
+
+class LocalDrawing(TwoLayers):
+    def forward(self, x):
+        from random import shuffle
+
+        shuffle([1, 2, 3])
+        return super().forward(x)
+
+
 class Thawing(TwoLayers):
     def forward(self, x):
         self.a.weight.requires_grad_(not self.a.weight.requires_grad)
@@ -226,7 +242,8 @@ def test_an_iterator_that_advances_is_refused(kind):
 
 CHANGING = [
     Counter, SlotCounter, BufferCounter, ModuleCounter, ClassCounter, GrowingList, ArrayCounter, BufferAverage, ConfiguresAnother, Drawing, DrawingFromPython, DrawingFromNumPy,
-    StaticCounter, ClassMethodCounter, PropertyCounter, NamespaceCounter, ByteCounter, AppendingByName, Thawing, SettingGradients,
+    StaticCounter, ClassMethodCounter, PropertyCounter, NamespaceCounter, ByteCounter, AppendingByName, LocalImport, LocalDrawing,
+    Thawing, SettingGradients,
 ]  # fmt: skip
 
 
