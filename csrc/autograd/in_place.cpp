@@ -170,6 +170,14 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
   value->node->output_storage = x->storage();
 }
 
+void refuse_changed(const Node& node, const std::string& what, const Array& kept, uint32_t version) {
+  throw std::runtime_error(
+      text("one of the variables needed for gradient computation has been modified by an inplace operation: [",
+           node.operation->name(), "] needs ", what, ", a ", name_of(kept.dtype), " tensor of shape ", kept.shape,
+           ", which is at version ", version, "; expected version ", kept.version,
+           ". Change it before the forward pass, after backward(), or change a clone()"));
+}
+
 void refresh(const TensorPtr& x) {
   if (!is_view(*x) || x->changes == x->base->changes) return;
   const bool before = set_grad_enabled(true);

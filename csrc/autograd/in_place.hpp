@@ -35,6 +35,9 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
 // x as an operation may read it whose result will replace() it.
 TensorPtr current(const TensorPtr& x, bool kept);
 
+// What backward() throws where `what` of a node was changed since; `kept` is as the node has read it.
+[[noreturn]] void refuse_changed(const Node& node, const std::string& what, const Array& kept, uint32_t version);
+
 // Gives a view whose base has been changed by a recorded operation the node that this has made of it.
 void refresh(const TensorPtr& view);
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "autograd/in_place.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/interrupt.hpp"
 #include "runtime/team.hpp"
@@ -51,6 +52,18 @@ class Snapshot {
   };
   std::vector<Kept> kept_;
 };
+
+// Throws what backward() throws where it reads an input of `node` that a later operation has written into.
+void require_kept(const Node& node, const Array& written) {
+  const size_t inputs = std::min<size_t>(node.inputs.size(), 63);  // that values are marked for
+  Operation::Values wanted = 0;
+  for (size_t i = 0; i < inputs; ++i)
+    if (node.inputs[i] != nullptr && node.inputs[i]->requires_grad()) wanted |= Operation::Values{1} << i;
+  const Operation::Values kept = node.operation->kept(wanted);
+  for (size_t i = 0; i < inputs; ++i)
+    if ((kept >> i & 1) != 0 && node.arrays[i] && written && node.arrays[i].overlaps(written))
+      refuse_changed(node, text("its input ", i), node.arrays[i], node.arrays[i].version + 1);
+}
 
 }  // namespace
 
@@ -131,6 +144,7 @@ void Program::plan_backward() {
   gradients_.emplace_back(loss_.get(), seed);
   for (auto step = forward_.rbegin(); step != forward_.rend(); ++step)
     if (step->node->needs_gradient) plan_step(step->node.get());
+  require_kept_values();
   for (auto& slot : parameters_)
     for (const auto& [tensor, gradient] : gradients_)
       if (tensor == slot.parameter.get()) slot.gradient = gradient;
@@ -138,6 +152,16 @@ void Program::plan_backward() {
       std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; }),
       parameters_.end());
   if (3 * work_ <= kFuseLimit) fuse_updates();
+}
+
+// Running statistics may be read before they are moved, unless the backward pass reads them once more.
+void Program::require_kept_values() const {
+  for (const ForwardStep& writer : forward_)
+    for (size_t i = 0; i < writer.node->arrays.size(); ++i) {
+      if (!writer.node->operation->writes_input(i)) continue;
+      for (const BackwardStep& step : backward_)
+        if (step.node->number < writer.node->number) require_kept(*step.node, writer.node->arrays[i]);
+    }
 }
 
 void Program::plan_step(Node* node) {

@@ -76,6 +76,7 @@ class Program : public SharedObject {
   void plan_forward(const Tape& tape);
   void plan_backward();
   void plan_step(Node* node);
+  void require_kept_values() const;
   Array planned_gradient(const TensorPtr& tensor, BackwardStep& step);
   void require_unread_state(const Tape& tape) const;
   Array buffer(const Shape& shape, DType dtype);

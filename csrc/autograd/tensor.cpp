@@ -51,14 +51,6 @@ Origin origin_of(const TensorPtr& input, const Node& reader) {
   return {then.node.get(), then.requires_grad};
 }
 
-[[noreturn]] void refuse_changed(const Node& node, const std::string& what, const Array& kept, uint32_t version) {
-  throw std::runtime_error(
-      text("one of the variables needed for gradient computation has been modified by an inplace operation: [",
-           node.operation->name(), "] needs ", what, ", a ", name_of(kept.dtype), " tensor of shape ", kept.shape,
-           ", which is at version ", version, "; expected version ", kept.version,
-           ". Change it before the forward pass, after backward(), or change a clone()"));
-}
-
 // Names the first value that the backward pass of a node reads and that has been changed since.
 void require_unchanged(const Node& node) {
   const size_t inputs = std::min<size_t>(node.inputs.size(), 63);

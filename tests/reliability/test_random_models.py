@@ -21,6 +21,10 @@ def outcome(program: Program, **options: bool) -> object:
         return program.fit(**options)
     except nl.DivergenceError as error:
         return error.epoch, error.batch, program.model.fingerprint()
+    except RuntimeError as error:  # the backward pass needs a running statistic that has been moved
+        if isinstance(error, nl.CaptureError):
+            raise
+        return str(error), program.model.fingerprint()
 
 
 def try_one(number: int) -> bool:

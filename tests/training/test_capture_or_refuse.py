@@ -94,6 +94,25 @@ def test_predictions_run_all_that_they_need(kind):
         np.testing.assert_array_equal(nl.Predictor(model)(X), expected)
 
 
+class ReadsBeforeItMoves(TwoLayers):
+    def forward(self, x):
+        hidden = self.a(x) * self.norm.running_var
+        return self.b(self.norm(hidden))
+
+
+def test_a_running_statistic_that_the_backward_pass_needs_may_not_move_before():
+    messages = []
+    for compile in (True, False):
+        nl.manual_seed(0)
+        model = ReadsBeforeItMoves()
+        before = model.fingerprint()
+        with pytest.raises(RuntimeError, match=r"inplace operation: \[mul\] needs its input 1") as caught:
+            trainer_of(model).fit(X, Y, compile=compile, progress=False)
+        assert model.fingerprint() == before
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
 def test_a_detached_weight_in_the_loss_is_read_before_it_is_updated():
     prints = []
     for compile in (True, False):
