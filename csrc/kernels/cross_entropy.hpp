@@ -13,7 +13,7 @@ struct LogitsRow {
   const T* logits;
   T* gradient;
   int64_t classes;
-  T maximum, rest, sum, log_sum;  // sum = 1 + rest
+  T maximum, sum, rest, log_sum;  // rest = sum - 1
 };
 
 template <class T>
@@ -26,41 +26,36 @@ T total_weight(const ClassTargets<T>& targets, int64_t classes) {
   return targets.weight == nullptr ? static_cast<T>(classes) : sum_lanes(sum_span(targets.weight, classes));
 }
 
-// The label's own gradient where it has the largest score: q - 1 would cancel, -rest / sum is the same and keeps its
-// digits.
+// Label smoothing's part of a row: takes share w off the gradient and returns the sum of w (-log q).
 template <class T>
-T gradient_of_largest(const LogitsRow<T>& row, T smooth_weights, T smooth_weight, T on_label) {
-  return (smooth_weights / row.sum - smooth_weight) - on_label * (row.rest / row.sum);
+T smooth_gradient(const LogitsRow<T>& row, const ClassTargets<T>& targets, T share) {
+  using V = Vec<T>;
+  const V maximum(row.maximum), log_sum(row.log_sum), v_share(share);
+  return sum_lanes(sum_of_vectors<T>(row.classes, [&](int64_t i, int n, V sum) {
+    const V w =
+        targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
+    store_lanes(fnma(v_share, w, load_lanes(row.gradient + i, n)), row.gradient + i, n);
+    return fma(w, log_sum - (load_lanes(row.logits + i, n) - maximum), sum);
+  }));
 }
 
-// The part of an index row that every option shares, without smoothing: gradient = w (q - onehot), loss = w (-log q_y).
+// An index row: gradient = w (q - onehot), loss = w (-log q_y), and what smoothing adds.
 template <class T>
 T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, int64_t label, T all_weights) {
-  using V = Vec<T>;
   const T smoothing = targets.label_smoothing;
   const T share = smoothing / static_cast<T>(row.classes);
   const T on_label = (T(1) - smoothing) * weight_of(targets, label);
-  const T scale = share * all_weights + on_label;
-  const V factor(scale / row.sum), maximum(row.maximum), log_sum(row.log_sum), v_share(share);
-  const V smooth = sum_of_vectors<T>(row.classes, [&](int64_t i, int n, V sum) {
-    V g = load_lanes(row.gradient + i, n) * factor;
-    if (smoothing != T(0)) {
-      const V w =
-          targets.weight == nullptr ? select(first_lanes<T>(n), V(T(1)), V(T(0))) : load_lanes(targets.weight + i, n);
-      sum = fma(w, log_sum - (load_lanes(row.logits + i, n) - maximum), sum);
-      g = fnma(v_share, w, g);
-    }
-    store_lanes(g, row.gradient + i, n);
-    return sum;
-  });
+  scale_span(row.gradient, (share * all_weights + on_label) / row.sum, row.gradient, row.classes);
+  const T smooth = smoothing == T(0) ? T(0) : share * smooth_gradient(row, targets, share);
+  row.gradient[label] -= on_label;
+  // Of the largest score, q - 1 would cancel; -rest / sum is the same and keeps its digits.
   if (row.logits[label] == row.maximum)
-    row.gradient[label] = gradient_of_largest(row, share * all_weights, share * weight_of(targets, label), on_label);
-  else
-    row.gradient[label] -= on_label;
+    row.gradient[label] =
+        (share * all_weights / row.sum - share * weight_of(targets, label)) - on_label * (row.rest / row.sum);
   const T negative_log = row.log_sum - (row.logits[label] - row.maximum);
   // A class that must not be (weight 0) adds nothing, even where its logarithm is infinite.
   const T loss = on_label == T(0) ? T(0) : on_label * negative_log;
-  return smoothing == T(0) ? loss : loss + share * sum_lanes(smooth);
+  return loss + smooth;
 }
 
 template <class T>
@@ -93,8 +88,8 @@ template <class T>
 void cross_entropy(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight, int64_t rows,
                    int64_t classes) {
   const T all_weights = total_weight(targets, classes);
-  for_softmax_rows(logits, dlogits, rows, classes, [&](int64_t i, T maximum, T rest, T log_sum) {
-    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes, maximum, rest, T(1) + rest, log_sum};
+  for_softmax_rows(logits, dlogits, rows, classes, [&](int64_t i, T maximum, T sum, T rest, T log_sum) {
+    const LogitsRow<T> row{logits + i * classes, dlogits + i * classes, classes, maximum, sum, rest, log_sum};
     row_weight[i] = T(1);
     if (targets.labels == nullptr) {
       loss[i] = cross_entropy_probabilities(row, targets, targets.probabilities + i * classes);

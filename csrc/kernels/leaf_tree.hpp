@@ -39,16 +39,17 @@ constexpr int64_t kLongestChain = 512;
 template <class T, int Count, class Body>
 [[gnu::always_inline]] inline void sum_vectors(int64_t n, Vec<T> (&sum)[Count], Body body) {
   constexpr int lanes = Vec<T>::lanes;
-  const int64_t leaf = n <= kLongestChain * lanes ? n : kLeafRows * lanes;
+  for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
+  int64_t begin = 0, end = n <= kLongestChain * lanes ? n : kLeafRows * lanes;
   LeafTree<Vec<T>, Count> tree;
-  int64_t begin = 0, index = 0;
-  do {
-    const int64_t end = smaller(begin + leaf, n);
-    for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
+  for (int64_t leaf = 0;; ++leaf) {
     for_vectors<T>(end - begin, [&](int64_t i, int count) { body(begin + i, count, sum); });
-    if (leaf != n) tree.add(index++, end == n, sum);
-    begin = end;
-  } while (begin < n);
+    if (end == n && leaf == 0) return;
+    tree.add(leaf, end == n, sum);
+    if (end == n) return;
+    begin = end, end = smaller(begin + kLeafRows * lanes, n);
+    for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
+  }
 }
 
 template <class T, class Body>

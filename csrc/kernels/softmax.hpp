@@ -13,48 +13,72 @@ T max_of_row(const T* x, int64_t n) {
   return max_lanes(largest);
 }
 
-// y = exp(x - largest); returns the sum of y less one. That is what its logarithm needs: of a row whose first class is
-// nearly certain, the sum itself has lost the others' digits.
+// y = exp(x - shift) and the lanes' sums of y.
 template <class T>
-T exp_of_row(const T* x, T largest, T* y, int64_t n) {
+[[gnu::always_inline]] inline Vec<T> exp_of_row(const T* x, T shift, T* y, int64_t n) {
   using V = Vec<T>;
-  const V zero(T(0)), maximum(largest);
-  V sums[2];  // of the others, and of those that are as large
-  sum_vectors<T>(n, sums, [&](int64_t i, int count, V(&sum)[2]) {
-    const V v = load_lanes(x + i, count);
-    V e = exp(v - maximum);
-    if (count != V::lanes) e = select(first_lanes<T>(count), e, zero);
+  return sum_of_vectors<T>(n, [&](int64_t i, int count, V sum) {
+    V e = exp(load_lanes(x + i, count) - V(shift));
+    if (count != V::lanes) e = select(first_lanes<T>(count), e, V(T(0)));
     store_lanes(e, y + i, count);
-    const auto ties = v == maximum;
-    sum[0] = sum[0] + select(ties, zero, e);
-    sum[1] = sum[1] + select(ties, e, zero);
+    return sum + e;
   });
-  return sum_lanes(sums[0]) + (sum_lanes(sums[1]) - T(1));
 }
 
-// Leaves exp(x - max) in y; keeps its sum, the sum less one, and the maximum.
+// Leaves exp(x - max) in y; keeps the maximum, the sum of y, and the sum less one. That is what its logarithm needs:
+// where one term is 1 and the others are small, these are summed apart, before 1 swallows their digits. No other is 1
+// there.
 template <class T>
 struct RowSoftmax {
-  T maximum, rest, sum;
-  RowSoftmax(const T* x, T* y, int64_t n)
-      : maximum(max_of_row(x, n)), rest(exp_of_row(x, maximum, y, n)), sum(T(1) + rest) {}
+  T maximum, sum, rest;
+
+  RowSoftmax(const T* x, T* y, int64_t n) {
+    const Vec<T> lanes = n <= Vec<T>::lanes ? narrow_row(x, y, n) : wide_row(x, y, n);
+    sum = sum_lanes(lanes);
+    rest = sum - T(1);
+    if (!(sum < T(1.25))) return;
+    rest = sum_lanes(n <= Vec<T>::lanes ? without_one(lanes) : others_of_row(y, n));
+    sum = T(1) + rest;
+  }
+
+ private:
+  // A row that one vector holds: the same numbers without loops.
+  Vec<T> narrow_row(const T* x, T* y, int64_t n) {
+    const int count = static_cast<int>(n);
+    const auto real = first_lanes<T>(count);
+    const Vec<T> v = load_lanes(x, count), lowest = -infinity<T>();
+    maximum = max_lanes(max(select(real, v, lowest), lowest));
+    const Vec<T> e = select(real, exp(v - Vec<T>(maximum)), Vec<T>(T(0)));
+    store_lanes(e, y, count);
+    return e;
+  }
+  Vec<T> wide_row(const T* x, T* y, int64_t n) {
+    maximum = max_of_row(x, n);
+    return exp_of_row(x, maximum, y, n);
+  }
+  static Vec<T> without_one(Vec<T> e) { return select(e == Vec<T>(T(1)), Vec<T>(T(0)), e); }
+  static Vec<T> others_of_row(const T* y, int64_t n) {
+    return sum_of_vectors<T>(
+        n, [&](int64_t i, int count, Vec<T> total) { return total + without_one(load_lanes(y + i, count)); });
+  }
 };
 
-// Calls f(row, softmax, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many rows as a vector
-// has lanes are taken at once: for a few classes one a row would be the dearest part.
+// Calls f(row, max, sum, sum less one, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many
+// rows as a vector has lanes are taken at once: for a few classes one a row would be the dearest part.
 template <class T, class F>
 void for_softmax_rows(const T* x, T* y, int64_t rows, int64_t columns, F f) {
   constexpr int64_t lanes = Vec<T>::lanes;
   for (int64_t begin = 0; begin < rows; begin += lanes) {
     const int64_t count = smaller(lanes, rows - begin);
-    T maxima[lanes], rests[lanes] = {}, logs[lanes];
+    T maxima[lanes], sums[lanes], rests[lanes] = {}, logs[lanes];
     for (int64_t i = 0; i < count; ++i) {
       const RowSoftmax<T> softmax(x + (begin + i) * columns, y + (begin + i) * columns, columns);
       maxima[i] = softmax.maximum;
+      sums[i] = softmax.sum;
       rests[i] = softmax.rest;
     }
     log1p(Vec<T>::load(rests)).store(logs);
-    for (int64_t i = 0; i < count; ++i) f(begin + i, maxima[i], rests[i], logs[i]);
+    for (int64_t i = 0; i < count; ++i) f(begin + i, maxima[i], sums[i], rests[i], logs[i]);
   }
 }
 
@@ -89,7 +113,7 @@ void softmax_backward(const T* y, const T* dy, T* dx, int64_t rows, int64_t colu
 template <class T>
 void log_softmax(const T* x, T* y, int64_t rows, int64_t columns) {
   using V = Vec<T>;
-  for_softmax_rows(x, y, rows, columns, [&](int64_t row, T max_value, T, T log_value) {
+  for_softmax_rows(x, y, rows, columns, [&](int64_t row, T max_value, T, T, T log_value) {
     const V maximum(max_value), log_sum(log_value);
     const T* from = x + row * columns;
     T* to = y + row * columns;
