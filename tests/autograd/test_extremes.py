@@ -83,9 +83,9 @@ OPTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "softplus: beta": lambda x, option: functional.softplus(x, option),
     "threshold": lambda x, option: functional.softplus(x, 1.0, option),
     "delta": lambda x, option: functional.huber_loss(x, x.detach() * 2, delta=option),
-    "smooth_l1: beta": lambda x, option: functional.smooth_l1_loss(x, x.detach() * 2, beta=option),
+    "smooth_l1_loss: beta": lambda x, option: functional.smooth_l1_loss(x, x.detach() * 2, beta=option),
     "label_smoothing": lambda x, option: functional.cross_entropy(x, np.zeros(len(x), int), label_smoothing=option),
-    "p": lambda x, option: functional.dropout(x, option),
+    "dropout probability": lambda x, option: functional.dropout(x, option),
     "eps": lambda x, option: functional.layer_norm(x, (3,), eps=option),
 }
 

@@ -23,6 +23,11 @@ def number(name: str, value: Any) -> float:
         return value
     if isinstance(value, str | bytes | complex) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, got {value!r}")
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise TypeError(
+            f"{name} is a tensor that requires a gradient, and would get none; pass its .item(), or write the function with "
+            "operations on tensors"
+        )
     if np.asarray(value).size != 1:
         raise ValueError(f"{name} must be a single number, got {np.asarray(value).size} values")
     return float(value)
