@@ -114,26 +114,6 @@ std::string rewritten(const Signature& signature, const Call& call, const std::s
                        : message);
 }
 
-// A pending exception that C++ raised has no traceback yet; one that comes out of Python code is not ours to change.
-void rewrite_pending(const PyObject* function, const Call& call) {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  if (type == PyExc_TypeError && traceback == nullptr) {
-    try {
-      const std::string line =
-          rewritten(signatures().at(function), call, py::str(py::handle(value)).cast<std::string>());
-      PyObject* const words = PyUnicode_FromString(shortened(line, kLongest).c_str());
-      if (words != nullptr) {
-        Py_DECREF(value);
-        value = words;
-      }
-    } catch (...) {
-    }
-    PyErr_Clear();
-  }
-  PyErr_Restore(type, value, traceback);
-}
-
 Call call_of(PyObject* const* arguments, size_t flagged, PyObject* names) {
   Call call;
   const auto count = static_cast<size_t>(PyVectorcall_NARGS(flagged));
@@ -145,33 +125,70 @@ Call call_of(PyObject* const* arguments, size_t flagged, PyObject* names) {
   return call;
 }
 
-// pybind11 lets None pass for any object of the module. Where the signature does not say so, it is refused.
-bool refuses_none(const PyObject* function, const Call& call) {
-  const Signature& signature = signatures().at(function);
-  std::vector<py::handle> values;
-  if (!pair_up(signature, call, values).empty()) return false;  // pybind11 will say
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Parameter& parameter = signature.parameters[i];
-    if (!values[i] || !values[i].is_none() || (i >= signature.bound && parameter.optional)) continue;
-    if (parameter.type.rfind("nnlite._core.", 0) != 0 || parameter.type.find("| None") != std::string::npos) continue;
-    const std::string line =
-        text(signature.shown, ": ", label(signature, i), " must be ", allowed(parameter), ", got None");
-    PyErr_SetString(PyExc_TypeError, line.c_str());
-    return true;
+// A pending exception that C++ raised has no traceback yet; one that comes out of Python code is not ours to change.
+void rewrite_pending(const PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == PyExc_TypeError && traceback == nullptr) {
+    try {
+      const std::string line = rewritten(signatures().at(function), call_of(arguments, flagged, names),
+                                         py::str(py::handle(value)).cast<std::string>());
+      PyObject* const words = PyUnicode_FromString(shortened(line, kLongest).c_str());
+      if (words != nullptr) {
+        Py_DECREF(value);
+        value = words;
+      }
+    } catch (...) {  // the message stays as it is
+    }
+    PyErr_Clear();
   }
-  return false;
+  PyErr_Restore(type, value, traceback);
+}
+
+// pybind11 lets None pass for any object of the module. Where the signature does not say so, it is refused.
+bool is_refused_none(const Signature& signature, size_t i) {
+  const Parameter& parameter = signature.parameters[i];
+  return !(i >= signature.bound && parameter.optional) && parameter.type.rfind("nnlite._core.", 0) == 0 &&
+         parameter.type.find("| None") == std::string::npos;
+}
+
+// The number of the parameter that is given None and refuses it; the count of parameters where there is none.
+size_t refused_none(const Signature& signature, PyObject* const* arguments, size_t count, PyObject* names) {
+  const std::vector<bool>& refused = signature.refuses_none;
+  for (size_t i = 0; i < std::min(count, refused.size()); ++i)
+    if (refused[i] && arguments[i] == Py_None) return i;
+  const py::ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (py::ssize_t k = 0; k < named; ++k) {
+    if (arguments[count + static_cast<size_t>(k)] != Py_None) continue;
+    for (size_t i = 0; i < refused.size(); ++i)
+      if (refused[i] &&
+          PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, k), signature.parameters[i].name.c_str()) == 0)
+        return i;
+  }
+  return refused.size();
+}
+
+bool refuses_none(const PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
+  const Signature& signature = signatures().at(function);
+  const size_t i = refused_none(signature, arguments, static_cast<size_t>(PyVectorcall_NARGS(flagged)), names);
+  if (i == signature.parameters.size()) return false;
+  try {
+    const std::string line =
+        text(signature.shown, ": ", label(signature, i), " must be ", allowed(signature.parameters[i]), ", got None");
+    PyErr_SetString(PyExc_TypeError, line.c_str());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  return true;
 }
 
 PyObject* entry(PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
   const auto count = PyVectorcall_NARGS(flagged) + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
-  for (py::ssize_t i = 0; i < count; ++i)
-    if (arguments[i] == Py_None) {
-      if (refuses_none(function, call_of(arguments, flagged, names))) return nullptr;
-      break;
-    }
+  const bool any_none = std::find(arguments, arguments + count, Py_None) != arguments + count;
+  if (any_none && refuses_none(function, arguments, flagged, names)) return nullptr;
   PyObject* const result = pybind_entry(function, arguments, flagged, names);
   if (result == nullptr && PyErr_ExceptionMatches(PyExc_TypeError))
-    rewrite_pending(function, call_of(arguments, flagged, names));
+    rewrite_pending(function, arguments, flagged, names);
   return result;
 }
 
@@ -185,7 +202,10 @@ void watch(py::handle object, const std::string& shown, bool is_method) {
   if (found == entry) return;
   if (pybind_entry == nullptr) pybind_entry = found;
   if (found != pybind_entry) return;
-  signatures()[PyCFunction_GET_SELF(function)] = parsed_signature(shown, definition->ml_doc, is_method);
+  Signature signature = parsed_signature(shown, definition->ml_doc, is_method);
+  for (size_t i = 0; i < signature.parameters.size(); ++i)
+    signature.refuses_none.push_back(is_refused_none(signature, i));
+  signatures()[PyCFunction_GET_SELF(function)] = std::move(signature);
   definition->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry));
 }
 
