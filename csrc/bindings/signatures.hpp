@@ -18,7 +18,7 @@ struct Signature {
   std::vector<Parameter> parameters;
   size_t bound = 0;  // parameters that a method call does not name: self
   bool any_positional = false, any_keyword = false;
-  std::vector<bool> refuses_none;  // by parameter: many calls pass a None, and may not pay for more than a look
+  std::vector<bool> refuses_none{};  // by parameter: many calls pass a None, and may not pay for more than a look
 };
 
 // From the line at the head of a docstring.
