@@ -4,8 +4,9 @@
 // Enough sums are in flight to hide the latency of fma (4 cycles, two a cycle) while sums, B and one A still fit the
 // register file.
 
-// TileShape, set by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, and the vectors of a
-// panel where rows are plenty. Few rows take a wider panel, so that enough sums are in flight.
+// TileShape, set by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, the vectors of a panel
+// where rows are plenty, and whether a load with a mask costs no more than a plain one, so that whole vectors need no
+// tile of their own. Few rows take a wider panel, so that enough sums are in flight.
 template <class T>
 constexpr int kTileVectors = sizeof(TileShape::rows) / sizeof(TileShape::rows[0]);
 
@@ -13,6 +14,14 @@ template <class T>
 constexpr int64_t kWidestPanel = kTileVectors<T> * int64_t{Vec<T>::lanes};
 
 constexpr int kMaxTileRows = TileShape::rows[0];
+
+// The rows of the largest tile of so many vectors. Six of doubles keep both fma units busy as well as twelve, and each
+// tile takes 1 to 3 kB of the library.
+template <class T>
+constexpr int largest_tile_rows(int64_t vectors) {
+  const int rows = TileShape::rows[vectors - 1];
+  return sizeof(T) == 8 && rows > 6 ? 6 : rows;
+}
 
 // A sum that is parked in memory: rows `stride` apart.
 template <class T>
@@ -136,8 +145,8 @@ struct TileFunctions {
 
   template <int Vectors, int Rows>
   constexpr void fill_rows() {
-    if constexpr (Rows <= TileShape::rows[Vectors - 1]) {
-      functions[0][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, false>;
+    if constexpr (Rows <= largest_tile_rows<T>(Vectors)) {
+      functions[0][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, TileShape::masks_are_free>;
       functions[1][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, true>;
       fill_rows<Vectors, Rows + 1>();
     }

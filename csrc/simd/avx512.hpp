@@ -9,6 +9,7 @@ struct Mask;
 // A.
 struct TileShape {
   static constexpr int rows[] = {12, 8, 8, 6}, panel_vectors = 4;
+  static constexpr bool masks_are_free = true;
 };
 
 template <>

@@ -8,6 +8,7 @@ struct Mask {
 // No registers to fill: a small tile that the first cache holds.
 struct TileShape {
   static constexpr int rows[] = {2}, panel_vectors = 1;
+  static constexpr bool masks_are_free = true;
 };
 
 inline float fma_of(float a, float b, float c) {
