@@ -15,14 +15,6 @@ constexpr int64_t kWidestPanel = kTileVectors<T> * int64_t{Vec<T>::lanes};
 
 constexpr int kMaxTileRows = TileShape::rows[0];
 
-// The rows of the largest tile of so many vectors. Six of doubles keep both fma units busy as well as twelve, and each
-// tile takes 1 to 3 kB of the library.
-template <class T>
-constexpr int largest_tile_rows(int64_t vectors) {
-  const int rows = TileShape::rows[vectors - 1];
-  return sizeof(T) == 8 && rows > 6 ? 6 : rows;
-}
-
 // A sum that is parked in memory: rows `stride` apart.
 template <class T>
 struct Sums {
@@ -145,7 +137,7 @@ struct TileFunctions {
 
   template <int Vectors, int Rows>
   constexpr void fill_rows() {
-    if constexpr (Rows <= largest_tile_rows<T>(Vectors)) {
+    if constexpr (Rows <= TileShape::rows[Vectors - 1]) {
       functions[0][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, TileShape::masks_are_free>;
       functions[1][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, true>;
       fill_rows<Vectors, Rows + 1>();
