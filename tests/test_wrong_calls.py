@@ -96,7 +96,7 @@ def test_every_property_that_is_set_wrongly_gets_one_line() -> None:
         (lambda: TENSOR.sum(1.5), "Tensor.sum(): dim must be an integer or None, got 1.5 (float)"),
         (lambda: TENSOR.sum(2**70), "Tensor.sum(): dim must be an integer or None, got 1180591620717411303424 (int)"),
         (lambda: TENSOR.softmax(None), "Tensor.softmax(): dim must be an integer, got None"),
-        (lambda: TENSOR.clamp(min=[0.0]), "Tensor.clamp(): min must be a number or None, got a list of 1"),
+        (lambda: TENSOR.clamp(min="low"), "Tensor.clamp(): min must be a Tensor, an array or numbers, got 'low' (str)"),
         (lambda: TENSOR.relu(1), "Tensor.relu(): takes 0 arguments at most, got 1"),
         (lambda: nl.Tensor.relu(None), "Tensor.relu(): self must be a Tensor, got None"),
         (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape and its dimensions are integers, got <class 'str'>"),

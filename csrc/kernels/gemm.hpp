@@ -32,7 +32,7 @@ struct GemmPlan {
   GemmPlan(const GemmTask<T>& task, const TileRange& range)
       : rows(range.row_end - range.row_begin), columns(range.column_end - range.column_begin) {
     int vectors = TileShape::panel_vectors;
-    while (vectors < kTileVectors<T> && rows <= TileShape::rows[vectors]) ++vectors;
+    while (vectors < kTileVectors<T> && rows <= largest_tile_rows<T>(vectors + 1)) ++vectors;
     panel = vectors * int64_t{Vec<T>::lanes};
     group = smaller(kWidestPanel<T>, round_up(columns, panel));
     leaves = task.leaves && task.k > kLeafRows;
@@ -81,7 +81,7 @@ class GemmCall {
  private:
   bool last_block() const { return k_end_ == task_.k; }
 
-  static int64_t tile_rows(int64_t vectors) { return TileShape::rows[vectors - 1]; }
+  static int64_t tile_rows(int64_t vectors) { return largest_tile_rows<T>(vectors); }
 
   // Groups of the tallest tile; narrower panels with taller tiles read the same groups whole, since they are cut the
   // same way.

@@ -15,6 +15,12 @@ constexpr int64_t kWidestPanel = kTileVectors<T> * int64_t{Vec<T>::lanes};
 
 constexpr int kMaxTileRows = TileShape::rows[0];
 
+// Each tile takes 1 to 3 kB of the library: those of doubles stop where more rows win nothing.
+template <class T>
+constexpr int largest_tile_rows(int64_t vectors) {
+  return sizeof(T) == 8 ? TileShape::double_rows[vectors - 1] : TileShape::rows[vectors - 1];
+}
+
 // A sum that is parked in memory: rows `stride` apart.
 template <class T>
 struct Sums {
@@ -137,7 +143,7 @@ struct TileFunctions {
 
   template <int Vectors, int Rows>
   constexpr void fill_rows() {
-    if constexpr (Rows <= TileShape::rows[Vectors - 1]) {
+    if constexpr (Rows <= largest_tile_rows<T>(Vectors)) {
       functions[0][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, TileShape::masks_are_free>;
       functions[1][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, true>;
       fill_rows<Vectors, Rows + 1>();

@@ -8,7 +8,7 @@ struct Mask;
 
 // Rows of the register tile: two registers a row of sums, two for B, one for A, of sixteen.
 struct TileShape {
-  static constexpr int rows[] = {6, 2, 1, 1}, panel_vectors = 1;
+  static constexpr int rows[] = {6, 2, 1, 1}, double_rows[] = {6, 2, 1, 1}, panel_vectors = 1;
   static constexpr bool masks_are_free = false;
 };
 

@@ -7,7 +7,7 @@ struct Mask;
 
 // Rows of the register tile: four registers a row of sums, four for B, one for A, of thirty-two.
 struct TileShape {
-  static constexpr int rows[] = {6, 3, 1, 1}, panel_vectors = 1;
+  static constexpr int rows[] = {6, 3, 1, 1}, double_rows[] = {6, 3, 1, 1}, panel_vectors = 1;
   static constexpr bool masks_are_free = false;
 };
 

@@ -7,7 +7,7 @@ struct Mask {
 
 // No registers to fill: a small tile that the first cache holds.
 struct TileShape {
-  static constexpr int rows[] = {2}, panel_vectors = 1;
+  static constexpr int rows[] = {2}, double_rows[] = {2}, panel_vectors = 1;
   static constexpr bool masks_are_free = true;
 };
 
