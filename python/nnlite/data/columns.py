@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .moments import mean_and_deviation
 from .notation import Notation, is_padded
 from .reading import Told, counts_rows, known_numbers, numbers_in
 from .table import Array, Cells, Table, text_of
@@ -24,8 +25,7 @@ def mean_and_scale(table: Table, name: str, numbers: NDArray[np.float64]) -> tup
         raise ValueError(f"column {name!r} holds no number at all; leave it out: --drop {name!r}")
     if present.min() == present.max():
         return float(present[0]), 1.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(present.mean()), float(present.std())
+    mean, scale = map(float, mean_and_deviation(present))
     if not (math.isfinite(mean) and math.isfinite(scale)):
         row = int(np.nanargmax(np.abs(numbers)))
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..errors import ModelFileError
+from .moments import mean_and_deviation
 from .reading import MOST_CLASSES
 from .table import text_of
 from .target import require_few
@@ -88,8 +89,7 @@ def _require_numeric(name: str, part: str, values: Array) -> None:
 
 def _moments(name: str, part: str, values: Array) -> tuple[Array, Array]:
     """Means and standard deviations over the rows; the scale of a constant is 1."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+    mean, deviation = mean_and_deviation(values)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise ValueError(f"{name}: {part} holds numbers that are too large; their mean or deviation is not finite")
     # The rounded mean of equal numbers need not be that number, nor their deviation 0.

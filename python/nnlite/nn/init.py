@@ -24,7 +24,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The recommended standard-deviation factor for a nonlinearity; `param` is leaky_relu's slope (default 0.01)."""
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
-        return math.sqrt(2 / (1 + slope**2))
+        return math.sqrt(2 / (1 + slope * slope))
     if nonlinearity not in _GAINS:
         raise ValueError(f"nonlinearity {nonlinearity!r} is unknown; use one of {', '.join([*_GAINS, 'leaky_relu'])}")
     return _GAINS[nonlinearity]
