@@ -24,7 +24,8 @@ def outcome(program: Program, **options: bool) -> object:
     except RuntimeError as error:  # the backward pass needs a running statistic that has been moved
         if isinstance(error, nl.CaptureError):
             raise
-        return str(error), program.model.fingerprint()
+        # How often a native step counts a change that it refuses is its own affair.
+        return str(error).split(" is at version")[0], program.model.fingerprint()
 
 
 def try_one(number: int) -> bool:
