@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,24 +11,13 @@ from .. import _core
 from .._core import CaptureError, Program, Tape, Tensor
 from ..grad_mode import enable_grad, no_grad
 from ..nn import Module
-from ..optim import Optimizer
 from .inputs import Rows, check_labels, input_dtypes
 from .loss import RecordedLoss, SingleLosses, recorded_loss, step_loss
 from .python_state import PythonState
+from .state import Step
 
 _KEPT = 16  # programs; each holds the buffers of a batch
 _WAY_OUT = "pass compile=False to run it operation by operation"
-
-
-class Step(Protocol):
-    """What a step is made of."""
-
-    @property
-    def model(self) -> Module: ...
-    @property
-    def criterion(self) -> Callable[..., Any]: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
 
 
 class Programs(NamedTuple):

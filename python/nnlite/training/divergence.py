@@ -11,9 +11,9 @@ from .._core import Tensor, default_generator, first_nonfinite
 from ..errors import DivergenceError
 from ..grad_mode import enable_grad
 from ..nn import Module
-from .capture import Step, eager_batch
+from .capture import eager_batch
 from .inputs import Rows
-from .state import other_tensors
+from .state import Step, other_tensors
 
 
 class Memento:
