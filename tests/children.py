@@ -10,9 +10,11 @@ _LIBC = ctypes.CDLL(None)  # loaded before any fork
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
-def begin_child() -> None:
-    """Called in a child before its work: between fork and exec (preexec_fn), or after a plain fork."""
+def begin_child(parent: int | None = None) -> None:
+    """Called in a child before its work: between fork and exec (preexec_fn), or after a plain fork of `parent`."""
     _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:  # it died before it could be followed
+        os.kill(os.getpid(), signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -20,4 +22,9 @@ def answer_ctrl_c() -> None:
     """A script's background ignores SIGINT, and so would the tests and all their children: what waits for it would hang."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.register_at_fork(after_in_child=begin_child)
+    forking: list[int] = []
+
+    def begin_fork() -> None:
+        forking[:] = [os.getpid()]
+
+    os.register_at_fork(before=begin_fork, after_in_child=lambda: begin_child(*forking))
