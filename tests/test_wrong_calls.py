@@ -68,7 +68,7 @@ def test_every_wrong_call_gets_one_line(name: str, function: Callable[..., Any])
         seen.append(complaint_of(function, *args))
         seen.append(complaint_of(function, *args, nonsense=1))
     messages = [message for message in seen if message]
-    assert messages or name in ("Tape", "Tape.signature"), name
+    assert messages or name in ("Trace", "Trace.signature"), name
     for message in messages:
         assert_good(name, message)
 
@@ -131,9 +131,9 @@ def test_an_exception_of_python_code_stays_as_it_is() -> None:
 def test_none_where_a_tensor_belongs_does_not_end_the_process() -> None:
     lines = [
         "nl.Tensor.shape.fget(None)", "nl.Tensor.__add__(None, 1)", "_core.FrozenProgram.__call__(None)",
-        "_core.SGDGroup([None])", "_core.Tape.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",
+        "_core.SGDGroup([None])", "_core.Trace.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",
         "_core.batch_norm(np.ones((2, 3)), nl.ones(3), None, None, None, None, True, 0.1, 1e-5)",
-        "_core.Program(_core.Tape(), [None], None)", "_core.Program(_core.Tape(), [None], nl.ones(1))",
+        "_core.Program(_core.Trace(), [None], None)", "_core.Program(_core.Trace(), [None], nl.ones(1))",
         "_core.train_epochs({1: None}, [np.ones((2, 2))], 1, None, 0, 0, 1, 0, 0.0, [], None, None)",
         "_core.step_groups([None], [(0.1, 0, 0, 0, False, False)])",
     ]  # fmt: skip

@@ -81,7 +81,7 @@ std::shared_ptr<const CopiedFrom> detached_mark(const TensorPtr& x) {
 }
 
 void require_in_place(const TensorPtr& x, const char* operation) {
-  if (Tape::current() != nullptr)
+  if (Trace::current() != nullptr)
     throw CaptureError(text(operation, " changes a tensor in a traced forward pass; pass compile=False"));
   x->values();
   const TensorPtr& owner = owner_of(x);

@@ -67,7 +67,7 @@ void require_kept(const Node& node, const Array& written) {
 
 }  // namespace
 
-Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
+Program::Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
                  std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses)
     : inputs_(std::move(inputs)),
       output_(std::move(output)),
@@ -82,19 +82,19 @@ Program::Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr outp
   if (loss_ != nullptr && !is_floating(loss_->dtype()))
     throw TypeError("the loss must be float32 or float64, it is int64; convert it with .float()");
   if (loss_ != nullptr) share_ = BatchShare(*loss_, rows());
-  plan_forward(tape);
-  require_unread_state(tape);
+  plan_forward(trace);
+  require_unread_state(trace);
   if (!groups_.empty()) plan_backward();
 }
 
-void Program::plan_forward(const Tape& tape) {
+void Program::plan_forward(const Trace& trace) {
   std::unordered_set<const Node*> needed;
   std::vector<TensorPtr> ends{output_, loss_};
   ends.insert(ends.end(), single_losses_.begin(), single_losses_.end());
   for (const TensorPtr& end : ends)
     if (end != nullptr && end->node != nullptr) needed.insert(end->node.get());
   // Nodes stand in order of creation, so that every reader of a node has been seen before the node itself.
-  for (auto node = tape.nodes().rbegin(); node != tape.nodes().rend(); ++node) {
+  for (auto node = trace.nodes().rbegin(); node != trace.nodes().rend(); ++node) {
     if (needed.count(node->get()) == 0 && !(*node)->operation->is_stateful()) continue;
     for (const TensorPtr& input : (*node)->inputs)
       if (input != nullptr && input->node != nullptr) needed.insert(input->node.get());
@@ -105,8 +105,8 @@ void Program::plan_forward(const Tape& tape) {
 }
 
 // A value that Python read while recording stands in the program as it was then.
-void Program::require_unread_state(const Tape& tape) const {
-  for (const Array& read : tape.reads())
+void Program::require_unread_state(const Trace& trace) const {
+  for (const Array& read : trace.reads())
     for (const TensorPtr& tensor : changing())
       if (tensor->array().overlaps(read))
         throw CaptureError(

@@ -14,8 +14,8 @@ namespace nnlite {
 class Program : public SharedObject {
  public:
   // `loss` and `groups` may be absent: then the program only predicts. `single_losses` are computed beside the output.
-  // The tape must have been closed.
-  Program(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
+  // The trace must have been closed.
+  Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
           std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses = {});
 
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
@@ -73,12 +73,12 @@ class Program : public SharedObject {
     const ParameterUpdate& update() const { return group->update(index); }
   };
 
-  void plan_forward(const Tape& tape);
+  void plan_forward(const Trace& trace);
   void plan_backward();
   void plan_step(Node* node);
   void require_kept_values() const;
   Array planned_gradient(const TensorPtr& tensor, BackwardStep& step);
-  void require_unread_state(const Tape& tape) const;
+  void require_unread_state(const Trace& trace) const;
   Array buffer(const Shape& shape, DType dtype);
   void fuse_updates();
 

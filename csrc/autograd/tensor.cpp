@@ -25,8 +25,8 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
 }
 
 // A tensor of another trace, or of one that is over, has no value to compute with.
-void require_usable(const Tensor& tensor, const Tape* tape) {
-  if (tensor.trace == 0 || (tape != nullptr && tape->number() == tensor.trace)) return;
+void require_usable(const Tensor& tensor, const Trace* trace) {
+  if (tensor.trace_number == 0 || (trace != nullptr && trace->number() == tensor.trace_number)) return;
   throw CaptureError(
       "a tensor that a forward pass made while its step was being captured is used outside that pass (kept on the "
       "model "
@@ -114,7 +114,7 @@ void Tensor::set_requires_grad(bool requires_grad) {
 }
 
 void Tensor::set_data(const Tensor& other) {
-  if (Tape::current() != nullptr || other.trace != 0)
+  if (Trace::current() != nullptr || other.trace_number != 0)
     throw CaptureError("a tensor's data is replaced in a traced forward pass; pass compile=False");
   if (node != nullptr)
     throw std::runtime_error("the data of a computed tensor cannot be replaced; use detach() or clone() first");
@@ -130,13 +130,13 @@ bool Tensor::is_leaf() const {
 }
 
 const Array& Tensor::values() const {
-  Tape* tape = Tape::current();
-  if (tape != nullptr && (trace == tape->number() || requires_grad_))
+  Trace* trace = Trace::current();
+  if (trace != nullptr && (trace_number == trace->number() || requires_grad_))
     throw CaptureError(
         "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the "
         "step cannot be captured; pass compile=False to run it operation by operation");
-  require_usable(*this, tape);
-  if (tape != nullptr) tape->note_read(array_);
+  require_usable(*this, trace);
+  if (trace != nullptr) trace->note_read(array_);
   return array_;
 }
 
@@ -206,10 +206,10 @@ TensorPtr view_of(const TensorPtr& x, const Array& like, int64_t offset) {
 
 TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs) {
   const FloatingPointScope scope;
-  Tape* tape = Tape::current();
+  Trace* trace = Trace::current();
   for (const TensorPtr& input : inputs) {
     if (input == nullptr) continue;
-    require_usable(*input, tape);
+    require_usable(*input, trace);
     if (input->base != nullptr) refresh(input);
   }
   const bool gradient = grad_is_enabled && std::any_of(inputs.begin(), inputs.end(), wants_gradient);
@@ -231,18 +231,18 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
                                                  : std::make_shared<Tensor>(made.shape, made.dtype);
   node->output = output->array();
   node->output.version = output->storage()->version();
-  if (tape == nullptr) {
+  if (trace == nullptr) {
     node->operation->forward(node->arrays, node->output);
     if (node->operation->is_stateful()) node->count_changes();
   }
   if (gradient && is_floating(made.dtype)) output->set_requires_grad(true);
-  if (gradient || tape != nullptr) {
+  if (gradient || trace != nullptr) {
     node->output_storage = output->storage();
     output->node = node;
   }
-  if (tape != nullptr) {
-    output->trace = tape->number();
-    tape->record(std::move(node));
+  if (trace != nullptr) {
+    output->trace_number = trace->number();
+    trace->record(std::move(node));
   }
   return output;
 }
@@ -338,7 +338,7 @@ TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient
 
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
   const FloatingPointScope scope;
-  if (Tape::current() != nullptr)
+  if (Trace::current() != nullptr)
     throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
   require_usable(*root, nullptr);
   if (gradient != nullptr) require_usable(*gradient, nullptr);

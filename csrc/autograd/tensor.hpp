@@ -55,7 +55,7 @@ class Tensor : public SharedObject {
   // keep the memory that they were made with. Only for leaves.
   void set_data(const Tensor& other);
 
-  // Throws CaptureError where there are no values to read: see `trace`.
+  // Throws CaptureError where there are no values to read: see `trace_number`.
   const Array& values() const;
 
   // What the tensor was to operations up to `number`, that of the node which an in-place operation then gave it.
@@ -78,7 +78,7 @@ class Tensor : public SharedObject {
   std::shared_ptr<Node> node;                     // the operation that made it, where a gradient or a trace wants it
   // Not 0: this tensor only stands for a value in the trace of that number. Its memory is the captured program's, so
   // nothing but that trace may use it.
-  uint64_t trace = 0;
+  uint64_t trace_number = 0;
 
  private:
   Array array_;
@@ -111,7 +111,7 @@ class Operation {
  public:
   virtual ~Operation() = default;
   virtual const char* name() const = 0;
-  // All settings that the results depend on; part of a tape's signature.
+  // All settings that the results depend on; part of a trace's signature.
   virtual Attributes attributes() const { return {}; }
   // Shape and dtype of the output; checks the inputs. Data pointers need not be valid.
   virtual Array infer(const Arrays& inputs) = 0;
@@ -128,8 +128,8 @@ class Operation {
   virtual Values kept(Values) const { return ~Values{0}; }
   // True: input i's gradient can be an update in place (see Gradient).
   virtual bool can_update(size_t) const { return false; }
-  // For operations whose forward pass leaves a trace (running statistics, a count of draws): keep, and put back, what
-  // it was, so that a step which is given up half-way leaves none.
+  // For operations whose forward pass changes something (running statistics, a count of draws): keep, and put back,
+  // what it was, so that a step given up half-way leaves it as it was.
   virtual bool is_stateful() const { return false; }
   // True: the forward pass changes input i.
   virtual bool writes_input(size_t) const { return false; }

@@ -7,8 +7,8 @@
 namespace nnlite {
 namespace {
 
-thread_local Tape* current_tape = nullptr;
-std::atomic<uint64_t> tapes{0};
+thread_local Trace* current_trace = nullptr;
+std::atomic<uint64_t> traces{0};
 
 // FNV-1a over a constant's bytes.
 uint64_t hash_of(const Array& array) {
@@ -21,33 +21,33 @@ uint64_t hash_of(const Array& array) {
 }  // namespace
 
 CaptureError::CaptureError(const std::string& why) : std::runtime_error(why) {
-  if (current_tape != nullptr) current_tape->spoil(why);
+  if (current_trace != nullptr) current_trace->spoil(why);
 }
 
-Tape::Tape() : number_(++tapes) {}
+Trace::Trace() : number_(++traces) {}
 
-void Tape::open() {
-  if (current_tape != nullptr)
+void Trace::open() {
+  if (current_trace != nullptr)
     throw CaptureError("a step is captured within another one; pass compile=False to run the outer one from Python");
   nodes_.clear();
   reads_.clear();
   spoiled_by_.clear();
-  current_tape = this;
+  current_trace = this;
 }
 
-void Tape::close() {
-  if (current_tape == this) current_tape = nullptr;
+void Trace::close() {
+  if (current_trace == this) current_trace = nullptr;
 }
 
-Tape::~Tape() {
+Trace::~Trace() {
   close();
 }
 
-Tape* Tape::current() {
-  return current_tape;
+Trace* Trace::current() {
+  return current_trace;
 }
 
-std::string Tape::leaf_description(const Tensor& leaf, const Arrays& changing) const {
+std::string Trace::leaf_description(const Tensor& leaf, const Arrays& changing) const {
   const std::string type = text(name_of(leaf.dtype()), leaf.shape());
   for (size_t i = 0; i < placeholders_.size(); ++i)
     if (placeholders_[i].get() == &leaf) return text("input ", i, ' ', type);
@@ -59,18 +59,18 @@ std::string Tape::leaf_description(const Tensor& leaf, const Arrays& changing) c
 }
 
 // What training and the operations write into: parameters, running statistics, and other views of their memory.
-Arrays Tape::changing_leaves() const {
+Arrays Trace::changing_leaves() const {
   Arrays changing;
   for (const auto& node : nodes_)
     for (size_t i = 0; i < node->inputs.size(); ++i) {
       const TensorPtr& input = node->inputs[i];
-      if (input == nullptr || input->trace != 0) continue;
+      if (input == nullptr || input->trace_number != 0) continue;
       if (input->requires_grad() || node->operation->writes_input(i)) changing.push_back(input->array());
     }
   return changing;
 }
 
-std::string Tape::signature(const std::vector<TensorPtr>& ends) const {
+std::string Trace::signature(const std::vector<TensorPtr>& ends) const {
   if (!spoiled_by_.empty()) throw CaptureError(spoiled_by_);
   const Arrays changing = changing_leaves();
   std::unordered_map<const Node*, size_t> position;
@@ -90,9 +90,9 @@ std::string Tape::signature(const std::vector<TensorPtr>& ends) const {
   return all;
 }
 
-TensorPtr Tape::placeholder(const Shape& shape, DType dtype) {
+TensorPtr Trace::placeholder(const Shape& shape, DType dtype) {
   auto tensor = std::make_shared<Tensor>(shape, dtype);
-  tensor->trace = number_;
+  tensor->trace_number = number_;
   placeholders_.push_back(tensor);
   return tensor;
 }

@@ -10,27 +10,27 @@
 
 namespace nnlite {
 
-// Thrown while a tape is open, it also spoils the tape: the forward pass may catch it and go on by another way.
+// Thrown while a trace is open, it also spoils the trace: the forward pass may catch it and go on by another way.
 struct CaptureError : std::runtime_error {
   explicit CaptureError(const std::string& why);
 };
 
-// While a tape is open on a thread, apply_operation() records there and runs nothing.
-class Tape : public SharedObject {
+// While a trace is open on a thread, apply_operation() records there and runs nothing.
+class Trace : public SharedObject {
  public:
-  Tape();
+  Trace();
   void open();  // throws CaptureError when another one is open
   void close();
-  ~Tape();
+  ~Trace();
 
-  static Tape* current();
+  static Trace* current();
 
   uint64_t number() const { return number_; }  // never 0, and never that of another
 
   // An input to be filled in later.
   TensorPtr placeholder(const Shape& shape, DType dtype);
 
-  // The values that Python read while this tape was open are now part of what it recorded.
+  // The values that Python read while this trace was open are now part of what it recorded.
   void note_read(const Array& array) { reads_.push_back(array); }
   const Arrays& reads() const { return reads_; }
 
@@ -41,7 +41,7 @@ class Tape : public SharedObject {
 
   // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that the step
   // itself changes count by identity, others by their values, so that a value made anew at each call (noise) shows.
-  // `ends` (each may be null) are what the step gives back. Throws CaptureError for a tape that one has spoiled.
+  // `ends` (each may be null) are what the step gives back. Throws CaptureError for a spoiled trace.
   std::string signature(const std::vector<TensorPtr>& ends) const;
 
  private:

@@ -213,7 +213,7 @@ void define_functions(py::module_& module) {
       "loss_share",
       [](const TensorPtr& loss, int64_t rows) {
         const BatchShare share(*loss, rows);
-        const double value = loss->trace != 0 ? 0.0 : dispatch(loss->dtype(), [&](auto zero) {
+        const double value = loss->trace_number != 0 ? 0.0 : dispatch(loss->dtype(), [&](auto zero) {
           return static_cast<double>(*loss->array().as<decltype(zero)>());
         });
         return py::make_tuple(share.weight(value), share.is_sum());
@@ -221,8 +221,8 @@ void define_functions(py::module_& module) {
       arg("loss"), arg("rows"));
   module.def("is_grad_enabled", &grad_enabled);
   module.def("set_grad_enabled", &set_grad_enabled, arg("enabled"));
-  module.def("is_tracing", [] { return Tape::current() != nullptr; });
-  module.def("is_traced", [](const Tensor& tensor) { return tensor.trace != 0; }, py::arg("tensor"));
+  module.def("is_tracing", [] { return Trace::current() != nullptr; });
+  module.def("is_traced", [](const Tensor& tensor) { return tensor.trace_number != 0; }, py::arg("tensor"));
 }
 
 }  // namespace nnlite

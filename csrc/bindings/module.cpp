@@ -8,7 +8,7 @@ namespace py = pybind11;
 
 PYBIND11_MODULE(_core, module) {
   using namespace nnlite;
-  module.doc() = "Native kernels, tape and training loop of nnlite.";
+  module.doc() = "Native kernels, autograd and training loop of nnlite.";
   // Wrong settings are reported at import, not in the middle of a run; and a child forked while they are first read
   // would wait for ever.
   kernel_table();

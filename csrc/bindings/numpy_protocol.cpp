@@ -16,7 +16,7 @@ bool reads_no_values(const std::string& name) {
 py::object with_arrays(py::handle value, const std::string& name) {
   if (is_tensor(value)) {
     const auto x = value.cast<TensorPtr>();
-    if (x->requires_grad() && x->trace == 0 && !reads_no_values(name))
+    if (x->requires_grad() && x->trace_number == 0 && !reads_no_values(name))
       throw std::runtime_error(text("np.", name,
                                     " would lose the gradient of a tensor that requires one; use the tensor's ",
                                     "own methods and operators, or tensor.detach()"));

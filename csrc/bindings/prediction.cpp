@@ -21,8 +21,8 @@ const int registered = pthread_atfork(nullptr, nullptr, [] {
 
 class FrozenProgram : public SharedObject {
  public:
-  FrozenProgram(const Tape& tape, std::vector<TensorPtr> inputs, TensorPtr output)
-      : program_(tape, std::move(inputs), std::move(output), nullptr, {}) {
+  FrozenProgram(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output)
+      : program_(trace, std::move(inputs), std::move(output), nullptr, {}) {
     program_.freeze();
   }
 
@@ -72,7 +72,7 @@ void define_prediction(py::module_& module) {
   py::class_<FrozenProgram, std::shared_ptr<FrozenProgram>>(
       module, "FrozenProgram",
       "A recorded forward pass whose parameters stay as they are; None for arrays of another kind.")
-      .def(py::init(&make<FrozenProgram, const Tape&, std::vector<TensorPtr>, TensorPtr>), py::arg("tape"),
+      .def(py::init(&make<FrozenProgram, const Trace&, std::vector<TensorPtr>, TensorPtr>), py::arg("trace"),
            py::arg("inputs"), py::arg("output"))
       .def("__call__", &FrozenProgram::call);
 }

@@ -20,7 +20,7 @@ py::object item_of(const TensorPtr& x) {
 
 py::array numpy_of(const TensorPtr& x) {
   refresh(x);
-  if (x->requires_grad() && Tape::current() == nullptr)
+  if (x->requires_grad() && Trace::current() == nullptr)
     throw std::runtime_error(
         "a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
   return numpy_view(x);
@@ -37,7 +37,7 @@ py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py:
 
 std::string repr_of(const TensorPtr& x) {
   refresh(x);
-  std::string values = x->trace != 0
+  std::string values = x->trace_number != 0
                            ? text("shape ", x->shape(), ", traced")
                            : py::module_::import("numpy")
                                  .attr("array2string")(plain_array(x), py::arg("separator") = ", ",
@@ -98,7 +98,7 @@ void define_properties(TensorClass& tensor) {
           throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
                                            ": they must be equal, and of one type"));
         if (grad != nullptr) grad->values();
-        if (grad != nullptr && Tape::current() != nullptr)
+        if (grad != nullptr && Trace::current() != nullptr)
           throw CaptureError("a tensor's grad is set in a traced forward pass; pass compile=False");
         x->grad = grad;
       });
@@ -150,7 +150,7 @@ void define_values(TensorClass& tensor) {
   tensor.def("__repr__", &repr_of);
   tensor.def("__reduce__", [](const py::object& self) -> py::tuple {
     const auto x = self.cast<TensorPtr>();
-    if (x->trace != 0)  // a copy has no value either
+    if (x->trace_number != 0)  // a copy has no value either
       return py::make_tuple(py::module_::import("nnlite._core").attr("placeholder"),
                             py::make_tuple(tuple_of(x->shape()), numpy_dtype(x->dtype())));
     if (!x->is_leaf()) throw std::runtime_error("only leaves can be copied deeply or pickled; use detach() first");

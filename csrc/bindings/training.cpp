@@ -1,4 +1,4 @@
-// Optimizer groups, tapes, programs and the native epochs.
+// Optimizer groups, traces, programs and the native epochs.
 #include <algorithm>
 
 #include "autograd/epochs.hpp"
@@ -211,32 +211,31 @@ void step_groups(const std::vector<GroupPtr>& groups, const std::vector<Options>
   for (size_t i = 0; i < groups.size(); ++i) groups[i]->step(options_from(options[i]));
 }
 
-void define_tape(py::module_& module) {
-  py::class_<Tape, std::shared_ptr<Tape>>(module, "Tape",
-                                          "Records the operations of a step by shape, without running them.")
-      .def(py::init(&make<Tape>))
+void define_trace(py::module_& module) {
+  py::class_<Trace, std::shared_ptr<Trace>>(module, "Trace",
+                                            "Records the operations of a step by shape, without running them.")
+      .def(py::init(&make<Trace>))
       .def("__enter__",
-           [](const std::shared_ptr<Tape>& tape) {
-             tape->open();
-             return tape;
+           [](const std::shared_ptr<Trace>& trace) {
+             trace->open();
+             return trace;
            })
-      .def("__exit__", [](Tape& tape, const py::args&) { tape.close(); })
+      .def("__exit__", [](Trace& trace, const py::args&) { trace.close(); })
       .def(
           "placeholder",
-          [](Tape& tape, py::handle shape, py::handle dtype) {
-            return tape.placeholder(shape_from(shape), dtype_from(dtype));
+          [](Trace& trace, py::handle shape, py::handle dtype) {
+            return trace.placeholder(shape_from(shape), dtype_from(dtype));
           },
           py::arg("shape"), py::arg("dtype"))
-      .def("signature", &Tape::signature, py::arg("ends"));
+      .def("signature", &Trace::signature, py::arg("ends"));
   module.def(
       "placeholder",
-      [](py::handle shape, py::handle dtype) { return Tape().placeholder(shape_from(shape), dtype_from(dtype)); },
+      [](py::handle shape, py::handle dtype) { return Trace().placeholder(shape_from(shape), dtype_from(dtype)); },
       py::arg("shape"), py::arg("dtype"));
-  py::class_<Program, std::shared_ptr<Program>>(module, "Program",
-                                                "The recorded tape of one step over buffers planned once.")
-      .def(py::init(&make<Program, const Tape&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>,
+  py::class_<Program, std::shared_ptr<Program>>(module, "Program", "A recorded step over buffers planned once.")
+      .def(py::init(&make<Program, const Trace&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>,
                           std::vector<TensorPtr>>),
-           py::arg("tape"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
+           py::arg("trace"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
            py::arg("groups") = std::vector<GroupPtr>(), py::arg("single_losses") = std::vector<TensorPtr>())
       .def("changing", &Program::changing)
       .def("describe", &Program::describe);
@@ -281,7 +280,7 @@ void define_training(py::module_& module) {
       .def_property("momentum_buffers", &velocities_of, &set_velocities);
   module.def("step_groups", &step_groups, arg("groups"), arg("options"));
   module.def("holds_same", &holds_same, arg("params"), arg("held"));
-  define_tape(module);
+  define_trace(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),
              arg("first_epoch"), arg("epochs"), arg("first_batch"), arg("total"), arg("options"), arg("outputs"),
              arg("poll"), arg("drop_last") = false);

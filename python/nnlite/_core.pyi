@@ -308,20 +308,20 @@ def holds_same(params: Any, held: tuple[Any, ...]) -> bool:
     """Whether `params` is a list of the very objects in `held`."""
 
 # Captured programs
-class Tape:
+class Trace:
     """Context manager: operations inside are recorded by shape and not run; reading a value raises CaptureError."""
 
-    def __enter__(self) -> Tape: ...
+    def __enter__(self) -> Trace: ...
     def __exit__(self, *exception: object) -> None: ...
     def placeholder(self, shape: Sequence[int], dtype: DTypeLike) -> Tensor: ...
     def signature(self, ends: Sequence[Tensor | None]) -> str: ...
 
 class Program:
-    """The recorded tape of one step over buffers planned once."""
+    """A recorded step over buffers planned once."""
 
     def __init__(
         self,
-        tape: Tape,
+        trace: Trace,
         inputs: Sequence[Tensor],
         output: Tensor,
         loss: Tensor | None = None,
@@ -336,7 +336,7 @@ class Program:
 class FrozenProgram:
     """A recorded forward pass whose parameters stay as they are; None for arrays of another kind."""
 
-    def __init__(self, tape: Tape, inputs: Sequence[Tensor], output: Tensor) -> None: ...
+    def __init__(self, trace: Trace, inputs: Sequence[Tensor], output: Tensor) -> None: ...
     def __call__(self, *inputs: Any) -> Array | None: ...
 
 def train_epochs(

@@ -302,14 +302,14 @@ TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
 
 // In a trace it is an operation like any other, so that what made x runs.
 TensorPtr detach(const TensorPtr& x) {
-  const Tape* tape = Tape::current();
-  if (tape != nullptr && (x->trace == tape->number() || x->requires_grad())) {
+  const Trace* trace = Trace::current();
+  if (trace != nullptr && (x->trace_number == trace->number() || x->requires_grad())) {
     const WithoutGrad scope;
     return view(x, 0, x->shape());
   }
   auto tensor = std::make_shared<Tensor>(x->array(), x->storage());
   tensor->copied_from = detached_mark(x);
-  tensor->trace = x->trace;
+  tensor->trace_number = x->trace_number;
   return tensor;
 }
 

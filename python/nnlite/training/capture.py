@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._core import CaptureError, Program, Tape, Tensor
+from .._core import CaptureError, Program, Tensor, Trace
 from ..grad_mode import enable_grad, no_grad
 from ..nn import Module
 from .inputs import Rows, check_labels, input_dtypes
@@ -43,26 +43,26 @@ def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
     return output
 
 
-class Trace(NamedTuple):
+class TracedStep(NamedTuple):
     """One pass through a step, recorded by shapes."""
 
-    tape: Tape
+    trace: Trace
     inputs: list[Tensor]
     output: Tensor
     loss: RecordedLoss
 
     def signature(self) -> str:
         """Equal for two passes that do the same."""
-        return self.tape.signature([self.output, self.loss.tensor, *self.loss.kept()])
+        return self.trace.signature([self.output, self.loss.tensor, *self.loss.kept()])
 
 
-def record(step: Callable[[list[Tensor]], tuple[Tensor, RecordedLoss]], shapes: Any, dtypes: Any) -> Trace:
+def record(step: Callable[[list[Tensor]], tuple[Tensor, RecordedLoss]], shapes: Any, dtypes: Any) -> TracedStep:
     """Calls `step` with inputs of these shapes and types that hold no values."""
-    tape = Tape()
-    inputs = [tape.placeholder(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
-    with tape:
+    trace = Trace()
+    inputs = [trace.placeholder(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    with trace:
         output, loss = step(inputs)
-    return Trace(tape, inputs, output, loss)
+    return TracedStep(trace, inputs, output, loss)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def undone_on_failure(*roots: Any) -> Iterator[PythonState]:
         raise
 
 
-def confirm(first: Trace, again: Callable[[], Trace], *roots: Any) -> None:
+def confirm(first: TracedStep, again: Callable[[], TracedStep], *roots: Any) -> None:
     """CaptureError unless a second pass does what the first one did, and neither leaves anything behind."""
     before = PythonState(roots)
     if again().signature() != first.signature():
@@ -159,17 +159,17 @@ class Capture:
         groups = self._step.optimizer.native_groups() if training else []
         serials = [group.serial for group in groups]
 
-        def trace() -> Trace:
+        def traced() -> TracedStep:
             return self._trace(rows, shapes, dtypes, training, with_loss)
 
         known = self._known.pop(key, None)
-        first = trace()
+        first = traced()
         signature = first.signature()
         is_known = known is not None and known.signature == signature and known.groups == serials
         if not is_known or before.changes():
-            confirm(first, trace, *roots)
+            confirm(first, traced, *roots)
         if known is None or not is_known:
-            program = Program(first.tape, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
+            program = Program(first.trace, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
             known = _Known(signature, serials, program, first.output, first.loss)
         _require_no_arrays_of(known.program, before)
         self._known[key] = known
@@ -179,7 +179,7 @@ class Capture:
 
     def _trace(
         self, rows: Rows, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], training: bool, with_loss: bool
-    ) -> Trace:
+    ) -> TracedStep:
         count = len(rows.inputs)
 
         def step(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:

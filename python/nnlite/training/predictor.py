@@ -128,8 +128,8 @@ class Predictor:
 
         try:
             with no_grad(), undone_on_failure(self._model):
-                trace = record(step, shapes, dtypes)
-                confirm(trace, lambda: record(step, shapes, dtypes), self._model)
-                return FrozenProgram(trace.tape, trace.inputs, trace.output)
+                first = record(step, shapes, dtypes)
+                confirm(first, lambda: record(step, shapes, dtypes), self._model)
+                return FrozenProgram(first.trace, first.inputs, first.output)
         except CaptureError:
             return None
