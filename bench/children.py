@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from nnlite.benchmarks.results import Figure
-from nnlite.benchmarks.startup import import_seconds
-from nnlite.benchmarks.suite import Report, Settings
+from nnlite.bench.results import Figure
+from nnlite.bench.startup import import_seconds
+from nnlite.bench.suite import Report, Settings
 
 from . import machine
 from .peers import installed

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nnlite.benchmarks import SECTIONS, suite
+from nnlite.bench import SECTIONS, suite
 from nnlite.cli.bench import add_options, settings_of
 from nnlite.cli.program import die_by
 from nnlite.cli.streams import say

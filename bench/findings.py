@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nnlite.benchmarks import report
-from nnlite.benchmarks.prediction import CALL, PREDICT
-from nnlite.benchmarks.results import OWN, Result
-from nnlite.benchmarks.steps import OWN_LOOP, TWO_THREADS
-from nnlite.benchmarks.suite import Report, limit_figures
+from nnlite.bench import report
+from nnlite.bench.prediction import CALL, PREDICT
+from nnlite.bench.results import OWN, Result
+from nnlite.bench.steps import OWN_LOOP, TWO_THREADS
+from nnlite.bench.suite import Report, limit_figures
 
 OWN_NAMES = frozenset({OWN, OWN_LOOP, CALL, PREDICT, TWO_THREADS})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlite.benchmarks.results import Result
+from nnlite.bench.results import Result
 
 from .findings import peers_of
 

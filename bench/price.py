@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from nnlite.benchmarks.steps import NETWORKS, Step
+from nnlite.bench.steps import NETWORKS, Step
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = "leaves = task.leaves && task.k > kLeafRows;"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from nnlite.benchmarks import startup
-from nnlite.benchmarks.prediction import PREDICT
-from nnlite.benchmarks.report import aligned, microseconds
-from nnlite.benchmarks.results import OWN, Result
-from nnlite.benchmarks.steps import OWN_LOOP, TWO_THREADS
+from nnlite.bench import startup
+from nnlite.bench.prediction import PREDICT
+from nnlite.bench.report import aligned, microseconds
+from nnlite.bench.results import OWN, Result
+from nnlite.bench.steps import OWN_LOOP, TWO_THREADS
 
 from .findings import Findings, contested, fastest_peer, peers_of
 

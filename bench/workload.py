@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 import nnlite as nl
-from nnlite.benchmarks.networks import Network
-from nnlite.benchmarks.steps import NETWORKS, Step
+from nnlite.bench.networks import Network
+from nnlite.bench.steps import NETWORKS, Step
 
 _PATTERN = 4  # batches of random numbers, repeated: making them all anew would cost more than the training
 

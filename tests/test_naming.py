@@ -20,7 +20,7 @@ TWINS = {
     "nnlite.nn.functional": torch.nn.functional,
     "nnlite.nn.init": torch.nn.init,
     "nnlite.optim": torch.optim,
-    "nnlite.optim.schedulers": torch.optim.lr_scheduler,
+    "nnlite.optim.lr_scheduler": torch.optim.lr_scheduler,
     "nnlite.data": torch.utils.data,
 }
 MODULES = [*TWINS, "nnlite.metrics", "nnlite.callbacks", "nnlite.training"]

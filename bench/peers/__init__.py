@@ -1,7 +1,7 @@
 """The peers, a module each.
 
 A module has `prepare(threads, quick)`, which sets its package up and returns the reason why it cannot take part, if any; and
-`contestants(subject)`, its ways to do the same as a subject of nnlite.benchmarks, none where it has none. A module is imported only where
+`contestants(subject)`, its ways to do the same as a subject of nnlite.bench, none where it has none. A module is imported only where
 its package is installed.
 """
 
@@ -12,8 +12,8 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Mapping
 
-from nnlite.benchmarks.results import Peers, Subject
-from nnlite.benchmarks.timing import Repeat
+from nnlite.bench.results import Peers, Subject
+from nnlite.bench.timing import Repeat
 
 # Module here: the package it needs.
 PEERS = {

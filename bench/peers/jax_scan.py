@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nnlite.benchmarks.functions import Function
-from nnlite.benchmarks.networks import CROSS_ENTROPY, Network
-from nnlite.benchmarks.prediction import Prediction
-from nnlite.benchmarks.products import Product
-from nnlite.benchmarks.results import Subject
-from nnlite.benchmarks.steps import Step
-from nnlite.benchmarks.timing import Repeat, repeated
+from nnlite.bench.functions import Function
+from nnlite.bench.networks import CROSS_ENTROPY, Network
+from nnlite.bench.prediction import Prediction
+from nnlite.bench.products import Product
+from nnlite.bench.results import Subject
+from nnlite.bench.steps import Step
+from nnlite.bench.timing import Repeat, repeated
 
 NAME = "JAX"
 Value = Any  # JAX's arrays and trees of them

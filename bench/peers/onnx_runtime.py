@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import onnxruntime
 
-from nnlite.benchmarks.networks import Network
-from nnlite.benchmarks.prediction import Prediction
-from nnlite.benchmarks.results import Subject
-from nnlite.benchmarks.timing import Repeat, repeated
+from nnlite.bench.networks import Network
+from nnlite.bench.prediction import Prediction
+from nnlite.bench.results import Subject
+from nnlite.bench.timing import Repeat, repeated
 
 NAME = "ONNX Runtime"
 _OPSET, _IR_VERSION = 18, 9  # old enough for every version that is in use

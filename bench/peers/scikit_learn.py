@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from nnlite.benchmarks.networks import CROSS_ENTROPY
-from nnlite.benchmarks.prediction import Prediction
-from nnlite.benchmarks.results import Subject
-from nnlite.benchmarks.steps import Step
-from nnlite.benchmarks.timing import Repeat, repeated
+from nnlite.bench.networks import CROSS_ENTROPY
+from nnlite.bench.prediction import Prediction
+from nnlite.bench.results import Subject
+from nnlite.bench.steps import Step
+from nnlite.bench.timing import Repeat, repeated
 
 NAME = "scikit-learn"
 

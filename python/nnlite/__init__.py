@@ -14,7 +14,10 @@ from ._core import (
     set_num_threads,
     show_config,
 )
-from .creation import (
+from .autograd import enable_grad, gradcheck, no_grad, set_grad_enabled
+from .errors import CaptureError, DivergenceError, ModelFileError
+from .naming import publish as _publish
+from .tensors import (
     arange,
     as_tensor,
     cat,
@@ -33,17 +36,13 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .errors import CaptureError, DivergenceError, ModelFileError
-from .grad_mode import enable_grad, no_grad, set_grad_enabled
-from .naming import publish as _publish
 
 if TYPE_CHECKING:
     from . import callbacks, data, metrics
-    from .checkpoint import load, save
-    from .gradient_check import gradcheck
-    from .history import History
+    from .files.model_file import load, save
     from .loading import load_model
     from .training import Predictor, Trainer
+    from .training.history import History
 
 __version__ = "0.1.0"
 
@@ -57,16 +56,15 @@ __all__ = [
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
 _LAZY = {
-    "History": "history",
+    "History": "training.history",
     "Predictor": "training",
     "Trainer": "training",
     "callbacks": "callbacks",
     "data": "data",
-    "gradcheck": "gradient_check",
-    "load": "checkpoint",
+    "load": "files.model_file",
     "load_model": "loading",
     "metrics": "metrics",
-    "save": "checkpoint",
+    "save": "files.model_file",
 }
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .architecture import build_model
-from .checkpoint import load_with_metadata
+from .autograd.grad_mode import no_grad
 from .data.frames import frame_of
 from .data.preprocessing import Preprocessor
 from .data.sources import inputs_of, numeric
 from .data.table import Table, table_of
 from .errors import ModelFileError
-from .grad_mode import no_grad
+from .files.architecture import build_model
+from .files.model_file import load_with_metadata
 from .metrics import predicted_classes
 from .nn import Embedding, Sequential, functional
 

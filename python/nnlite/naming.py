@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-_WHERE = ("nnlite", "nnlite.nn", "nnlite.nn.functional", "nnlite.optim", "nnlite.optim.schedulers", "nnlite.data")
+_WHERE = ("nnlite", "nnlite.nn", "nnlite.nn.functional", "nnlite.optim", "nnlite.optim.lr_scheduler", "nnlite.data")
 _IMAGES = "nnlite has no operations on images: give each image as a row of numbers to nn.Linear or nn.MLP"
 _SEQUENCES = "nnlite has no recurrent layers: give a window of the sequence as one row to nn.Linear or nn.MLP"
 _ATTENTION = "nnlite has no attention: write it from nn.Linear, @, transpose and softmax"
@@ -15,7 +15,7 @@ _COMPILED = "there is no need: Trainer.fit and Predictor compile what they run"
 _CPU = "nnlite runs on the CPU alone: leave devices out"
 _TYPES = "types are NumPy's, for example np.float32, or their names"
 
-_SCHEDULES = "nnlite has {schedulers}; LambdaLR takes any function of the epoch"
+_SCHEDULES = "nnlite has {lr_scheduler}; LambdaLR takes any function of the epoch"
 _ACTIVATIONS = "nnlite has the activations {activations}; write another one in forward, from operations of tensors"
 
 # Patterns of PyTorch's names, the first that fits; {part} stands for what the package's own module `part` defines.
@@ -45,14 +45,14 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
         (r"[A-Z]", "nnlite has {sgd}, with momentum, nesterov and weight_decay"),
     ),
-    "nnlite.optim.schedulers": ((r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),),
+    "nnlite.optim.lr_scheduler": ((r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "a DataLoader takes TensorDataset, Subset, or an object with len and rows"),),
+    "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),
     "nnlite": (
         (r"(b?float|double|half|q?u?int|long|short|bool|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|dtype|set_default_dt", _TYPES),
         (r"device|cuda|mps|xpu|cpu|mtia|backends|accelerator|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|empty|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
-        (r"autograd", "gradients come from x.backward(); nl.gradcheck checks them"),
         (r"utils", "DataLoader and datasets are in nl.data"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),
         (r"distributed|multiprocessing|futures|.*interop", _THREADS),
@@ -83,11 +83,9 @@ def publish(name: str) -> None:
         if wanted.startswith("_"):
             raise AttributeError(f"module {name!r} has no attribute {wanted!r}", name=wanted, obj=module)
         if _is_from_import(sys._getframe(1)):
-            raise ImportError(
-                f"cannot import name {wanted!r} from {_shown(name)!r}: {_instead(module, wanted)}", name=name
-            )
+            raise ImportError(f"cannot import name {wanted!r} from {name!r}: {_instead(module, wanted)}", name=name)
         raise AttributeError(
-            f"module {_shown(name)!r} has no attribute {wanted!r}: {_instead(module, wanted)}", name=wanted, obj=module
+            f"module {name!r} has no attribute {wanted!r}: {_instead(module, wanted)}", name=wanted, obj=module
         )
 
     module.__dict__.update(__getattr__=find, __dir__=lambda: public_names(module))
@@ -134,15 +132,11 @@ def _instead(module: ModuleType, wanted: str) -> str:
 
 def _elsewhere(wanted: str) -> list[str]:
     modules = [sys.modules[name] for name in _WHERE if name in sys.modules]
-    places = [f"{_shown(module.__name__)}.{wanted}" for module in modules if wanted in public_names(module)]
+    places = [f"{module.__name__}.{wanted}" for module in modules if wanted in public_names(module)]
     member = getattr(sys.modules["nnlite._core"].Tensor, wanted, None)
     if member is not None:
         places.append(f"x.{wanted}{'()' if callable(member) else ''} of a Tensor")
     return places
-
-
-def _shown(module: str) -> str:
-    return module.replace("optim.schedulers", "optim.lr_scheduler")
 
 
 def _names_of(module: ModuleType, part: str) -> str:

@@ -108,7 +108,7 @@ def test_a_program_that_only_imports_the_library_keeps_its_ctrl_c(tmp_path):
 
 
 def test_a_report_on_standard_output_is_ascii(monkeypatch, capsys):
-    from nnlite.benchmarks import suite
+    from nnlite.bench import suite
 
     found = types.SimpleNamespace(as_dict=lambda: {"environment": {"unit": "µs"}, "seconds": float("nan")})
     monkeypatch.setattr(suite, "run", lambda *_, **__: found)

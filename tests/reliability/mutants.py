@@ -6,8 +6,8 @@ import json
 import random
 from typing import Any
 
-from nnlite.checkpoint import _checksum
-from nnlite.tensor_file import decode
+from nnlite.files.model_file import _checksum
+from nnlite.files.safetensors import decode
 
 LENGTHS = [0, 1, 7, 8, 255, 2**16, 2**31 - 1, 2**31, 2**32, 2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1]
 TEXTS = ["", "F32", "F64", "I64", "BOOL", "BF16", "\0", "é", "__metadata__", "nnlite", "0" * 64, "weight", "[" * 2000]

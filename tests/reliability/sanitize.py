@@ -29,7 +29,7 @@ MEASURED = [
     "tests/reliability/test_forks.py::test_a_fork_while_other_threads_train_and_predict",
     "tests/training/test_guard.py::test_ctrl_c_within_a_long_epoch_of_large_layers",
     "tests/reliability/test_interruption.py",
-    "tests/test_cli.py::TestTrain::test_digits_are_learnt_in_seconds",
+    "tests/cli/test_cli.py::TestTrain::test_digits_are_learnt_in_seconds",
 ]
 # They measure memory, replace its allocation, or end processes: the runtime of a sanitizer does the same itself.
 PROCESSES = [f"tests/reliability/test_{name}.py" for name in ("memory", "saves", "leaks", "exits", "guard_pages")]
@@ -90,7 +90,7 @@ def thread(folder: Path) -> Watch:
             "tests/test_bits.py",
             "tests/kernels",
             "tests/data/test_loader.py",
-            "tests/test_checkpoint.py",
+            "tests/files/test_model_file.py",
         ),
     )
 

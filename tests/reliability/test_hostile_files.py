@@ -16,7 +16,7 @@ import mutants
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.callbacks import CSVLogger, EarlyStopping, LearningRateScheduler
-from nnlite.tensor_file import decode_header
+from nnlite.files.safetensors import decode_header
 
 STATE = {"0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "0.bias": np.ones(2), "count": np.array(3)}
 

@@ -123,7 +123,7 @@ def uninterrupted(name: str, epochs: int, batches: int) -> dict[str, np.ndarray]
 
 def weights_of(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """(weights, everything else) of a checkpoint."""
-    arrays, metadata = nl.checkpoint.load_with_metadata(file)
+    arrays, metadata = nl.files.model_file.load_with_metadata(file)
     return {key.removeprefix("model/"): arrays[key] for key in arrays if key.startswith("model/")}, metadata[
         "checkpoint"
     ]

@@ -14,7 +14,7 @@ import pytest
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler
-from nnlite.checkpoint import load_with_metadata
+from nnlite.files.model_file import load_with_metadata
 
 X, Y = nl.data.make_moons(60_000, noise=0.2, seed=1)
 HELD_OUT = nl.data.make_moons(200, noise=0.2, seed=2)

@@ -12,7 +12,7 @@ import nnlite as nl
 from nnlite import nn
 from nnlite.callbacks import Callback
 from nnlite.nn import functional as F
-from nnlite.training import run
+from nnlite.training import fit
 
 # State that changes between epochs
 
@@ -35,7 +35,7 @@ class Cautious(Annealed):
 
 
 def annealed(kind: type[Annealed], seconds: float, monkeypatch: Any, **options: Any) -> str:
-    monkeypatch.setattr(run, "_SECONDS_AT_ONCE", seconds)
+    monkeypatch.setattr(fit, "_SECONDS_AT_ONCE", seconds)
     nl.manual_seed(0)
     criterion = kind()
     trainer = criterion.trainer = trainer_of(TwoLayers(), criterion)

@@ -9,7 +9,7 @@ import pytest
 
 import nnlite as nl
 from nnlite import nn, optim
-from nnlite.training.inputs import Rows
+from nnlite.training.rows import Rows
 from nnlite.training.splitting import hold_out
 
 X = np.arange(100, dtype=np.float32)[:, None]

@@ -11,7 +11,7 @@ import pytest
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.callbacks import EarlyStopping, LambdaCallback
-from nnlite.checkpoint import load_with_metadata
+from nnlite.files.model_file import load_with_metadata
 
 X, Y = nl.data.make_moons(120, noise=0.1, seed=1)
 

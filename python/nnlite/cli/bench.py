@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..benchmarks import SECTIONS
+from ..bench import SECTIONS
 from ..files.atomic import require_writable, write_text
 from .arguments import count
 from .streams import emit, json_text, say
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> Any:
     """The options as settings of a run."""
-    from ..benchmarks.suite import Settings
+    from ..bench.suite import Settings
 
     rounds = options.rounds or (3 if options.quick else 7)
     sections = tuple(name for name in SECTIONS if name in options.sections) or SECTIONS
@@ -51,7 +51,7 @@ def settings_of(options: argparse.Namespace) -> Any:
 def run(options: argparse.Namespace) -> int:
     """Measures and reports."""
     # The other commands have no use for these.
-    from ..benchmarks import report, suite
+    from ..bench import report, suite
 
     require_writable(None if options.json == "-" else options.json, streams=True)
     found = suite.run(settings_of(options), progress=say)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..checkpoint import load_with_metadata
+from ..files.model_file import load_with_metadata
 from .streams import emit, json_text
 
 

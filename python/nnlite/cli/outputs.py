@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import load_with_metadata, save
 from ..files.atomic import require_writable
+from ..files.model_file import load_with_metadata, save
 from ..nn import Module
 from .streams import say
 

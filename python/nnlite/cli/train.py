@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import _core, nn, optim
-from ..architecture import describe_model
 from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
-from ..history import History
+from ..files.architecture import describe_model
 from ..metrics import confusion_matrix, predicted_classes
 from ..training import Trainer
+from ..training.history import History
 from .arguments import count, not_negative, seed, share, sizes
 from .outputs import completed_epochs, keep_interrupted, require_outputs, require_picture, require_resumable, save_model
 from .streams import emit, json_text, one_line, say

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..grad_mode import no_grad
+from ..autograd.grad_mode import no_grad
 
 Array = np.ndarray[Any, Any]
 

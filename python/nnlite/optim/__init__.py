@@ -1,10 +1,9 @@
 """Optimizers, learning-rate schedules and gradient clipping."""
 
 from ..naming import publish
-from . import schedulers as lr_scheduler
+from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
-from .optimizer import Optimizer
-from .schedulers import (
+from .lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
     LambdaLR,
@@ -13,6 +12,7 @@ from .schedulers import (
     ReduceLROnPlateau,
     StepLR,
 )
+from .optimizer import Optimizer
 from .sgd import SGD
 
 __all__ = [

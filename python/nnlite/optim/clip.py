@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from ..grad_mode import no_grad
+from ..autograd.grad_mode import no_grad
 
 
 def clip_grad_norm_(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core import step_groups
-from ..grad_mode import enable_grad
+from ..autograd.grad_mode import enable_grad
 from .optimizer import Optimizer, Parameters
 
 Options = tuple[float, float, float, float, bool, bool]

@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import _core
 from .._core import CaptureError, Program, Tensor, Trace
-from ..grad_mode import enable_grad, no_grad
+from ..autograd.grad_mode import enable_grad, no_grad
 from ..nn import Module
-from .inputs import Rows, check_labels, input_dtypes
 from .loss import RecordedLoss, SingleLosses, recorded_loss, step_loss
 from .python_state import PythonState
+from .rows import Rows, check_labels, input_dtypes
 from .state import Step
 
 _KEPT = 16  # programs; each holds the buffers of a batch

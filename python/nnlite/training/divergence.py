@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._core import Tensor, default_generator, first_nonfinite
+from ..autograd.grad_mode import enable_grad
 from ..errors import DivergenceError
-from ..grad_mode import enable_grad
 from ..nn import Module
 from .capture import eager_batch
-from .inputs import Rows
+from .rows import Rows
 from .state import Step, other_tensors
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from ..grad_mode import enable_grad, no_grad
+from ..autograd.grad_mode import enable_grad, no_grad
 from ..nn import Module
 from .arrays import Array
 from .capture import Programs, run_model
-from .inputs import Rows, input_dtypes
 from .loss import batch_loss, data_set_loss, own_loss, rows_like, single_losses
+from .rows import Rows, input_dtypes
 
 
 def native_pass(programs: Programs, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core import CaptureError, FrozenProgram, Tensor
+from ..autograd.grad_mode import no_grad
 from ..descriptions import brief
-from ..grad_mode import no_grad
 from ..nn import Module
 from .arrays import Array, as_array
 from .capture import confirm, record, run_model, undone_on_failure
-from .inputs import Rows, input_dtypes
 from .loss import RecordedLoss
+from .rows import Rows, input_dtypes
 
 if TYPE_CHECKING:
     from ..loading import LoadedModel

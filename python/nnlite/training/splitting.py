@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from .arrays import Array
-from .inputs import Rows
+from .rows import Rows
 
 STRATIFIED = "stratified"
 

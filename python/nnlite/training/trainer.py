@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..callbacks import Callback, CallbackList
 from ..data.frames import in_order, names_of, pair_in_order
 from ..descriptions import brief
-from ..history import History
 from ..metrics import is_known, resolve_all
 from ..nn import Module
 from ..nn.options import number
 from ..optim import SGD, Optimizer
 from .arrays import Array
+from .callbacks.base import Callback, CallbackList
 from .capture import Capture, Programs
-from .checkpoints import Checkpoints
+from .fit import Plan, Run
 from .guard import fitting, predicting
-from .inputs import (
+from .history import History
+from .passes import eager_pass, native_pass
+from .progress import Progress
+from .resume import Checkpoints
+from .rows import (
     Rows,
     check_labels,
     counted,
@@ -30,9 +33,6 @@ from .inputs import (
     prepare_pair,
     with_class_weight,
 )
-from .passes import eager_pass, native_pass
-from .progress import Progress
-from .run import Plan, Run
 from .splitting import hold_out
 from .state import load_trained_state, trained_state
 from .threshold import ClassThreshold

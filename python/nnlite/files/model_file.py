@@ -1,0 +1,204 @@
+"""Saving and loading models: safetensors files, written so that no crash leaves half of one."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._core import Tensor
+from ..errors import ModelFileError
+from ..nn import Module, Sequential
+from .architecture import describe_model
+from .atomic import write_atomically
+from .safetensors import decode, decode_header, encode, memoryview_of
+
+Array = np.ndarray[Any, Any]
+State = dict[str, Array]
+
+_FORMAT = 1
+_OWN = "nnlite"  # the key of what `save` writes beside the arrays
+_OTHERS = {"format": "pt"}  # what libraries around PyTorch look for
+
+
+Saved = Module | Mapping[str, Array | Tensor]
+Place = str | os.PathLike[str]
+
+
+def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes a model's parameters and buffers (or a state dict) to `path`, with `metadata` (JSON-able) beside them.
+
+    The arguments stand in PyTorch's order; the other way round, `save(path, model)`, is understood too.
+
+    The file is written next to `path` under another name, flushed to the disk and then renamed, so that at any moment
+    `path` is the old file or the new one, whole. Other programs read it as safetensors. Raises TypeError for metadata or
+    arrays that such a file cannot hold, and OSError naming the path when it cannot be written; the previous file then stays.
+
+    >>> import nnlite as nl, tempfile
+    >>> model = nl.nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nl.save(model, f"{folder}/model.safetensors")
+    ...     model.load_state_dict(nl.load(f"{folder}/model.safetensors"))
+    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+    """
+    model, path = _in_order(model, path)
+    state = model.state_dict() if isinstance(model, Module) else _checked(model)
+    told = {**_architecture_of(model), **(metadata or {})}
+    description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
+    text = json.dumps({**description, "sha256": _checksum(description, state)})
+    write_atomically(path, encode(state, {**_OTHERS, _OWN: text}), "the model")
+
+
+def _in_order(first: Any, second: Any) -> tuple[Saved, Place]:
+    for model, path in [(first, second), (second, first)]:
+        if isinstance(model, Module | Mapping) and isinstance(path, str | os.PathLike):
+            return model, path
+    raise TypeError(
+        f"save takes a Module or a state dict, then a path: got a {type(first).__name__} and a {type(second).__name__}"
+    )
+
+
+def _architecture_of(model: Any) -> dict[str, Any]:
+    """The layers, for `load_model`, where they are nnlite's own in a Sequential."""
+    if not isinstance(model, Sequential):
+        return {}
+    try:
+        return {"architecture": describe_model(model)}
+    except TypeError:
+        return {}
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Metadata as JSON gives it back; NumPy's scalars and arrays as numbers and lists. TypeError names what is neither."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; metadata holds what JSON can: None, booleans, numbers, text, "
+            "and lists and dictionaries of these"
+        )
+    plain = {_key(key, name): _plain(item, f"{name}[{key!r}]") for key, item in value.items()}
+    if len(plain) < len(value):
+        raise TypeError(f"{name} has two keys that are the same text: {', '.join(map(repr, value))}")
+    return plain
+
+
+def _key(key: Any, name: str) -> str:
+    if not isinstance(key, str | int | float | bool | np.generic) and key is not None:
+        raise TypeError(f"{name} has the key {key!r}, a {type(key).__name__}; keys are text or numbers")
+    plain = key.item() if isinstance(key, np.generic) else key
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _checked(state: Mapping[str, Array | Tensor]) -> State:
+    """A state dict of the user's as contiguous arrays of types that a model file can hold."""
+    result: State = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or name == "__metadata__":
+            raise TypeError(f"a state dict has names of arrays as keys, got {name!r}")
+        array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise TypeError(f"{name} has dtype {array.dtype}; a model file holds booleans, integers and floats")
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        result[name] = np.ascontiguousarray(native).reshape(array.shape)  # which alone would make () into (1,)
+    return result
+
+
+def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str:
+    """SHA-256 over all that a file says, so that no damage to names or settings passes either."""
+    digest = hashlib.sha256(json.dumps({**description, "sha256": ""}).encode())
+    for name, array in sorted(state.items()):
+        digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
+        digest.update(memoryview_of(np.ascontiguousarray(array, array.dtype.newbyteorder("<"))))
+    return digest.hexdigest()
+
+
+def load(path: str | Path) -> State:
+    """The state dict of a safetensors file, `save`'s or anybody's: arrays under their names, for `model.load_state_dict`.
+
+    bfloat16 and floats of 8 bits, which NumPy has not, become float32 of the same values. Raises OSError where the file cannot
+    be read, ModelFileError (a ValueError) where it is not whole or no such file; one of `save`'s is checked against its
+    checksum. Nothing in a file is ever run, and it is believed about sizes only as far as it has bytes for them.
+    """
+    data = _contents(Path(path))
+    try:
+        if not _is_foreign(decode_header(data)[0]):
+            return _own_contents(path, data)[0]
+        return decode(data)[0]
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+
+
+def _is_foreign(header: Mapping[str, Any]) -> bool:
+    """Whether somebody else wrote the file. One of `save`'s whose description is damaged is not."""
+    metadata = header.get("__metadata__")
+    return not isinstance(metadata, dict) or not (_OWN in metadata or "sha256" in "".join(map(str, metadata.values())))
+
+
+def _likely(data: bytearray) -> str:
+    """What else the file may be."""
+    if data.startswith(b"PK"):
+        return (
+            "; it is a zip archive, such as torch.save and np.savez write: save with safetensors.torch.save_file, or read "
+            "it with torch.load or np.load and pass the arrays to load_state_dict"
+        )
+    return ""
+
+
+def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
+    """(state dict, metadata) of a file that `save` wrote; raises as `load`."""
+    data = _contents(Path(path))
+    try:
+        return _own_contents(path, data)
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+
+
+def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, Any]]:
+    description = _description(path, decode_header(data)[0])
+    arrays, _ = decode(data)
+    if description["sha256"] != _checksum(description, arrays):
+        raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
+    order, metadata = description.get("order"), description.get("metadata")
+    if not isinstance(order, list) or not isinstance(metadata, dict) or sorted(map(str, order)) != sorted(arrays):
+        raise ModelFileError(f"{path} is damaged: its description does not fit its contents")
+    return {name: arrays[name] for name in order}, metadata
+
+
+def _contents(path: Path) -> bytearray:
+    """A file's bytes, in memory that arrays can go on using."""
+    with path.open("rb") as file:
+        data = bytearray(os.fstat(file.fileno()).st_size)
+        count = file.readinto(data)
+    del data[count:]  # it became shorter meanwhile
+    return data
+
+
+def _description(path: str | Path, header: Mapping[str, Any]) -> dict[str, Any]:
+    """What `save` wrote beside the arrays, read before anything is allocated for them."""
+    try:
+        others = dict(header.get("__metadata__", {}))
+        text = others.pop(_OWN, None)
+        description = json.loads(text) if text is not None else None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not a model file: {error}") from None
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise ModelFileError(
+            f"{path} is not in the format {_FORMAT} that save() writes: nl.load reads the arrays of other safetensors files"
+        )
+    if others not in ({}, _OTHERS):
+        raise ModelFileError(f"{path} is damaged: beside its description stands {others}")
+    if not isinstance(description.get("sha256"), str):
+        raise ModelFileError(f"{path} is damaged: its description has no checksum")
+    return description

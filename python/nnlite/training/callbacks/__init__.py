@@ -1,0 +1,1 @@
+"""Callbacks: users find them in `nnlite.callbacks`."""

@@ -1,0 +1,209 @@
+"""Architectures as plain data, and back."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nnlite as nl
+from nnlite import ModelFileError, nn
+from nnlite.files.architecture import _LAYERS, build_model, describe_model
+from nnlite.files.model_file import load_with_metadata
+
+# Every layer with settings that are not the defaults.
+LAYERS = {
+    "BatchNorm1d": [
+        nn.BatchNorm1d(3),
+        nn.BatchNorm1d(3, 1e-3, None, False),
+        nn.BatchNorm1d(3, track_running_stats=False),
+    ],
+    "Dropout": [nn.Dropout(), nn.Dropout(0.25), nn.Dropout(1)],
+    "ELU": [nn.ELU(0.5)],
+    "Embedding": [nn.Embedding(5, 2), nn.Embedding(5, 2, -1)],
+    "Flatten": [nn.Flatten(), nn.Flatten(0, 1)],
+    "GELU": [nn.GELU(), nn.GELU("tanh")],
+    "Identity": [nn.Identity()],
+    "LayerNorm": [nn.LayerNorm(3), nn.LayerNorm((2, 3), 1e-3, True, False), nn.LayerNorm(3, elementwise_affine=False)],
+    "LeakyReLU": [nn.LeakyReLU(0.3)],
+    "Linear": [nn.Linear(3, 2), nn.Linear(3, 2, False), nn.Linear(3, 2, dtype=np.float64)],
+    "LogSoftmax": [nn.LogSoftmax(), nn.LogSoftmax(0)],
+    "ReLU": [nn.ReLU()],
+    "SiLU": [nn.SiLU()],
+    "Sigmoid": [nn.Sigmoid()],
+    "Softmax": [nn.Softmax(1)],
+    "Softplus": [nn.Softplus(2.0, 10)],
+    "Tanh": [nn.Tanh()],
+}
+
+
+def through_json(model: nn.Sequential) -> nn.Sequential:
+    return build_model(json.loads(json.dumps(describe_model(model))))
+
+
+def assert_equal(built: nn.Module, model: nn.Module) -> None:
+    """One class, settings, names, types and shapes; the values are another matter."""
+    assert repr(built).replace("MLP", "Sequential") == repr(model).replace("MLP", "Sequential")
+    pairs = zip(built.state_dict().items(), model.state_dict().items(), strict=True)
+    assert all((n, a.shape, a.dtype) == (m, b.shape, b.dtype) for (n, a), (m, b) in pairs)
+
+
+def test_every_layer_of_nn_is_known_and_tested() -> None:
+    """A layer that is added to nn works here at once, where its arguments are its attributes; it only needs a row above."""
+    assert set(_LAYERS) == set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", [layer for rows in LAYERS.values() for layer in rows], ids=repr)
+def test_layers(layer) -> None:
+    assert_equal(through_json(nn.Sequential(layer)), nn.Sequential(layer))
+
+
+@given(st.lists(st.sampled_from(sorted(LAYERS)), max_size=6), st.booleans())
+def test_sequences(names, nested) -> None:
+    model = nn.Sequential(*(LAYERS[name][-1] for name in names))
+    if nested:
+        model = nn.Sequential(model, nn.Sequential(nn.Sequential()), nn.ReLU())
+    assert_equal(through_json(model), model)
+
+
+def test_names_are_kept() -> None:
+    model = nn.Sequential(OrderedDict(body=nn.Sequential(OrderedDict(inner=nn.Linear(2, 3))), head=nn.Linear(3, 1)))
+    built = through_json(model)
+    assert list(built.state_dict()) == ["body.inner.weight", "body.inner.bias", "head.weight", "head.bias"]
+    built.load_state_dict(model.state_dict())
+    assert built.fingerprint() == model.fingerprint()
+
+
+def test_double_precision_is_kept() -> None:
+    model = nn.MLP([3, 4, 2], nn.Tanh).double()
+    built = through_json(model)
+    built.load_state_dict(model.state_dict())
+    assert built.fingerprint() == model.fingerprint()
+
+
+def test_a_file_is_enough_to_predict(tmp_path) -> None:
+    model = nn.MLP([4, 8, 3], nn.GELU, dropout=0.5)
+    nl.save(tmp_path / "m", model, metadata={"architecture": describe_model(model)})
+    state, metadata = load_with_metadata(tmp_path / "m")
+    built = build_model(metadata["architecture"], sum(array.size for array in state.values()))
+    built.load_state_dict(state)
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    with nl.no_grad():
+        np.testing.assert_array_equal(built.eval()(x).numpy(), model.eval()(x).numpy())
+
+
+def test_building_leaves_the_random_numbers_alone() -> None:
+    description = describe_model(nn.MLP([4, 8, 3]))
+    nl.manual_seed(3)
+    expected = nn.Linear(2, 2).fingerprint()
+    nl.manual_seed(3)
+    build_model(description)
+    assert nn.Linear(2, 2).fingerprint() == expected
+
+
+class OwnLayer(nn.Module):
+    """A layer that no file can bring back."""
+
+
+class OwnForward(nn.Sequential):
+    """Computes something else than its layers one after another."""
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class OwnLinear(nn.Linear):
+    """May compute anything."""
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (nn.Linear(2, 1), "Linear"),
+        (nn.Sequential(OwnLayer()), "OwnLayer"),
+        (nn.Sequential(OwnLinear(1, 1)), "OwnLinear"),
+        (OwnForward(nn.ReLU()), "OwnForward"),
+        (nn.Sequential(OwnForward(nn.ReLU())), "OwnForward"),
+        (nn.Sequential(nn.ModuleList()), "ModuleList"),
+        (nn.Sequential(nn.MSELoss()), "MSELoss"),
+    ],
+)
+def test_what_cannot_be_described(model, name) -> None:
+    with pytest.raises(TypeError, match=name):
+        describe_model(model)
+
+
+def linear(**changes: object) -> list[dict[str, object]]:
+    return [{"layer": "Linear", "in_features": 2, "out_features": 1, "bias": True, **changes}]
+
+
+def nested(levels: int) -> list:
+    inner: list = []
+    for _ in range(levels):
+        inner = [{"layer": "Sequential", "layers": inner}]
+    return inner
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        {},
+        "Linear",
+        [3],
+        [{}],
+        [{"layer": []}],
+        [{"layer": "MSELoss"}],
+        [{"layer": "Module"}],
+        [{"layer": "Sequential"}],
+        [{"layer": "Sequential", "layers": 3}],
+        [{"layer": "os.system"}],
+        [{"layer": "__import__", "name": "os"}],
+        [{"layer": "Linear"}],
+        [{"layer": "ReLU", "inplace": True}],
+        [{"layer": "ReLU", "self": 1}],
+        [{"layer": "Dropout", "p": 2.0}],
+        [{"layer": "Dropout", "p": float("nan")}],
+        [{"layer": "GELU", "approximate": "other"}],
+        [{"layer": "Softmax", "dim": "x"}],
+        [{"layer": "LayerNorm", "normalized_shape": [1.5], "eps": 1e-5, "elementwise_affine": True, "bias": True}],
+        [{"layer": "LayerNorm", "normalized_shape": [-1], "eps": 1e-5, "elementwise_affine": True, "bias": True}],
+        [{"layer": "Embedding", "num_embeddings": 3, "embedding_dim": 2, "padding_idx": 7}],
+        linear(in_features=0),
+        linear(in_features=-3),
+        linear(in_features=2.5),
+        linear(in_features="2"),
+        linear(in_features=True),
+        linear(in_features=2**62, out_features=2**62),
+        linear(bias=1),
+        linear(more=1),
+        linear(dtype="object"),
+        linear(dtype=[]),
+        linear(name=3),
+        linear(name=""),
+        linear(name="a.b"),
+        linear(name="0") + linear(name="0"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_descriptions_that_none_wrote_are_refused(description) -> None:
+    with pytest.raises(ModelFileError, match="the file"):
+        build_model(description)
+
+
+@pytest.mark.parametrize("levels", [60, 2000])
+def test_descriptions_nested_too_deep_are_refused(levels) -> None:
+    with pytest.raises(ModelFileError, match="the file"):
+        build_model(nested(levels))
+    with pytest.raises(ModelFileError, match="the file"):
+        build_model(linear(in_features=nested(levels)))
+
+
+def test_a_model_beyond_what_a_file_holds_takes_no_memory() -> None:
+    with pytest.raises(ModelFileError, match="at least 1000000000000 parameters and holds 3"):
+        build_model(linear(in_features=10**6, out_features=10**6), parameters=3)
+    assert len(build_model(linear(), parameters=3)) == 1
