@@ -11,20 +11,27 @@ import numpy as np
 import pytest
 import torch
 
+import nnlite as nl
 from nnlite import nn, optim
 from nnlite.nn import functional as F
 
 PAGE = Path(__file__).parents[1] / "docs/pytorch.md"
 
 LEFT_OUT = {
-    "size_average", "reduce", "device", "dtype", "inplace", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
+    "size_average", "reduce", "device", "dtype", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
     "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "assign", "destination", "prefix",
-    "keep_vars",
+    "keep_vars", "out", "memory_format", "non_blocking", "rounding_mode",
 }  # fmt: skip
 LEFT_OUT_HERE = {"BatchNorm1d": {"bias"}, "mse_loss": {"weight"}, "l1_loss": {"weight"}, "huber_loss": {"weight"}}
 ONLY_OURS = {"MLP"}
 FREE = {"args", "kwargs", "_stacklevel"}  # what PyTorch's signature does not say, or is not for users
-FIRST = {"x": "input", "indices": "input"}
+FUNCTIONS = ["cat", "maximum", "minimum", "stack", "where"]
+# Methods whose documentation in PyTorch does not tell their signature (overloads, sizes one by one, other names than they
+# take), has an option of other devices, or a default that depends on create_graph.
+NOT_COMPARED = {
+    "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "uniform_",
+    "numpy", "backward",
+}  # fmt: skip
 METHODS = [
     "load_state_dict", "state_dict", "named_parameters", "named_buffers", "named_modules", "parameters", "buffers", "zero_grad",
     "train", "eval", "requires_grad_", "register_buffer", "register_parameter", "add_module", "apply", "named_children",
@@ -36,7 +43,10 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
     for name in nn.__all__:
         ours = getattr(nn, name)
         if inspect.isclass(ours) and name not in ONLY_OURS and ours not in (nn.Module, nn.Parameter):
-            found.append((name, ours.__init__, getattr(torch.nn, name).__init__))
+            theirs = getattr(torch.nn, name)
+            found.append((name, ours.__init__, theirs.__init__))
+            if "forward" in vars(theirs):
+                found.append((f"{name}.forward", ours.forward, theirs.forward))
     for module, theirs in [(F, torch.nn.functional), (nn.init, torch.nn.init)]:
         for name, ours in vars(module).items():
             if inspect.isfunction(ours) and ours.__module__ == module.__name__ and not name.startswith("_"):
@@ -47,20 +57,31 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
                 found.append((name, getattr(optim, name), getattr(theirs, name)))
                 break
     found += [(name, getattr(nn.Module, name), getattr(torch.nn.Module, name)) for name in METHODS]
-    return [pair for pair in found if has_signature(pair[2])]
+    found += [(name, getattr(nl, name), getattr(torch, name)) for name in FUNCTIONS]
+    for name, ours in vars(nl.Tensor).items():
+        if callable(ours) and not name.startswith("_") and name not in NOT_COMPARED:
+            found.append((f"Tensor.{name}", ours, getattr(torch.Tensor, name)))
+    return [pair for pair in found if signature_of(pair[2]) is not None]
 
 
-def has_signature(function: Callable[..., Any]) -> bool:
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature, of a native function as its documentation begins; None where that names none."""
     try:
-        inspect.signature(function)
+        return inspect.signature(function)
     except ValueError:
-        return False
-    return True
+        first = (function.__doc__ or "").strip().partition("\n")[0].partition(" ->")[0]
+    scope = {"torch": torch}
+    try:
+        exec(f"def documented{first[first.find('(') :]}: ...", scope)
+    except SyntaxError:
+        return None
+    return inspect.signature(scope["documented"])
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
-    found = {name: p.default for name, p in inspect.signature(function).parameters.items() if name != "self"}
-    return {FIRST.get(name, name): default for name, default in found.items() if name not in FREE}
+    signature = signature_of(function)
+    assert signature is not None
+    return {name: p.default for name, p in signature.parameters.items() if name not in {"self", *FREE}}
 
 
 def same_default(ours: Any, theirs: Any) -> bool:
@@ -79,13 +100,23 @@ def test_arguments_are_pytorchs(name: str, ours: Callable[..., Any], theirs: Cal
         assert same_default(taken[argument], known[argument]), argument
     for argument in missing:
         with pytest.raises(TypeError, match=f"'{argument}'"):
-            inspect.signature(ours).bind_partial(**{argument: None})
+            signature_of(ours).bind_partial(**{argument: None})
 
 
 def test_every_pair_is_compared() -> None:
     names = [name for name, _, _ in pairs()]
-    assert {"Linear", "CrossEntropyLoss", "cross_entropy", "kaiming_uniform_", "SGD", "StepLR", "train"} <= set(names)
-    assert len(names) > 70
+    assert {
+        "Linear",
+        "CrossEntropyLoss.forward",
+        "cross_entropy",
+        "gelu",
+        "kaiming_uniform_",
+        "SGD",
+        "StepLR",
+        "train",
+    } <= set(names)
+    assert {"where", "Tensor.sum"} <= set(names)
+    assert len(names) > 150
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="needs the documentation")

@@ -102,8 +102,8 @@ def test_every_property_that_is_set_wrongly_gets_one_line() -> None:
         (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape and its dimensions are integers, got <class 'str'>"),
         (lambda: nl.Tensor(), "Tensor(): needs data"),
         (lambda: _core.SGDGroup([3]), "SGDGroup(): parameters[0] must be a Tensor, got 3 (int)"),
-        (lambda: _core.unary("relu", None), "unary(): x must be a Tensor, an array or numbers, got None"),
-        (lambda: nl.maximum(TENSOR, {"a": 1}), "maximum(): b must be a Tensor, an array or numbers, got a dict"),
+        (lambda: _core.unary("relu", None), "unary(): input must be a Tensor, an array or numbers, got None"),
+        (lambda: nl.maximum(TENSOR, {"a": 1}), "maximum(): other must be a Tensor, an array or numbers, got a dict"),
     ],
 )
 def test_messages(call: Callable[[], Any], message: str) -> None:
@@ -113,7 +113,7 @@ def test_messages(call: Callable[[], Any], message: str) -> None:
 
 
 def test_a_tensor_that_requires_a_gradient_elsewhere_says_why() -> None:
-    with pytest.raises(TypeError, match=r"^linear\(\): x: cannot make a tensor of .*torch.Tensor.*requires grad"):
+    with pytest.raises(TypeError, match=r"^linear\(\): input: cannot make a tensor of .*torch.Tensor.*requires grad"):
         nn.Linear(2, 1)(torch.ones(1, 2, requires_grad=True))
 
 

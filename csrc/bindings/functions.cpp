@@ -168,26 +168,28 @@ void define_functions(py::module_& module) {
   module.def("unary_names", [] { return names_of(kernels<float>().unary, kernels<float>().unary_count); });
   module.def("loss_names", [] { return names_of(kernels<float>().losses, kernels<float>().loss_count); });
   module.def("binary_names", [] { return names_of(kernels<float>().binary, kernels<float>().binary_count); });
-  module.def("unary", &unary_of, arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
+  module.def("unary", &unary_of, arg("name"), arg("input"), arg("alpha") = 0.0, arg("beta") = 0.0);
   module.def(
       "binary", [](const std::string& name, py::handle a, py::handle b) { return binary_of(name.c_str(), a, b); },
-      arg("name"), arg("a"), arg("b"));
-  module.def("unary_kernel", &unary_kernel, arg("name"), arg("x"), arg("alpha") = 0.0, arg("beta") = 0.0);
-  module.def("maximum", [](py::handle a, py::handle b) { return binary_of("maximum", a, b); }, arg("a"), arg("b"));
-  module.def("minimum", [](py::handle a, py::handle b) { return binary_of("minimum", a, b); }, arg("a"), arg("b"));
-  module.def("where", &where_of, arg("condition"), arg("a"), arg("b"));
-  module.def("matmul", &matmul_of, arg("a"), arg("b"));
-  module.def("linear", &linear_of, arg("x"), arg("weight"), arg("bias") = none);
+      arg("name"), arg("input"), arg("other"));
+  module.def("unary_kernel", &unary_kernel, arg("name"), arg("input"), arg("alpha") = 0.0, arg("beta") = 0.0);
+  module.def(
+      "maximum", [](py::handle a, py::handle b) { return binary_of("maximum", a, b); }, arg("input"), arg("other"));
+  module.def(
+      "minimum", [](py::handle a, py::handle b) { return binary_of("minimum", a, b); }, arg("input"), arg("other"));
+  module.def("where", &where_of, arg("condition"), arg("input"), arg("other"));
+  module.def("matmul", &matmul_of, arg("input"), arg("other"));
+  module.def("linear", &linear_of, arg("input"), arg("weight"), arg("bias") = none);
   module.def(
       "concatenate", [](const py::sequence& tensors, int64_t dim) { return concatenate(operands(tensors), dim); },
       arg("tensors"), arg("dim") = 0);
   module.def("stack", &stack_of, arg("tensors"), arg("dim") = 0);
-  module.def("softmax", [](py::handle x, int64_t dim) { return softmax(operand(x), dim); }, arg("x"), arg("dim"));
+  module.def("softmax", [](py::handle x, int64_t dim) { return softmax(operand(x), dim); }, arg("input"), arg("dim"));
   module.def(
-      "log_softmax", [](py::handle x, int64_t dim) { return log_softmax(operand(x), dim); }, arg("x"), arg("dim"));
+      "log_softmax", [](py::handle x, int64_t dim) { return log_softmax(operand(x), dim); }, arg("input"), arg("dim"));
   module.def(
       "dropout", [](py::handle x, py::handle p) { return dropout(operand(x), number_option("dropout", "p", p)); },
-      arg("x"), arg("p"));
+      arg("input"), arg("p"));
   module.def(
       "embedding",
       [](py::handle indices, const TensorPtr& weight, int64_t padding_index) {
@@ -196,17 +198,17 @@ void define_functions(py::module_& module) {
               text("[embedding] weight must be (rows, columns), it has shape ", weight->shape()));
         return take(weight, index_operand(indices), 0, padding_index, "embedding");
       },
-      arg("indices"), arg("weight"), arg("padding_idx") = -1);
-  module.def("layer_norm", &layer_norm_of, arg("x"), arg("normalized_ndim"), arg("weight") = none, arg("bias") = none,
-             arg("eps"));
-  module.def("batch_norm", &batch_norm_of, arg("x"), arg("running_mean") = none, arg("running_var") = none,
+      arg("input"), arg("weight"), arg("padding_idx") = -1);
+  module.def("layer_norm", &layer_norm_of, arg("input"), arg("normalized_ndim"), arg("weight") = none,
+             arg("bias") = none, arg("eps"));
+  module.def("batch_norm", &batch_norm_of, arg("input"), arg("running_mean") = none, arg("running_var") = none,
              arg("num_batches_tracked") = none, arg("weight") = none, arg("bias") = none, arg("training"),
              arg("momentum"), arg("eps"));
-  module.def("loss", &loss_of, arg("name"), arg("x"), arg("target"), arg("reduction"), arg("parameter") = 0.0);
-  module.def("cross_entropy", &cross_entropy_of, arg("logits"), arg("target"), arg("weight") = none,
+  module.def("loss", &loss_of, arg("name"), arg("input"), arg("target"), arg("reduction"), arg("parameter") = 0.0);
+  module.def("cross_entropy", &cross_entropy_of, arg("input"), arg("target"), arg("weight") = none,
              arg("ignore_index") = -100, arg("reduction") = "mean", arg("label_smoothing") = 0.0);
-  module.def("nll_loss", &nll_loss_of, arg("log_probabilities"), arg("target"), arg("weight") = none,
-             arg("ignore_index") = -100, arg("reduction") = "mean");
+  module.def("nll_loss", &nll_loss_of, arg("input"), arg("target"), arg("weight") = none, arg("ignore_index") = -100,
+             arg("reduction") = "mean");
   module.def("reduced_loss", &reduced_loss_of, arg("losses"), arg("reduction"), arg("weights") = none);
   module.def("single_losses", &single_losses_of, arg("loss"), arg("rows"), arg("row_weights") = none);
   module.def(

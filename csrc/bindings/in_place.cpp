@@ -163,7 +163,7 @@ void define_in_place(TensorClass& tensor) {
   define_function(tensor, "tanh_", "tanh");
   define_function(tensor, "sigmoid_", "sigmoid");
   tensor.def("clamp_", &clip_in_place, py::arg("min") = py::none(), py::arg("max") = py::none());
-  tensor.def("copy_", &copy_into, py::arg("source"));
+  tensor.def("copy_", &copy_into, py::arg("src"));
   tensor.def("fill_", [](const TensorPtr& x, py::handle value) { return fill(x, value, "fill_"); }, py::arg("value"));
   tensor.def("zero_", [](const TensorPtr& x) { return fill(x, py::int_(0), "zero_"); });
   tensor.def("uniform_", &uniform_into, py::arg("low") = 0.0, py::arg("high") = 1.0);

@@ -57,11 +57,11 @@ void define_reductions(TensorClass& tensor) {
   tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return amin(x, dim_or_all(d), keep); }, dim, keepdim);
   tensor.def(
       "argmax",
-      [](const TensorPtr& x, const py::object& d) {
+      [](const TensorPtr& x, const py::object& d, bool keep) {
         x->values();
-        return plain_array(x).attr("argmax")(d);
+        return plain_array(x).attr("argmax")(d, py::arg("keepdims") = keep);
       },
-      dim);
+      dim, keepdim);
   tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
   tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
 }

@@ -61,14 +61,14 @@ def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False
     return full(_sizes(shape), 1, dtype, requires_grad)
 
 
-def zeros_like(x: Tensor) -> Tensor:
-    """Zeros of the shape and type of `x`."""
-    return full(x.shape, 0, x.dtype)
+def zeros_like(input: Tensor) -> Tensor:
+    """Zeros of the shape and type of `input`."""
+    return full(input.shape, 0, input.dtype)
 
 
-def ones_like(x: Tensor) -> Tensor:
-    """Ones of the shape and type of `x`."""
-    return full(x.shape, 1, x.dtype)
+def ones_like(input: Tensor) -> Tensor:
+    """Ones of the shape and type of `input`."""
+    return full(input.shape, 1, input.dtype)
 
 
 def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
@@ -88,19 +88,19 @@ def randn(*shape: Any, requires_grad: bool = False) -> Tensor:
     return Tensor(_core.default_generator().normal(_sizes(shape)), None, requires_grad)
 
 
-def where(condition: ArrayLike, a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
-    """`a` where the condition holds, else `b`, broadcast together; gradients flow to the chosen side."""
-    return _core.where(condition, a, b)
+def where(condition: ArrayLike, input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
+    """`input` where the condition holds, else `other`, broadcast together; gradients flow to the chosen side."""
+    return _core.where(condition, input, other)
 
 
-def maximum(a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
-    """The larger of `a` and `b` elementwise, broadcast; ties share the gradient, NaN wins."""
-    return _core.maximum(a, b)
+def maximum(input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
+    """The larger of `input` and `other` elementwise, broadcast; ties share the gradient, NaN wins."""
+    return _core.maximum(input, other)
 
 
-def minimum(a: Tensor | ArrayLike, b: Tensor | ArrayLike) -> Tensor:
-    """The smaller of `a` and `b` elementwise, broadcast; ties share the gradient, NaN wins."""
-    return _core.minimum(a, b)
+def minimum(input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
+    """The smaller of `input` and `other` elementwise, broadcast; ties share the gradient, NaN wins."""
+    return _core.minimum(input, other)
 
 
 def concatenate(tensors: Sequence[Tensor | ArrayLike], dim: int = 0) -> Tensor:

@@ -154,3 +154,14 @@ def test_batchmean_is_for_divergences() -> None:
             loss(x, x, reduction="batchmean")
     with pytest.raises(ValueError, match="'batchmean' is unknown"):
         functional.cross_entropy(x, [0, 1, 0], reduction="batchmean")
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "silu", "dropout"])
+def test_inplace_gives_the_same_values_and_leaves_the_input(name) -> None:
+    function, x = getattr(functional, name), nl.tensor(normal(4, 3))
+    before = x.numpy().copy()
+    nl.manual_seed(0)
+    expected = function(input=x).numpy()
+    nl.manual_seed(0)
+    np.testing.assert_array_equal(function(input=x, inplace=True).numpy(), expected)
+    np.testing.assert_array_equal(x.numpy(), before)

@@ -22,8 +22,8 @@ class _Elementwise(Module):
         super().__init__()
         self.inplace = inplace  # accepted as in PyTorch; the result is the same
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.unary(self.kernel, x)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.unary(self.kernel, input)
 
 
 class ReLU(_Elementwise):
@@ -58,8 +58,8 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
         self.inplace = inplace
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("leaky_relu", x, self.negative_slope)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("leaky_relu", input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
@@ -73,8 +73,8 @@ class ELU(Module):
         self.alpha = alpha
         self.inplace = inplace
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("elu", x, self.alpha)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("elu", input, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
@@ -89,8 +89,8 @@ class GELU(Module):
             raise ValueError(f"GELU's approximate must be 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("gelu" if self.approximate == "none" else "gelu_tanh", x)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("gelu" if self.approximate == "none" else "gelu_tanh", input)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
@@ -104,8 +104,8 @@ class Softplus(Module):
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("softplus", x, self.beta, self.threshold)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.unary("softplus", input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -118,8 +118,8 @@ class Softmax(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return functional.softmax(x, self.dim)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -132,8 +132,8 @@ class LogSoftmax(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return functional.log_softmax(x, self.dim)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.log_softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

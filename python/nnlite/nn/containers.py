@@ -100,10 +100,10 @@ class Sequential(_Numbered):
         else:
             self.extend(args)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for module in self._modules.values():
-            x = module(x)
-        return x
+            input = module(input)
+        return input
 
     @overload
     def __getitem__(self, index: int) -> Module: ...

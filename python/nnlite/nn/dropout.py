@@ -26,8 +26,8 @@ class Dropout(Module):
         self.p = p
         self.inplace = inplace  # accepted as in PyTorch; the result is the same
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return functional.dropout(x, self.p, self.training)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

@@ -1,4 +1,7 @@
-"""The layers and losses as functions, under PyTorch's names. Tensors and arrays alike go in; a Tensor comes out."""
+"""The layers and losses as functions, with PyTorch's names and arguments. They take tensors and arrays and return a Tensor.
+
+In formulas x is the input and t the target. `inplace` changes nothing: the result is always a new tensor.
+"""
 
 from __future__ import annotations
 
@@ -26,95 +29,97 @@ if TYPE_CHECKING:
     Operand = Tensor | ArrayLike
 
 
-def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(input: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (..., in) weight (out, in)^T + bias (out)."""
-    return _core.linear(x, weight, bias)
+    return _core.linear(input, weight, bias)
 
 
-def embedding(indices: Operand, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of weight (V, E) at indices of any shape S: (S, E). Row `padding_idx` gets no gradient; -1 is the last row."""
+def embedding(input: Operand, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of weight (V, E) at indices `input` of any shape S: (S, E). Row `padding_idx` gets no gradient; -1 is the last row."""
     if padding_idx is None:
-        return _core.embedding(indices, weight)
-    return _core.embedding(indices, weight, padding_row(padding_idx, weight.shape[0]))
+        return _core.embedding(input, weight)
+    return _core.embedding(input, weight, padding_row(padding_idx, weight.shape[0]))
 
 
-def relu(x: Operand) -> Tensor:
+def relu(input: Operand, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return _core.unary("relu", x)
+    return _core.unary("relu", input)
 
 
-def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else negative_slope * x."""
-    return _core.unary("leaky_relu", x, negative_slope)
+    return _core.unary("leaky_relu", input, negative_slope)
 
 
-def elu(x: Operand, alpha: float = 1.0) -> Tensor:
+def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else alpha * (e^x - 1)."""
-    return _core.unary("elu", x, alpha)
+    return _core.unary("elu", input, alpha)
 
 
-def gelu(x: Operand, approximate: str = "none") -> Tensor:
+def gelu(input: Operand, approximate: str = "none") -> Tensor:
     """x Phi(x), exact or by the tanh approximation."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu's approximate must be 'none' or 'tanh', got {approximate!r}")
-    return _core.unary("gelu" if approximate == "none" else "gelu_tanh", x)
+    return _core.unary("gelu" if approximate == "none" else "gelu_tanh", input)
 
 
-def silu(x: Operand) -> Tensor:
+def silu(input: Operand, inplace: bool = False) -> Tensor:
     """x sigmoid(x)."""
-    return _core.unary("silu", x)
+    return _core.unary("silu", input)
 
 
-def sigmoid(x: Operand) -> Tensor:
+def sigmoid(input: Operand) -> Tensor:
     """1 / (1 + e^-x)."""
-    return _core.unary("sigmoid", x)
+    return _core.unary("sigmoid", input)
 
 
-def tanh(x: Operand) -> Tensor:
+def tanh(input: Operand) -> Tensor:
     """The hyperbolic tangent."""
-    return _core.unary("tanh", x)
+    return _core.unary("tanh", input)
 
 
-def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(input: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta, x itself where beta x > threshold."""
-    return _core.unary("softplus", x, beta, threshold)
+    return _core.unary("softplus", input, beta, threshold)
 
 
-def softmax(x: Operand, dim: int | None = None) -> Tensor:
+def softmax(input: Operand, dim: int | None = None) -> Tensor:
     """Softmax along `dim`; without it along 0 for 0, 1 or 3 dimensions, else along 1, with a UserWarning, as PyTorch."""
-    return _core.softmax(x, implicit_dim("softmax", x) if dim is None else dim)
+    return _core.softmax(input, implicit_dim("softmax", input) if dim is None else dim)
 
 
-def log_softmax(x: Operand, dim: int | None = None) -> Tensor:
+def log_softmax(input: Operand, dim: int | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, chosen as by `softmax` where it is missing."""
-    return _core.log_softmax(x, implicit_dim("log_softmax", x) if dim is None else dim)
+    return _core.log_softmax(input, implicit_dim("log_softmax", input) if dim is None else dim)
 
 
-def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
+def dropout(input: Operand, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training, zeroes elements with probability p and scales the others by 1 / (1 - p); ValueError for p outside [0, 1]."""
     require_probability(p)
     if training and p > 0:
-        return _core.dropout(x, p)
-    return x if isinstance(x, Tensor) else Tensor(x)
+        return _core.dropout(input, p)
+    return input if isinstance(input, Tensor) else Tensor(input)
 
 
 def layer_norm(
-    x: Operand,
+    input: Operand,
     normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
     """Layer normalisation over the last dimensions, which must be `normalized_shape`."""
-    return _core.layer_norm(x, len(normalized_shape), weight, bias, eps)
+    return _core.layer_norm(input, len(normalized_shape), weight, bias, eps)
 
 
 # Losses. `reduction` is none, mean or sum.
 
 
-def _elementwise(name: str, kernel: str, x: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
-    require_same_shape(name, x, target)
-    return _core.loss(kernel, x, target, reduction, parameter)
+def _elementwise(
+    name: str, kernel: str, input: Operand, target: Operand, reduction: str, parameter: float = 0.0
+) -> Tensor:
+    require_same_shape(name, input, target)
+    return _core.loss(kernel, input, target, reduction, parameter)
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
@@ -123,43 +128,45 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
     return losses if reduction == "none" else _core.reduced_loss(losses, reduction)
 
 
-def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """(x - t)^2; shapes must be equal."""
-    return _elementwise("MSELoss", "mse", x, target, reduction)
+    return _elementwise("MSELoss", "mse", input, target, reduction)
 
 
-def l1_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """|x - t|; shapes must be equal."""
-    return _elementwise("L1Loss", "l1", x, target, reduction)
+    return _elementwise("L1Loss", "l1", input, target, reduction)
 
 
-def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2)."""
     if not number("huber_loss: delta", delta) > 0:
         raise ValueError(f"huber_loss needs delta > 0, got {delta}")
-    return _elementwise("HuberLoss", "huber", x, target, reduction, delta)
+    return _elementwise("HuberLoss", "huber", input, target, reduction, delta)
 
 
-def smooth_l1_loss(x: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2; beta = 0 is the L1 loss."""
     if not number("smooth_l1_loss: beta", beta) >= 0:
         raise ValueError(f"smooth_l1_loss needs beta >= 0, got {beta}")
-    return _elementwise("SmoothL1Loss", "smooth_l1", x, target, reduction, beta)
+    return _elementwise("SmoothL1Loss", "smooth_l1", input, target, reduction, beta)
 
 
-def binary_cross_entropy(x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
+) -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], each logarithm not below -100."""
-    require_same_shape("BCELoss", x, target)
+    require_same_shape("BCELoss", input, target)
     if not _core.is_tracing():
-        _require_probabilities(x)
+        _require_probabilities(input)
     if weight is None:
-        return _core.loss("bce", x, target, reduction)
-    losses = _core.loss("bce", x, target, "none")
+        return _core.loss("bce", input, target, reduction)
+    losses = _core.loss("bce", input, target, "none")
     return _reduced(losses * broadcast_to_target("BCELoss", "weight", weight, losses), reduction)
 
 
-def _require_probabilities(x: Operand) -> None:
-    values = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+def _require_probabilities(input: Operand) -> None:
+    values = input.detach().numpy() if isinstance(input, Tensor) else np.asarray(input)
     outside = ~((values >= 0) & (values <= 1)).reshape(-1)
     if outside.any():
         at = int(outside.argmax())
@@ -170,42 +177,42 @@ def _require_probabilities(x: Operand) -> None:
 
 
 def binary_cross_entropy_with_logits(
-    x: Operand,
+    input: Operand,
     target: Operand,
     weight: Operand | None = None,
     reduction: str = "mean",
     pos_weight: Operand | None = None,
 ) -> Tensor:
     """Binary cross-entropy of logits x, max(x, 0) - x t + log(1 + e^-|x|); positive terms times pos_weight."""
-    require_same_shape("BCEWithLogitsLoss", x, target)
+    require_same_shape("BCEWithLogitsLoss", input, target)
     if weight is None and pos_weight is None:
-        return _core.loss("bce_with_logits", x, target, reduction)
+        return _core.loss("bce_with_logits", input, target, reduction)
     losses = (
-        _core.loss("bce_with_logits", x, target, "none")
+        _core.loss("bce_with_logits", input, target, "none")
         if pos_weight is None
-        else _weighted_positives(x, target, pos_weight)
+        else _weighted_positives(input, target, pos_weight)
     )
     if weight is not None:
         losses = losses * broadcast_to_target("BCEWithLogitsLoss", "weight", weight, losses)
     return _reduced(losses, reduction)
 
 
-def _weighted_positives(x: Operand, target: Operand, pos_weight: Operand) -> Tensor:
+def _weighted_positives(input: Operand, target: Operand, pos_weight: Operand) -> Tensor:
     """pos_weight t softplus(-x) + (1 - t) softplus(x): no difference of large numbers, whatever the logits."""
-    logits = x if isinstance(x, Tensor) else _core.as_tensor(x)
+    logits = input if isinstance(input, Tensor) else _core.as_tensor(input)
     t = target if isinstance(target, Tensor) else Tensor(target, logits.dtype)
     no = _core.unary("softplus", logits, 1.0, math.inf)
     yes = _core.unary("softplus", -logits, 1.0, math.inf)
     return broadcast_to_target("BCEWithLogitsLoss", "pos_weight", pos_weight, yes) * t * yes + (1 - t) * no
 
 
-def kl_div(x: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """t (log t - x) of log-probabilities x; 'batchmean' divides the sum by the first dimension."""
-    return _elementwise("KLDivLoss", "kl_div_log_target" if log_target else "kl_div", x, target, reduction)
+    return _elementwise("KLDivLoss", "kl_div_log_target" if log_target else "kl_div", input, target, reduction)
 
 
 def cross_entropy(
-    x: Operand,
+    input: Operand,
     target: Operand,
     weight: Operand | None = None,
     ignore_index: int = -100,
@@ -214,20 +221,20 @@ def cross_entropy(
 ) -> Tensor:
     """Softmax cross-entropy of logits (C), (N, C) or (N, C, d1, ...) with class indices or probabilities."""
     weight = None if weight is None else as_weight("CrossEntropyLoss", "weight", weight)
-    return _core.cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
+    return _core.cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
 
 
 def nll_loss(
-    x: Operand, target: Operand, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean"
+    input: Operand, target: Operand, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
     """-weight[t] x[t] of log-probabilities (C), (N, C) or (N, C, d1, ...) with class indices."""
     weight = None if weight is None else as_weight("NLLLoss", "weight", weight)
-    return _core.nll_loss(x, target, weight, ignore_index, reduction)
+    return _core.nll_loss(input, target, weight, ignore_index, reduction)
 
 
-def one_hot(labels: ArrayLike | Tensor, num_classes: int = -1) -> Any:
+def one_hot(tensor: ArrayLike | Tensor, num_classes: int = -1) -> Any:
     """Labels (S) as an int64 tensor (S, num_classes) of zeros and ones."""
-    indices = np.asarray(labels)
+    indices = np.asarray(tensor)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"one_hot needs integer labels, got dtype {indices.dtype}")
     classes = int(indices.max()) + 1 if num_classes < 0 else num_classes

@@ -49,8 +49,8 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features)
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        return _core.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return _core.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -62,8 +62,8 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def forward(self, x: Any) -> Any:
-        return x
+    def forward(self, input: Any) -> Any:
+        return input
 
 
 class Flatten(Module):
@@ -74,8 +74,8 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        tensor = x if isinstance(x, Tensor) else Tensor(x)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        tensor = input if isinstance(input, Tensor) else Tensor(input)
         return tensor.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -105,8 +105,8 @@ class Embedding(Module):
         if self.padding_idx is not None:
             self.weight.detach().numpy()[self.padding_idx] = 0
 
-    def forward(self, indices: Tensor | ArrayLike) -> Tensor:
-        return functional.embedding(indices, self.weight, self.padding_idx)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

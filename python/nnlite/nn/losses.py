@@ -55,15 +55,15 @@ class MSELoss(_Loss):
     2.5
     """
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.mse_loss(x, target, self.reduction)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.mse_loss(input, target, self.reduction)
 
 
 class L1Loss(_Loss):
     """|x - t|. Shapes as MSELoss."""
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.l1_loss(x, target, self.reduction)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.l1_loss(input, target, self.reduction)
 
 
 class HuberLoss(_Loss):
@@ -73,8 +73,8 @@ class HuberLoss(_Loss):
         super().__init__(reduction)
         self.delta = delta
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.huber_loss(x, target, self.reduction, self.delta)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.huber_loss(input, target, self.reduction, self.delta)
 
 
 class SmoothL1Loss(_Loss):
@@ -84,8 +84,8 @@ class SmoothL1Loss(_Loss):
         super().__init__(reduction)
         self.beta = beta
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.smooth_l1_loss(x, target, self.reduction, self.beta)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
 class BCELoss(_WeightedLoss):
@@ -95,8 +95,8 @@ class BCELoss(_WeightedLoss):
     -100. For logits BCEWithLogitsLoss keeps more digits.
     """
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.binary_cross_entropy(x, target, self.weight, self.reduction)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
@@ -114,8 +114,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
         super().__init__(weight, reduction)
         self._register_weight("pos_weight", pos_weight)
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(x, target, self.weight, self.reduction, self.pos_weight)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -143,8 +143,10 @@ class CrossEntropyLoss(_WeightedLoss):
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.cross_entropy(x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.cross_entropy(
+            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
 
 
 class NLLLoss(_WeightedLoss):
@@ -154,8 +156,8 @@ class NLLLoss(_WeightedLoss):
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
 class KLDivLoss(_Loss):
@@ -171,5 +173,5 @@ class KLDivLoss(_Loss):
     def _reductions(self) -> tuple[str, ...]:
         return ("none", "mean", "sum", "batchmean")
 
-    def forward(self, x: Operand, target: Operand) -> Tensor:
-        return functional.kl_div(x, target, self.reduction, self.log_target)
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.kl_div(input, target, self.reduction, self.log_target)

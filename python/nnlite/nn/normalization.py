@@ -40,11 +40,11 @@ class LayerNorm(Module):
         self.register_parameter("weight", Parameter(np.ones(shape, np.float32)) if elementwise_affine else None)
         self.register_parameter("bias", Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None)
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        shape = x.shape if isinstance(x, Tensor) else np.shape(x)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        shape = input.shape if isinstance(input, Tensor) else np.shape(input)
         if tuple(shape[-len(self.normalized_shape) :]) != self.normalized_shape:
             raise ValueError(f"LayerNorm of shape {self.normalized_shape} got an input of shape {tuple(shape)}")
-        return _core.layer_norm(x, len(self.normalized_shape), self.weight, self.bias, self.eps)
+        return _core.layer_norm(input, len(self.normalized_shape), self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
@@ -84,8 +84,8 @@ class BatchNorm1d(Module):
         self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)) if tracked else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if tracked else None)
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        shape = x.shape if isinstance(x, Tensor) else np.shape(x)
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        shape = input.shape if isinstance(input, Tensor) else np.shape(input)
         if len(shape) not in (2, 3) or shape[1] != self.num_features:
             raise ValueError(
                 f"BatchNorm1d({self.num_features}) needs an input of shape (N, {self.num_features}) or "
@@ -94,7 +94,7 @@ class BatchNorm1d(Module):
         training = self.training or self.running_mean is None
         momentum = -1.0 if self.momentum is None else self.momentum  # negative: the plain average of all batches
         state = (self.running_mean, self.running_var, self.num_batches_tracked)
-        return _core.batch_norm(x, *state, self.weight, self.bias, training, momentum, self.eps)
+        return _core.batch_norm(input, *state, self.weight, self.bias, training, momentum, self.eps)
 
     def extra_repr(self) -> str:
         return (
