@@ -158,7 +158,7 @@ def all_of(trainer: nl.Trainer) -> tuple[object, ...]:
         {key: value for key, value in group.items() if key != "params"} for group in trainer.optimizer.param_groups
     ]
     buffers = [state["momentum_buffer"].tolist() for state in trainer.optimizer.state_dict()["state"].values()]
-    return trainer.model.fingerprint(), str(groups), str(buffers), trainer.epoch, trainer._generator.state()
+    return trainer.model.fingerprint(), str(groups), str(buffers), trainer.epoch, trainer.generator.state()
 
 
 @pytest.mark.filterwarnings("ignore:.*(was|began with).*here")  # what tells of another script is mutated too

@@ -75,7 +75,7 @@ def test_nothing_has_changed(name: str, before: int, compile: bool) -> None:
         return (
             str(trainer.trained_state()),
             str(trainer.optimizer.state_dict()),
-            trainer._generator.state(),
+            trainer.generator.state(),
             trainer.epoch,
         )
 

@@ -166,7 +166,7 @@ def test_few_programs_are_kept(monkeypatch):
     trainer = make_trainer(nn.Linear(2, 2))
     for rows in range(1, 60):
         trainer.evaluate(X[:rows], Y[:rows], batch_size=100)
-    assert len(trainer._capture._known) <= 16
+    assert len(trainer._evaluation.capture._known) <= 16
 
 
 @pytest.mark.parametrize("output", [lambda x: x.sum(), lambda x: x.reshape(-1), lambda x: 3.0])

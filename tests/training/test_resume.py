@@ -136,7 +136,7 @@ def test_ctrl_c_within_a_native_epoch_leaves_a_checkpoint_of_that_moment(tmp_pat
         return False
 
     with monkeypatch.context() as patch:
-        patch.setattr("nnlite.training.fit.Run._poll", press)
+        patch.setattr("nnlite.training.fit.Fit._poll", press)
         with pytest.raises(KeyboardInterrupt):
             make_trainer().fit(*MANY, **options)
     state = load_with_metadata(tmp_path / "checkpoint.safetensors")[1]["checkpoint"]
@@ -237,7 +237,7 @@ def test_another_model_is_refused_and_stays_as_it_was(tmp_path):
 
 def test_a_model_file_is_no_checkpoint(tmp_path):
     nl.save(tmp_path / "checkpoint.safetensors", make_trainer().model)
-    with pytest.raises(nl.ModelFileError, match="no checkpoint of a fit"):
+    with pytest.raises(nl.ModelFileError, match="not the checkpoint of a fit"):
         make_trainer().fit(X, Y, checkpoint=tmp_path, resume=True)
 
 

@@ -47,9 +47,10 @@ def test_the_same_data_in_another_layout_is_taken(tmp_path):
 def test_another_learning_rate_says_that_it_is_not_used(tmp_path):
     whole = fit(tmp_path / "whole", epochs=4)
     fit(tmp_path / "half")
-    with pytest.warns(UserWarning, match=r"began with lr=0\.1 \(here 0\.5\)"):
+    with pytest.warns(UserWarning, match=r"began with lr=0\.1 \(here 0\.5\)") as warned:
         found = fit(tmp_path / "half", epochs=4, lr=0.5, resume=True)
     assert found == whole
+    assert warned[0].filename == __file__, "the warning does not point at the call of fit"
 
 
 def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):

@@ -101,7 +101,7 @@ def test_the_best_weights_are_all_of_them(tmp_path) -> None:
 def test_a_step_that_fails_changes_nothing(error: type[BaseException]) -> None:
     made = Everything()
     made.trainer.fit(X, Y, compile=False)
-    before, position = made.state(), made.trainer._generator.state()
+    before, position = made.state(), made.trainer.generator.state()
 
     def fail() -> None:
         raise error
@@ -110,7 +110,7 @@ def test_a_step_that_fails_changes_nothing(error: type[BaseException]) -> None:
     with pytest.raises(error):
         made.trainer.fit(X, Y, compile=False)
     assert made.state() == before
-    assert made.trainer._generator.state() == position
+    assert made.trainer.generator.state() == position
 
 
 def test_an_interruption_after_the_update_keeps_the_whole_step() -> None:

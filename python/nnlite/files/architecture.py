@@ -46,10 +46,16 @@ def describe_model(model: Module) -> list[Settings]:
     if not isinstance(model, Sequential) or type(model).forward is not Sequential.forward:
         raise TypeError(f"only a Sequential of nnlite's layers can be described, got {type(model).__name__}")
     entries = []
-    for position, (name, layer) in enumerate(model._modules.items()):
+    for position, (name, layer) in enumerate(_named_layers(model)):
         entry = _describe(layer)
         entries.append(entry if name == str(position) else {"name": name, **entry})
     return entries
+
+
+def _named_layers(model: Sequential) -> list[tuple[str, Module]]:
+    """The layers themselves, one that stands twice under both its names."""
+    modules = model.named_modules(remove_duplicate=False)
+    return [(name, layer) for name, layer in modules if name and "." not in name]
 
 
 def _describe(layer: Module) -> Settings:

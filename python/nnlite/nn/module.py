@@ -128,8 +128,8 @@ class Module(Registering):
 
     # State
 
-    def _state_tensors(self) -> dict[str, Tensor]:
-        """A shared tensor stands under each of its names."""
+    def state_tensors(self) -> dict[str, Tensor]:
+        """The tensors of the state dict themselves; a shared one stands under each of its names."""
         state: dict[str, Tensor] = {}
         for prefix, module in self.named_modules(remove_duplicate=False):
             saved = {name: buffer for name, buffer in module._buffers.items() if name not in module._unsaved}
@@ -140,7 +140,7 @@ class Module(Registering):
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers as NumPy arrays, under PyTorch's keys."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self._state_tensors().items()}
+        return {name: tensor.detach().numpy().copy() for name, tensor in self.state_tensors().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies values (NumPy arrays, tensors of nnlite or PyTorch) into the parameters and buffers of the same names.
@@ -149,7 +149,7 @@ class Module(Registering):
         unexpected (unless `strict` is False) and misshapen entries. Returns (missing_keys, unexpected_keys).
         """
         require_state_dict(state_dict)
-        own = self._state_tensors()
+        own = self.state_tensors()
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
         problems = []
@@ -178,7 +178,7 @@ class Module(Registering):
         import hashlib
 
         digest = hashlib.sha256()
-        for name, tensor in self._state_tensors().items():
+        for name, tensor in self.state_tensors().items():
             array = tensor.detach().numpy()
             digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())

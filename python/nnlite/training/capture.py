@@ -11,13 +11,22 @@ from .. import _core
 from .._core import CaptureError, Program, Tensor, Trace
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..nn import Module
+from ..optim import Optimizer
 from .loss import RecordedLoss, SingleLosses, recorded_loss, step_loss
 from .python_state import PythonState
 from .rows import Rows, check_labels, input_dtypes
-from .state import Step
+from .state import EpochReads
 
 _KEPT = 16  # programs; each holds the buffers of a batch
 _WAY_OUT = "pass compile=False to run it operation by operation"
+
+
+class Step(NamedTuple):
+    """What a program does with a batch: the model's output; with a criterion the loss; with an optimizer the update."""
+
+    model: Module
+    criterion: Callable[..., Any] | None = None
+    optimizer: Optimizer | None = None
 
 
 class Programs(NamedTuple):
@@ -119,28 +128,23 @@ def _require_no_arrays_of(program: Program, state: PythonState) -> None:
 class Capture:
     """The programs of a step, recorded when first needed and again when the step has changed."""
 
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    def __init__(self, epoch_reads: EpochReads) -> None:
         self._known: OrderedDict[Any, _Known] = OrderedDict()
-        self._recording = False
+        self._epoch_reads = epoch_reads
         self._follows_epochs = False
 
-    def note_epoch_read(self) -> None:
-        """Somebody reads what changes from epoch to epoch; a step that does must be recorded at each."""
-        self._follows_epochs |= self._recording
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": OrderedDict(), "_recording": False}  # a copy records its own programs
+        return {**self.__dict__, "_known": OrderedDict()}  # a copy records its own programs
 
-    def programs(self, rows: Rows, batch_size: int, training: bool, with_loss: bool) -> Programs:
+    def programs(self, step: Step, rows: Rows, batch_size: int) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, as far as there are any."""
         sizes = {batch_size} if len(rows) >= batch_size else set()
         if len(rows) % batch_size:
             sizes.add(len(rows) % batch_size)
         self._follows_epochs = False
-        roots = [self._step.model, *([self._step.criterion, self._step.optimizer] if with_loss else [])]
+        roots = [part for part in step if part is not None]
         with undone_on_failure(*roots) as before:
-            found = {size: self._program(rows, size, training, with_loss, roots, before) for size in sizes}
+            found = {size: self._program(step, rows, size, before) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
             raise CaptureError(
@@ -149,25 +153,24 @@ class Capture:
         programs = {size: known.program for size, known in found.items()}
         return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs, loss.single, loss.is_sum)
 
-    def _program(
-        self, rows: Rows, size: int, training: bool, with_loss: bool, roots: list[Any], before: PythonState
-    ) -> "_Known":
+    def _program(self, step: Step, rows: Rows, size: int, before: PythonState) -> "_Known":
         """Recording is cheap and shows whether anything that the step depends on has changed; planning is kept."""
-        dtypes = input_dtypes(self._step.model, self._step.criterion, rows)
+        dtypes = input_dtypes(step.model, step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
-        key = (training, with_loss, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
-        groups = self._step.optimizer.native_groups() if training else []
+        kind = (step.criterion is not None, step.optimizer is not None)
+        key = (*kind, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
+        groups = [] if step.optimizer is None else step.optimizer.native_groups()
         serials = [group.serial for group in groups]
 
         def traced() -> TracedStep:
-            return self._trace(rows, shapes, dtypes, training, with_loss)
+            return self._trace(step, rows, shapes, dtypes)
 
         known = self._known.pop(key, None)
         first = traced()
         signature = first.signature()
         is_known = known is not None and known.signature == signature and known.groups == serials
         if not is_known or before.changes():
-            confirm(first, traced, *roots)
+            confirm(first, traced, *(part for part in step if part is not None))
         if known is None or not is_known:
             program = Program(first.trace, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
             known = _Known(signature, serials, program, first.output, first.loss)
@@ -177,24 +180,22 @@ class Capture:
             self._known.popitem(last=False)
         return known
 
-    def _trace(
-        self, rows: Rows, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], training: bool, with_loss: bool
-    ) -> TracedStep:
-        count = len(rows.inputs)
+    def _trace(self, step: Step, rows: Rows, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> TracedStep:
+        count, training = len(rows.inputs), step.optimizer is not None
 
-        def step(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:
-            output = run_model(self._step.model, inputs[:count], shapes[0][0])
-            if not with_loss:
+        def run(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:
+            output = run_model(step.model, inputs[:count], shapes[0][0])
+            if step.criterion is None:
                 return output, RecordedLoss()
             weight = inputs[count + 1] if rows.weight is not None else None
-            return output, recorded_loss(self._step.criterion, output, inputs[count], weight, training)
+            return output, recorded_loss(step.criterion, output, inputs[count], weight, training)
 
-        self._recording = True
+        self._epoch_reads.seen = False
         try:
             with enable_grad() if training else no_grad():
-                return record(step, shapes, dtypes)
+                return record(run, shapes, dtypes)
         finally:
-            self._recording = False
+            self._follows_epochs |= self._epoch_reads.seen
 
 
 class _Known(NamedTuple):

@@ -13,14 +13,14 @@ from ..errors import DivergenceError
 from ..nn import Module
 from .capture import eager_batch
 from .rows import Rows
-from .state import Step, other_tensors
+from .state import TrainingState
 
 
 class Memento:
     """What a forward pass in training mode changes: running statistics and the position in the random numbers."""
 
-    def __init__(self, step: Step) -> None:
-        modules = [part for part in (step.model, step.criterion) if isinstance(part, Module)]
+    def __init__(self, state: TrainingState) -> None:
+        modules = [part for part in (state.model, state.criterion) if isinstance(part, Module)]
         buffers = {id(buffer): buffer for module in modules for buffer in module.buffers()}
         self._buffers = [(buffer, buffer.detach().numpy().copy()) for buffer in buffers.values()]
         self._generator = default_generator()
@@ -33,14 +33,14 @@ class Memento:
         self._generator.set_state(self._position)
 
 
-def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> DivergenceError:
+def divergence(state: TrainingState, rows: Rows, chosen: Any, batch: int) -> DivergenceError:
     """The error for a batch whose loss was not finite; the batch is computed once more to name the layer."""
-    before, trained = Memento(step), _trained(step)
+    before, trained, epoch = Memento(state), _trained(state), state.epoch
     gradients = [(parameter, parameter.grad) for _, parameter in trained]
     for _, parameter in trained:
         parameter.grad = None
-    with _watched(step.model) as overflowing, enable_grad(), np.errstate(all="ignore"):
-        _, loss = eager_batch(step.model, step.criterion, rows, chosen)
+    with _watched(state.model) as overflowing, enable_grad(), np.errstate(all="ignore"):
+        _, loss = eager_batch(state.model, state.criterion, rows, chosen)
         if loss.requires_grad:
             loss.backward()
         norms = {name: _norm(p.grad) for name, p in trained if p.grad is not None}
@@ -48,7 +48,7 @@ def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> D
     for parameter, gradient in gradients:
         parameter.grad = gradient
     layer, where = _culprit(norms, overflowing)
-    lr = float(step.optimizer.param_groups[0]["lr"])
+    lr = float(state.optimizer.param_groups[0]["lr"])
     return DivergenceError(
         f"the loss became {loss.item()} in epoch {epoch}, batch {batch} (both counted from 0); {where}; the learning "
         f"rate is {lr:g}. The weights are those before this batch. Try a smaller learning rate (lr={lr / 10:g}), "
@@ -61,10 +61,10 @@ def divergence(step: Step, rows: Rows, chosen: Any, epoch: int, batch: int) -> D
     )
 
 
-def _trained(step: Step) -> list[tuple[str, Tensor]]:
+def _trained(state: TrainingState) -> list[tuple[str, Tensor]]:
     """The parameters of the model, and whatever else is trained."""
-    others = [(name, tensor) for name, tensor in other_tensors(step).items() if tensor.requires_grad]
-    return [*step.model.named_parameters(), *others]
+    others = [(name, tensor) for name, tensor in state.other_tensors().items() if tensor.requires_grad]
+    return [*state.model.named_parameters(), *others]
 
 
 def _culprit(norms: dict[str, float], overflowing: list[str]) -> tuple[str, str]:

@@ -2,75 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import math
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from ..autograd.grad_mode import enable_grad
+from ..descriptions import brief, described
+from ..nn import Module
 from .arrays import Array
 from .callbacks.base import CallbackList, Logs
-from .capture import Programs, eager_batch
+from .capture import Programs, Step, eager_batch
+from .checks import check_plan
 from .divergence import Memento, divergence
+from .evaluation import Evaluation
+from .history import History
 from .loss import BatchLoss, LossTotal
+from .plan import Plan
 from .progress import Progress
 from .resume import Checkpoints
-from .rows import Rows
-from .state import Beginning
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .state import Beginning, TrainingState
 
 _SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
-_MOST_HASHED = 1 << 27  # bytes of each array, some 0.1 s
-_HASHED_AT_ONCE = 1 << 12  # rows
 _DIVERGED = 1  # a status of _core.train_epochs
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The settings of one `fit`."""
-
-    rows: Rows
-    validation: Rows | None
-    epochs: int
-    batch_size: int
-    shuffle: bool
-    compile: bool
-    drop_last: bool = False
-
-    @property
-    def batches(self) -> int:
-        return math.ceil(self.used / self.batch_size)
-
-    @property
-    def used(self) -> int:
-        """The rows that an epoch trains on."""
-        return len(self.rows) - (len(self.rows) % self.batch_size if self.drop_last else 0)
-
-    @property
-    def in_batches(self) -> Rows:
-        """As many rows as are used, whichever these are."""
-        return self.rows.select(slice(0, self.used)) if self.drop_last else self.rows
-
-    @cached_property
-    def data_hash(self) -> str:
-        """SHA-256 of the rows to train on; of large data, of rows at even distances."""
-        digest = hashlib.sha256()
-        for array in self.rows.arrays():
-            step = max(1, math.ceil(array.nbytes / _MOST_HASHED))
-            digest.update(f"{array.dtype.str} {array.shape}\n".encode())
-            for begin in range(0, len(array), _HASHED_AT_ONCE * step):
-                digest.update(np.ascontiguousarray(array[begin : begin + _HASHED_AT_ONCE * step : step]).data)
-        return digest.hexdigest()
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from process to process
 
 
 @dataclass
@@ -82,70 +45,125 @@ class Position:
     outputs: Array | None = None
 
 
-class Run:
-    """One fit under way: the trainer's epochs from `first_epoch` on, from wherever `position` says."""
+class Fit:
+    """One fit under way: epochs from `first_epoch` on, from wherever `position` says."""
 
     def __init__(
         self,
-        trainer: Trainer,
+        state: TrainingState,
+        evaluation: Evaluation,
         plan: Plan,
         listeners: CallbackList,
         bar: Progress,
         checkpoints: Checkpoints | None,
-        programs: Programs | None = None,
     ) -> None:
-        self.trainer = trainer
+        self.state = state
         self.plan = plan
         self.listeners = listeners
-        self.first_epoch = trainer.epoch
+        self.first_epoch = state.epoch
         self.position = Position()
         # What the optimizer was told when the fit began.
         self.options = [
             {name: value for name, value in group.items() if isinstance(value, bool | int | float)}
-            for group in trainer.optimizer.param_groups
+            for group in state.optimizer.param_groups
         ]
+        self._evaluation = evaluation
         self._bar = bar
         self._checkpoints = checkpoints
         self._beginning: Beginning | None = None
-        # Of the first epoch, where nothing has happened since they were recorded.
-        self._programs = None if programs is None or programs.follows_epochs else programs
+        self._programs: Programs | None = None  # of the first epoch, where no Python code runs before it
         self._eager = not plan.compile or listeners.watches_batches
 
     def run(self) -> None:
-        """All epochs that are still to do."""
+        """Checks what is left to check, then runs all epochs that are still to do."""
+        programs = check_plan(self.state, self._evaluation, self.plan, self._eager)
+        code_runs = len(self.listeners) or self._checkpoints is not None or self.plan.validation is not None
+        if programs is not None and not programs.follows_epochs and not code_runs:
+            self._programs = programs
+        self.state.begin_history(self.plan.validation is not None)
+        try:
+            self._run_all()
+        finally:
+            self._bar.close()
+
+    def _run_all(self) -> None:
         self.listeners.on_train_begin()
         if self._checkpoints is not None:
             self._checkpoints.begin(self)
-        self._bar.begin(self.first_epoch, self.trainer.epoch, self.position.batch)
-        self._beginning = Beginning(self.trainer, self.trainer._generator)
+        self._bar.begin(self.first_epoch, self.state.epoch, self.position.batch)
+        self._beginning = Beginning(self.state)
         self._run_epochs()
-        if self._checkpoints is not None:
-            self._checkpoints.save(self)
+        self._save()
         self.listeners.on_train_end()
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides the further bits of the fit, and what must be the same where it is resumed."""
+        state, position = self.state, self.position
+        optimizer = state.optimizer.state_dict()
+        return {
+            "settings": {"seed": state.seed, **self.plan.settings()},
+            "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in self.listeners],
+            **state.trained_state(),
+            "optimizer": {**optimizer, "state": [[number, values] for number, values in optimizer["state"].items()]},
+            "options": self.options,
+            "script": _described_script(state),
+            "generator": state.generator.state(),
+            "history": {"epoch": state.history.epoch, "history": state.history.history},
+            "first_epoch": self.first_epoch,
+            "epoch": state.epoch,
+            "stop_training": state.stop_training,
+            "batch": position.batch,
+            "loss": vars(position.loss),
+            "outputs": position.outputs if position.batch > 0 else None,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes over what `state_dict` gave; raises where it does not fit, with some of it taken."""
+        state, saved = self.state, state_dict
+        if not (0 <= saved["first_epoch"] <= saved["epoch"] and 0 <= saved["batch"] <= self.plan.batches):
+            raise ValueError(f"epoch {saved['epoch']} and batch {saved['batch']} do not lie within this fit")
+        state.load_trained_state(saved)
+        state.optimizer.load_state_dict({**saved["optimizer"], "state": dict(saved["optimizer"]["state"])})
+        state.generator.set_state(saved["generator"])
+        state.history = History.from_json(json.dumps(saved["history"]))
+        state.epoch, self.first_epoch = saved["epoch"], saved["first_epoch"]
+        self.options = saved["options"] or self.options
+        state.stop_training = saved["stop_training"]
+        self.position = Position(saved["batch"], LossTotal(**saved["loss"]), saved["outputs"])
+        for callback, (_, values) in zip(self.listeners, saved["callbacks"], strict=True):
+            callback.load_state_dict(values)
+
+    def _save(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.save(self.state_dict())
+
+    def _save_if_due(self) -> None:
+        if self._checkpoints is not None and self._checkpoints.due():
+            self._save()
+
     def _run_epochs(self) -> None:
-        trainer, plan = self.trainer, self.plan
+        state, plan = self.state, self.plan
         step = self._run_eagerly if self._eager else self._run_natively
         # With nothing to do between epochs, many of them are one native call.
-        alone = not (self._eager or trainer.metrics or plan.validation is not None or len(self.listeners))
+        alone = not (self._eager or state.metrics or plan.validation is not None or len(self.listeners))
         last, count = self.first_epoch + plan.epochs, 1
-        while trainer.epoch < last and not trainer.stop_training:
-            start, before = time.perf_counter(), trainer.epoch
+        while state.epoch < last and not state.stop_training:
+            start, before = time.perf_counter(), state.epoch
             if self.position.batch == 0:
-                self.listeners.on_epoch_begin(trainer.epoch)
-            step(min(count, last - trainer.epoch))
-            if self._checkpoints is not None and self._checkpoints.due():
-                self._checkpoints.save(self)
-            if alone and trainer.epoch > before:
-                seconds_each = (time.perf_counter() - start) / (trainer.epoch - before)
+                self.listeners.on_epoch_begin(state.epoch)
+            step(min(count, last - state.epoch))
+            self._save_if_due()
+            if alone and state.epoch > before:
+                seconds_each = (time.perf_counter() - start) / (state.epoch - before)
                 count = max(1, int(_SECONDS_AT_ONCE / max(seconds_each, 1e-9)))
 
     def _run_natively(self, epochs: int) -> None:
-        trainer, plan, position = self.trainer, self.plan, self.position
-        programs = self._programs or trainer._capture.programs(plan.in_batches, plan.batch_size, True, True)
+        state, plan, position = self.state, self.plan, self.position
+        step = Step(state.model, state.criterion, state.optimizer)
+        programs = self._programs or self._evaluation.capture.programs(step, plan.in_batches, plan.batch_size)
         self._programs = None
         epochs = 1 if programs.follows_epochs else epochs
-        if trainer.metrics and position.outputs is None:
+        if state.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
         with self._bad_rows_undone():
             losses, status, batch, total, error = _core.train_epochs(
@@ -153,12 +171,12 @@ class Run:
                 plan.rows.arrays(),
                 plan.batch_size,
                 None if plan.shuffle else np.arange(len(plan.rows))[None],
-                trainer.seed,
-                trainer.epoch,
+                state.seed,
+                state.epoch,
                 epochs,
                 position.batch,
                 (position.loss.total, position.loss.weight),
-                trainer.optimizer.native_options(),
+                state.optimizer.native_options(),
                 position.outputs,
                 self._poll if self._bar.shown or self._checkpoints is not None else None,
                 plan.drop_last,
@@ -169,8 +187,7 @@ class Run:
             self.position = Position(batch, LossTotal(*total, programs.is_sum), position.outputs)
         if error is not None:
             try:
-                if self._checkpoints is not None:
-                    self._checkpoints.save(self)
+                self._save()
             finally:
                 raise error
         if status == _DIVERGED:
@@ -195,7 +212,7 @@ class Run:
         return self._checkpoints is not None and self._checkpoints.due()
 
     def _run_eagerly(self, _: int) -> None:
-        trainer, plan = self.trainer, self.plan
+        state, plan = self.state, self.plan
         order = self._order()
         for batch in range(self.position.batch, plan.batches):
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
@@ -204,31 +221,29 @@ class Run:
                 with self._bad_rows_undone():
                     value = self._eager_step(chosen)
             except KeyboardInterrupt:
-                if self._checkpoints is not None:
-                    self._checkpoints.save(self)
+                self._save()
                 raise
-            self._bar.at(trainer.epoch, batch + 1)
+            self._bar.at(state.epoch, batch + 1)
             self.listeners.on_batch_end(batch, {"loss": value})
-            if self._checkpoints is not None and self._checkpoints.due():
-                self._checkpoints.save(self)
+            self._save_if_due()
         self._epoch_done({"loss": self.position.loss.value()})
 
     def _eager_step(self, chosen: NDArray[np.int64]) -> float:
         """Forward, backward and update of one batch; its loss."""
-        trainer, position = self.trainer, self.position
-        before, steps = Memento(trainer), self._steps()
+        state, position = self.state, self.position
+        before, steps = Memento(state), self._steps()
         try:
-            trainer.optimizer.zero_grad()
+            state.optimizer.zero_grad()
             with enable_grad():
                 output, loss = eager_batch(
-                    trainer.model, trainer.criterion, self.plan.rows, chosen, check_all=position.batch == 0
+                    state.model, state.criterion, self.plan.rows, chosen, check_all=position.batch == 0
                 )
             done = BatchLoss(loss.item(), *_core.loss_share(loss, len(chosen)))
             if not (done.is_empty or math.isfinite(done.value)):
                 before.restore()
                 raise self._divergence(position.batch)
-            if trainer.metrics and position.outputs is None:
-                trainer._check_metrics(self.plan.rows, output.shape[1:], output.dtype)
+            if state.metrics and position.outputs is None:
+                self._evaluation.check_metrics(self.plan.rows, output.shape[1:], output.dtype)
                 position.outputs = np.empty((len(self.plan.rows), *output.shape[1:]), output.dtype)
             if position.outputs is not None:
                 position.outputs[chosen] = output.detach().numpy()
@@ -236,7 +251,7 @@ class Run:
                 before.restore()
             else:
                 loss.backward()
-                trainer.optimizer.step()
+                state.optimizer.step()
         except BaseException:
             if self._steps() == steps:
                 before.restore()
@@ -247,7 +262,7 @@ class Run:
         return done.value
 
     def _steps(self) -> int:
-        return sum(group.steps for group in self.trainer.optimizer.native_groups())
+        return sum(group.steps for group in self.state.optimizer.native_groups())
 
     def _advance(self, done: BatchLoss) -> None:
         """One batch more is done."""
@@ -255,30 +270,38 @@ class Run:
         self.position.loss.add(done)
 
     def _epoch_done(self, logs: Logs) -> None:
-        trainer, plan = self.trainer, self.plan
+        state, plan = self.state, self.plan
         self._beginning = None
         if self.position.outputs is not None:
             outputs, rows = self.position.outputs, plan.rows
             if plan.used < len(rows):
                 seen = np.sort(self._order()[: plan.used])
                 outputs, rows = outputs[seen], rows.select(seen)
-            logs.update(trainer._figures(outputs, rows))
+            logs.update(self._evaluation.figures(outputs, rows))
         self.position = Position()
         if plan.validation is not None:
-            figures = trainer._evaluate(plan.validation, plan.batch_size)
+            figures = self._evaluation.evaluate(plan.validation, plan.batch_size)
             logs.update({f"val_{key}": value for key, value in figures.items()})
-        trainer.history.append(trainer.epoch, logs)
-        self._bar.epoch_done(trainer.epoch, logs)
-        trainer.epoch += 1
+        state.history.append(state.epoch, logs)
+        self._bar.epoch_done(state.epoch, logs)
+        state.epoch += 1
         try:
-            self.listeners.on_epoch_end(trainer.epoch - 1, logs)
+            self.listeners.on_epoch_end(state.epoch - 1, logs)
         finally:
-            trainer.history.amend(logs)
+            state.history.amend(logs)
 
     def _order(self) -> NDArray[np.int64]:
         rows = len(self.plan.rows)
-        return _core.permutation(rows, self.trainer.seed, self.trainer.epoch) if self.plan.shuffle else np.arange(rows)
+        return _core.permutation(rows, self.state.seed, self.state.epoch) if self.plan.shuffle else np.arange(rows)
 
     def _divergence(self, batch: int) -> Exception:
         chosen = self._order()[batch * self.plan.batch_size : (batch + 1) * self.plan.batch_size]
-        return divergence(self.trainer, self.plan.rows, chosen, self.trainer.epoch, batch)
+        return divergence(self.state, self.plan.rows, chosen, batch)
+
+
+def _described_script(state: TrainingState) -> dict[str, str]:
+    """What a state dict does not tell: activations, rates of dropout, the loss and its options."""
+    criterion = state.criterion
+    loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
+    parts = {"the model": repr(state.model), "the criterion": loss}
+    return {name: _ADDRESS.sub("", text) for name, text in parts.items()}

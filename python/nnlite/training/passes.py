@@ -14,13 +14,13 @@ from .loss import batch_loss, data_set_loss, own_loss, rows_like, single_losses
 from .rows import Rows, input_dtypes
 
 
-def native_pass(programs: Programs, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
-    """(outputs, loss) of all rows; the loss is 0 where none is asked for."""
+def native_pass(programs: Programs, rows: Rows, batch_size: int) -> tuple[Array, float]:
+    """(outputs, loss) of all rows; the loss is 0 where there is no target."""
     outputs = np.empty((len(rows), *programs.row_shape), programs.dtype)
     single = programs.single
     size = next(iter(programs.by_rows))
     kept = [] if single is None else [rows_like(tensor, size, len(rows)) for tensor in single.tensors()]
-    own = with_loss and single is None
+    own = rows.target is not None and single is None
     losses, weights = _core.run_batches(programs.by_rows, rows.arrays(), batch_size, outputs, None, own, kept)
     if single is not None:
         return outputs, data_set_loss(kept, single.reduction, single.losses.ndim == 1)
@@ -29,22 +29,21 @@ def native_pass(programs: Programs, rows: Rows, batch_size: int, with_loss: bool
     return outputs, own_loss(losses.tolist(), weights.tolist(), programs.is_sum)
 
 
-def eager_pass(model: Module, criterion: Any, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
+def eager_pass(model: Module, criterion: Any, rows: Rows, batch_size: int) -> tuple[Array, float]:
     """The same, operation by operation."""
     outputs: list[Array] = []
     losses = _EagerLosses()
     for begin in range(0, len(rows), batch_size):
         batch = rows.select(slice(begin, begin + batch_size))
-        dtypes = input_dtypes(model, criterion, batch if with_loss else Rows(batch.inputs))
-        arrays = batch.arrays() if with_loss else batch.inputs
-        tensors = [Tensor(array, dtype) for array, dtype in zip(arrays, dtypes, strict=True)]
+        dtypes = input_dtypes(model, criterion, batch)
+        tensors = [Tensor(array, dtype) for array, dtype in zip(batch.arrays(), dtypes, strict=True)]
         count = len(batch.inputs)
         with no_grad():
             output = run_model(model, tensors[:count], len(batch))
         outputs.append(output.detach().numpy().copy())  # a tensor of the model may be filled anew at the next batch
-        if with_loss:
+        if rows.target is not None:
             losses.add(criterion, output, tensors[count], tensors[count + 1] if batch.weight is not None else None)
-    return np.concatenate(outputs), losses.value() if with_loss else 0.0
+    return np.concatenate(outputs), 0.0 if rows.target is None else losses.value()
 
 
 class _EagerLosses:

@@ -1,42 +1,38 @@
-"""A fit that can be taken up again: everything that decides its further bits, in one file that is always whole."""
+"""A fit that can be resumed: everything that decides its further bits, in one file that is always whole."""
 
 from __future__ import annotations
 
 import errno
-import json
-import re
 import time
 import warnings
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..descriptions import brief, described
 from ..errors import ModelFileError
 from ..files.atomic import remove_leftovers
 from ..files.model_file import load_with_metadata, save
-from ..nn import Module
-from .history import History
 from .loss import LossTotal
-from .state import load_trained_state, trained_state
-
-if TYPE_CHECKING:
-    from .fit import Plan, Run
-    from .trainer import Trainer
 
 _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # is another one in each process
 _BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType), "options": (list, NoneType), "script": (dict, NoneType),
     "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "loss": dict, "outputs": (np.ndarray, NoneType),
 }  # fmt: skip
+
+
+class Resumable(Protocol):
+    """A fit that gives and takes its own state."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None: ...
 
 
 class Checkpoints:
@@ -58,85 +54,41 @@ class Checkpoints:
         Path(folder).mkdir(parents=True, exist_ok=True)
         remove_leftovers(Path(folder))
 
-    def begin(self, run: Run) -> None:
-        """Takes up the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can."""
-        if self._resume and self.path.exists():
-            restore(run, self.path)
-            self._next = time.monotonic() + self._seconds
-        else:
-            self.save(run)
+    def begin(self, fit: Resumable) -> None:
+        """Resumes the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can.
+
+        Where the file does not fit, nothing has changed: RuntimeError for another model, ModelFileError for a file that is
+        not a complete checkpoint, ValueError for the checkpoint of another fit.
+        """
+        own = fit.state_dict()
+        if not (self._resume and self.path.exists()):
+            self.save(own)
+            return
+        saved = _read(self.path)
+        _require_same_fit(own, saved, self.path)
+        try:
+            fit.load_state_dict(saved)
+        except Exception as error:
+            fit.load_state_dict(own)
+            if isinstance(error, RuntimeError):
+                raise
+            raise ModelFileError(
+                f"{self.path} is not a complete checkpoint: {type(error).__name__}: {error}"
+            ) from error
+        _warn_of_other_options(saved["options"] or [], own["options"], self.path)
+        _warn_of_another_script(saved["script"] or {}, own["script"], self.path)
+        self._next = time.monotonic() + self._seconds
 
     def due(self) -> bool:
         """Whether it is time for the next."""
         return time.monotonic() >= self._next
 
-    def save(self, run: Run) -> None:
-        """Replaces the file by the state of this moment, which must be one between two batches."""
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replaces the file by a fit's state, which must be one between two batches."""
         arrays: dict[str, Any] = {}
-        plain = _without_arrays(_state_of(run), "", arrays)
+        plain = _without_arrays(state, "", arrays)
         save(arrays, self.path, metadata={"checkpoint": plain})
         self._next = time.monotonic() + self._seconds
-
-
-def _settings(trainer: Trainer, plan: Plan) -> dict[str, Any]:
-    """What must be the same when a fit is taken up again; names as a user knows them."""
-    return {
-        "seed": trainer.seed,
-        "batch_size": plan.batch_size,
-        "drop_last": plan.drop_last,
-        "shuffle": plan.shuffle,
-        "the shapes of the data": [list(array.shape) for array in plan.rows.arrays()],
-        "the hash of the data": plan.data_hash,
-    }
-
-
-def _state_of(run: Run) -> dict[str, Any]:
-    trainer, position = run.trainer, run.position
-    optimizer = trainer.optimizer.state_dict()
-    return {
-        "settings": _settings(trainer, run.plan),
-        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in run.listeners],
-        **trained_state(trainer),
-        "optimizer": {**optimizer, "state": [[number, state] for number, state in optimizer["state"].items()]},
-        "options": run.options,
-        "script": _described_script(trainer),
-        "generator": trainer._generator.state(),
-        "history": {"epoch": trainer.history.epoch, "history": trainer.history.history},
-        "first_epoch": run.first_epoch,
-        "epoch": trainer.epoch,
-        "stop_training": trainer.stop_training,
-        "batch": position.batch,
-        "loss": vars(position.loss),
-        "outputs": position.outputs if position.batch > 0 else None,
-    }
-
-
-def restore(run: Run, path: Path) -> None:
-    """Sets a fit that has not begun to the state of a file.
-
-    Where the file does not fit, nothing has changed: RuntimeError for another model, ModelFileError for a file that is no
-    whole checkpoint, ValueError for the checkpoint of another fit.
-    """
-    state = _read(path)
-    _require_same_fit(run, state, path)
-    before, own = _state_of(run), run.options
-    try:
-        _apply(run, state)
-    except Exception as error:
-        _apply(run, before)
-        if isinstance(error, RuntimeError):
-            raise
-        raise ModelFileError(f"{path} is no whole checkpoint: {type(error).__name__}: {error}") from error
-    _warn_of_other_options(run.options, own, path)
-    _warn_of_another_script(state["script"] or {}, _described_script(run.trainer), path)
-
-
-def _described_script(trainer: Trainer) -> dict[str, str]:
-    """What a state dict does not tell: activations, rates of dropout, the loss and its options."""
-    criterion = trainer.criterion
-    loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
-    parts = {"the model": repr(trainer.model), "the criterion": loss}
-    return {name: _ADDRESS.sub("", text) for name, text in parts.items()}
 
 
 def _warn_of_another_script(begun_with: Mapping[str, str], here: Mapping[str, str], path: Path) -> None:
@@ -166,36 +118,20 @@ def _warn_of_other_options(begun_with: list[Any], here: list[Any], path: Path) -
             )
 
 
-def _apply(run: Run, state: Mapping[str, Any]) -> None:
-    trainer = run.trainer
-    if not (0 <= state["first_epoch"] <= state["epoch"] and 0 <= state["batch"] <= run.plan.batches):
-        raise ValueError(f"epoch {state['epoch']} and batch {state['batch']} are no place in this fit")
-    load_trained_state(trainer, state)
-    trainer.optimizer.load_state_dict({**state["optimizer"], "state": dict(state["optimizer"]["state"])})
-    trainer._generator.set_state(state["generator"])
-    trainer.history = History.from_json(json.dumps(state["history"]))
-    trainer.epoch, run.first_epoch = state["epoch"], state["first_epoch"]
-    run.options = state["options"] or run.options
-    trainer.stop_training = state["stop_training"]
-    run.position = type(run.position)(state["batch"], LossTotal(**state["loss"]), state["outputs"])
-    for callback, (_, values) in zip(run.listeners, state["callbacks"], strict=True):
-        callback.load_state_dict(values)
-
-
 def _read(path: Path) -> dict[str, Any]:
     arrays, metadata = load_with_metadata(path)
     if "checkpoint" not in metadata:
-        raise ModelFileError(f"{path} holds a model, but no checkpoint of a fit")
+        raise ModelFileError(f"{path} holds a model, not the checkpoint of a fit")
     try:
         state = _of_today(_with_arrays(metadata["checkpoint"], arrays))
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} is no whole checkpoint: {error} is missing") from None
+        raise ModelFileError(f"{path} is not a complete checkpoint: {error} is missing") from None
     options = state["options"]
     if isinstance(options, list) and not all(isinstance(group, dict) for group in options):
         wrong.append("options")
     if wrong:
-        raise ModelFileError(f"{path} is no whole checkpoint: {', '.join(wrong)} cannot be read")
+        raise ModelFileError(f"{path} is not a complete checkpoint: {', '.join(wrong)} cannot be read")
     return dict(state)
 
 
@@ -208,8 +144,8 @@ def _of_today(state: dict[str, Any]) -> dict[str, Any]:
     return {"others": None, "options": None, "script": None, **state}
 
 
-def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
-    for name, value in _settings(run.trainer, run.plan).items():
+def _require_same_fit(own: Mapping[str, Any], state: Mapping[str, Any], path: Path) -> None:
+    for name, value in own["settings"].items():
         saved = state["settings"].get(name, _BEFORE.get(name, value))
         if saved != value:
             raise ValueError(
@@ -217,7 +153,7 @@ def _require_same_fit(run: Run, state: Mapping[str, Any], path: Path) -> None:
                 "equal, or start anew in another folder"
             )
     saved_names = [callback[0] if isinstance(callback, list) and callback else None for callback in state["callbacks"]]
-    names = [type(callback).__name__ for callback in run.listeners]
+    names = [name for name, _ in own["callbacks"]]
     if saved_names != names:
         raise ValueError(
             f"{path} is the checkpoint of a fit with the callbacks {saved_names}, this one has {names}; pass the same "

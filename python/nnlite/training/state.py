@@ -1,78 +1,130 @@
-"""All that a fit changes: the model, and whatever else its optimizer trains."""
+"""All that a fit changes: the model, whatever else its optimizer trains, and how far the training is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from .._core import Generator, Tensor
 from ..nn import Module
-from ..optim import Optimizer
+from ..optim import SGD
+from .arrays import Array
+from .history import History
+
+NamedMetric = tuple[str, Callable[[Array, Array], float]]
 
 
-class Step(Protocol):
-    """What is trained."""
+class EpochReads:
+    """Whether somebody has read what changes from epoch to epoch: a step that does must be recorded at each."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+
+class TrainingState:
+    """What is trained, by what, and how far.
+
+    `epoch` counts the epochs so far, `history` is that of the last or running fit, `generator` draws for dropout;
+    `figures` are the names of the history's figures, `more_figures` says whether a callback may add to them, and
+    `stop_training` ends the fit after the epoch.
+    """
+
+    def __init__(self, model: Module, criterion: Callable[..., Any], optimizer: SGD, seed: int) -> None:
+        self.model = model
+        self.criterion = criterion
+        self.optimizer = optimizer
+        self.metrics: list[NamedMetric] = []
+        self.seed = seed
+        self.generator = Generator(seed)
+        self.epoch_reads = EpochReads()
+        self.epoch = 0
+        self.history = History()
+        self.stop_training = False
+        self.figures: list[str] = []
+        self.more_figures = False
 
     @property
-    def model(self) -> Module: ...
+    def epoch(self) -> int:
+        """The number of epochs so far, or the number of the running one. A criterion may read it."""
+        self.epoch_reads.seen = True
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch = value
+
     @property
-    def criterion(self) -> Callable[..., Any]: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
+    def history(self) -> History:
+        """The history of the last or running fit. A criterion may read it."""
+        self.epoch_reads.seen = True
+        return self._history
 
+    @history.setter
+    def history(self, value: History) -> None:
+        self._history = value
 
-def other_tensors(step: Step) -> dict[str, Tensor]:
-    """What is trained or kept outside the model: the criterion's parameters and buffers, and the optimizer's others."""
-    known = {id(tensor) for tensor in step.model._state_tensors().values()}
-    own = step.criterion._state_tensors() if isinstance(step.criterion, Module) else {}
-    found = {f"criterion.{name}": tensor for name, tensor in own.items()}
-    trained = [parameter for group in step.optimizer.param_groups for parameter in group["params"]]
-    found.update({f"optimizer.{i}": parameter for i, parameter in enumerate(trained)})
-    result: dict[str, Tensor] = {}
-    for name, tensor in found.items():
-        if id(tensor) not in known:
-            known.add(id(tensor))
-            result[name] = tensor
-    return result
+    def begin_history(self, with_validation: bool) -> None:
+        """Makes an empty history for a new fit."""
+        self.history = History()
+        self.stop_training = False
+        names = ["loss", *(name for name, _ in self.metrics)]
+        self.figures = names + [f"val_{name}" for name in names if with_validation]
 
+    def other_tensors(self) -> dict[str, Tensor]:
+        """What is trained or kept outside the model: the criterion's parameters and buffers, and the optimizer's others."""
+        known = {id(tensor) for tensor in self.model.state_tensors().values()}
+        own = self.criterion.state_tensors() if isinstance(self.criterion, Module) else {}
+        found = {f"criterion.{name}": tensor for name, tensor in own.items()}
+        trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        found.update({f"optimizer.{i}": parameter for i, parameter in enumerate(trained)})
+        result: dict[str, Tensor] = {}
+        for name, tensor in found.items():
+            if id(tensor) not in known:
+                known.add(id(tensor))
+                result[name] = tensor
+        return result
 
-def trained_state(step: Step) -> dict[str, Any]:
-    """Copies of it as arrays: {"model": state dict, "others": state dict}."""
-    others = {name: tensor.detach().numpy().copy() for name, tensor in other_tensors(step).items()}
-    return {"model": step.model.state_dict(), "others": others}
+    def trained_state(self) -> dict[str, Any]:
+        """Copies of all that a fit changes: the model's state dict and, as "others", what is trained beside the model."""
+        others = {name: tensor.detach().numpy().copy() for name, tensor in self.other_tensors().items()}
+        return {"model": self.model.state_dict(), "others": others}
 
+    def load_trained_state(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `trained_state` gave; RuntimeError or TypeError, and nothing changed, where it does not fit.
 
-def load_trained_state(step: Step, state: Mapping[str, Any]) -> None:
-    """Puts it back; RuntimeError or TypeError, and nothing changed, where it does not fit. Without "others" only the model changes."""
-    if not isinstance(state, Mapping) or "model" not in state:
-        raise TypeError(f"the state must be a dictionary with 'model', as trained_state() gives it, got {state!r}")
-    others, own = state.get("others"), other_tensors(step)
-    if others is None:
-        own, others = {}, {}
-    if list(own) != list(others):
-        raise RuntimeError(
-            f"the state has {', '.join(others) or 'nothing'} beside the model, this fit trains {', '.join(own) or 'nothing'}"
-        )
-    for name, tensor in own.items():
-        if np.shape(others[name]) != tensor.shape:
-            raise RuntimeError(f"{name} has shape {np.shape(others[name])} in the state, {tensor.shape} in this fit")
-    step.model.load_state_dict(state["model"])
-    for name, tensor in own.items():
-        tensor.detach().copy_(others[name])
+        Without "others" only the model changes.
+        """
+        if not isinstance(state, Mapping) or "model" not in state:
+            raise TypeError(f"the state must be a dictionary with 'model', as trained_state() gives it, got {state!r}")
+        others, own = state.get("others"), self.other_tensors()
+        if others is None:
+            own, others = {}, {}
+        if list(own) != list(others):
+            raise RuntimeError(
+                f"the state has {', '.join(others) or 'nothing'} beside the model, this fit trains {', '.join(own) or 'nothing'}"
+            )
+        for name, tensor in own.items():
+            if np.shape(others[name]) != tensor.shape:
+                raise RuntimeError(
+                    f"{name} has shape {np.shape(others[name])} in the state, {tensor.shape} in this fit"
+                )
+        self.model.load_state_dict(state["model"])
+        for name, tensor in own.items():
+            tensor.detach().copy_(others[name])
 
 
 class Beginning:
     """All that a fit changes, as it was before."""
 
-    def __init__(self, step: Step, generator: Generator) -> None:
-        self._step, self._generator = step, generator
-        self._state, self._optimizer = trained_state(step), step.optimizer.state_dict()
-        self._position = generator.state()
+    def __init__(self, state: TrainingState) -> None:
+        self._state = state
+        self._trained, self._optimizer = state.trained_state(), state.optimizer.state_dict()
+        self._position = state.generator.state()
 
     def restore(self) -> None:
         """Puts it back."""
-        load_trained_state(self._step, self._state)
-        self._step.optimizer.load_state_dict(self._optimizer)
-        self._generator.set_state(self._position)
+        self._state.load_trained_state(self._trained)
+        self._state.optimizer.load_state_dict(self._optimizer)
+        self._state.generator.set_state(self._position)

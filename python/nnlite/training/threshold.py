@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from ..nn import (
     SmoothL1Loss,
     Softplus,
 )
+from .state import TrainingState
 
 Array = np.ndarray[Any, Any]
 
@@ -41,25 +42,16 @@ _NAMES = {
 _WITHOUT_EFFECT = (Dropout, Flatten, Identity)  # on where the classes part
 
 
-class Step(Protocol):
-    """What decides how outputs are read."""
-
-    @property
-    def model(self) -> Module: ...
-    @property
-    def criterion(self) -> Callable[..., Any]: ...
-
-
 class ClassThreshold:
-    """The threshold for outputs and targets of a step: as given, or from its loss, its last layer and its labels.
+    """The threshold for outputs and targets of a training: as given, or from its loss, its last layer and its labels.
 
     ValueError where these leave it open, with the way to say it.
     """
 
-    def __init__(self, step: Step, given: float | None) -> None:
+    def __init__(self, state: TrainingState, given: float | None) -> None:
         if given is not None and not (isinstance(given, int | float | np.number) and np.isfinite(given)):
             raise ValueError(f"threshold must be a finite number or None, got {given!r}")
-        self._step = step
+        self._state = state
         self._given = given
         self._signs = False  # labels of -1 and 1 were seen
 
@@ -71,7 +63,7 @@ class ClassThreshold:
         if self._given is not None or has_column_per_class(outputs) or outputs.dtype.kind != "f":
             return self._given or 0.0
         self.note(targets)
-        kind, probable = _kind_of(self._step), isinstance(_last_layer(self._step.model), Sigmoid)
+        kind, probable = _kind_of(self._state), isinstance(_last_layer(self._state.model), Sigmoid)
         if kind == "probabilities" or (probable and kind != "logits"):
             return 0.5
         if kind == "logits" and not probable:
@@ -80,11 +72,11 @@ class ClassThreshold:
             return 0.0 if self._signs else 0.5
         if self._signs and not probable:
             return 0.0
-        raise ValueError(_question(self._step, probable))
+        raise ValueError(_question(self._state, probable))
 
 
-def _question(step: Step, probable: bool) -> str:
-    name = getattr(step.criterion, "__name__", type(step.criterion).__name__)
+def _question(state: TrainingState, probable: bool) -> str:
+    name = getattr(state.criterion, "__name__", type(state.criterion).__name__)
     why = (
         f"the model ends in a Sigmoid and the criterion {name} expects logits"
         if probable
@@ -105,10 +97,10 @@ def _last_layer(model: Module) -> Module:
     return model
 
 
-def _kind_of(step: Step) -> str | None:
+def _kind_of(state: TrainingState) -> str | None:
     """What the criterion takes outputs for, as far as it can be seen; a penalty beside it does not count."""
-    seen = {id(module) for module in step.model.modules()}
-    kinds = set(_kinds(step.criterion, seen))
+    seen = {id(module) for module in state.model.modules()}
+    kinds = set(_kinds(state.criterion, seen))
     if len(kinds) > 1:
         kinds.discard("labels")
     return kinds.pop() if len(kinds) == 1 else None

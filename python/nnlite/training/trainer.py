@@ -1,49 +1,35 @@
 """The training loop."""
 
-import math
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import _core
 from ..data.frames import in_order, names_of, pair_in_order
 from ..descriptions import brief
-from ..metrics import is_known, resolve_all
+from ..metrics import resolve_all
 from ..nn import Module
-from ..nn.options import number
 from ..optim import SGD, Optimizer
 from .arrays import Array
 from .callbacks.base import Callback, CallbackList
-from .capture import Capture, Programs
-from .fit import Plan, Run
+from .checks import require_trainable
+from .evaluation import Evaluation, predict
+from .fit import Fit
 from .guard import fitting, predicting
 from .history import History
-from .passes import eager_pass, native_pass
+from .modes import default_generator, mode
+from .plan import Plan
 from .progress import Progress
 from .resume import Checkpoints
-from .rows import (
-    Rows,
-    check_labels,
-    counted,
-    prepare,
-    prepare_inputs,
-    prepare_pair,
-    with_class_weight,
-)
+from .rows import prepare, prepare_inputs, prepare_pair, with_class_weight
 from .splitting import hold_out
-from .state import load_trained_state, trained_state
-from .threshold import ClassThreshold
+from .state import TrainingState
 
 Metric = str | Callable[[Array, Array], float]
-NamedMetric = tuple[str, Callable[[Array, Array], float]]
-
-_FEW_ROWS = 256  # a single pass over so few costs less than recording one
 
 
-class Trainer:
+class Trainer(TrainingState):
     """Trains a model on arrays: shuffled mini-batches, whole epochs run natively.
 
     An epoch is one pass over the rows, a batch the rows of one update (a step); the last batch of an epoch may be
@@ -98,43 +84,14 @@ class Trainer:
             raise TypeError(f"metrics must be a list of metrics: use metrics=[{given}]")
         if not (metrics is None or isinstance(metrics, Iterable)) or isinstance(metrics, Mapping):
             raise TypeError(f"metrics must be a list of names and functions of (outputs, targets), got {metrics!r}")
-        self.model = model
-        self.criterion = criterion
-        self.optimizer: SGD = optimizer
-        self._threshold = ClassThreshold(self, threshold)
-        self.metrics = resolve_all(metrics or (), self._threshold)
-        self.seed = _positive("seed", seed, 0)
-        if self.seed >= 2**64:
+        seed = _positive("seed", seed, 0)
+        if seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
-        self._capture = Capture(self)
-        self.history = History()
-        self.stop_training = False
-        self.epoch = 0
-        self.figures: list[str] = []
+        super().__init__(model, criterion, optimizer, seed)
+        self._evaluation = Evaluation(self, threshold)
+        self.metrics = resolve_all(metrics or (), self._evaluation.threshold)
         self.columns: list[list[str] | None] | None = None  # of the DataFrames that it was trained on
-        self.more_figures = False
-        self._generator = _core.Generator(seed)
         self._left_shown: list[str] = []  # the parameters that the last warning named
-
-    @property
-    def epoch(self) -> int:
-        """The number of epochs so far, or the number of the running one. A criterion may read it."""
-        self._capture.note_epoch_read()
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, value: int) -> None:
-        self._epoch = value
-
-    @property
-    def history(self) -> History:
-        """The history of the last or running fit. A criterion may read it."""
-        self._capture.note_epoch_read()
-        return self._history
-
-    @history.setter
-    def history(self, value: History) -> None:
-        self._history = value
 
     def __repr__(self) -> str:
         parts = ", ".join(map(brief, (self.model, self.criterion, self.optimizer)))
@@ -217,68 +174,17 @@ class Trainer:
                 f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"
             )
         listeners = CallbackList(() if callbacks is None else callbacks, self)
-        self._require_trainable()
+        self._left_shown = require_trainable(self, self._left_shown)
         self.optimizer.require_options()
         if resume and checkpoint is None:
             raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
         bar = Progress(progress, plan.epochs, plan.batches)
         checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
         self.columns = columns
-        with fitting(self.model), _generator(self._generator), _mode(self.model, True), _mode(self.criterion, True):
-            return self._run(plan, listeners, bar, checkpoints)
-
-    def _run(self, plan: Plan, listeners: CallbackList, bar: Progress, checkpoints: Checkpoints | None) -> History:
-        programs = self._check_plan(plan, not plan.compile or listeners.watches_batches)
-        if len(listeners) or checkpoints is not None or plan.validation is not None:
-            programs = None  # Python code of the user's runs before the first epoch
-        self.history = History()
-        self.stop_training = False
-        names = ["loss", *(name for name, _ in self.metrics)]
-        self.figures = names + [f"val_{name}" for name in names if plan.validation is not None]
-        try:
-            Run(self, plan, listeners, bar, checkpoints, programs).run()
-        finally:
-            bar.close()
+        fit = Fit(self, self._evaluation, plan, listeners, bar, checkpoints)
+        with fitting(self.model), default_generator(self.generator), mode(self.model, True), mode(self.criterion, True):
+            fit.run()
         return self.history
-
-    def _check_plan(self, plan: Plan, eager: bool) -> Programs | None:
-        """What needs a pass through the model to be checked, before anything changes; what that pass recorded."""
-        programs = None
-        if not eager:
-            programs = self._capture.programs(plan.in_batches, plan.batch_size, True, True)
-            check_labels(self.criterion, plan.rows.target, programs.row_shape)
-            self._check_metrics(plan.rows, programs.row_shape, programs.dtype)
-        elif plan.rows.weight is not None:
-            self._outputs(plan.rows.select(slice(0, 1)), 1, True)  # the criterion must be one that takes weights
-        if plan.validation is not None:
-            outputs, _ = self._outputs(plan.validation.select(slice(0, 1)), 1, True)
-            check_labels(self.criterion, plan.validation.target, outputs.shape[1:], "validation ")
-            self._check_metrics(plan.validation, outputs.shape[1:], outputs.dtype)
-        return programs
-
-    def _check_metrics(self, rows: Rows, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Whether the metrics can be computed of such outputs, tried on a few."""
-        if self.metrics:
-            self._threshold.note(rows.target)
-        few = rows.select(slice(0, _FEW_ROWS))
-        known = [entry for entry in self.metrics if is_known(entry[1])]
-        self._figures(np.zeros((len(few), *row_shape), dtype), few, known)
-
-    def _require_trainable(self) -> None:
-        known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-        own = [p for p in self.model.parameters() if p.requires_grad]
-        if not own:
-            raise ValueError("there is nothing to train: no parameter of the model requires a gradient")
-        if not any(id(p) in known for p in own):
-            raise ValueError("the optimizer holds none of the model's parameters; make it from model.parameters()")
-        left = [name for name, p in self.model.named_parameters() if p.requires_grad and id(p) not in known]
-        if left and left != self._left_shown:
-            self._left_shown = left
-            warnings.warn(
-                f"the optimizer does not hold {_listed(left)}, so fit leaves {'it' if len(left) == 1 else 'them'} "
-                "unchanged; add to the optimizer what should be trained, and freeze the rest by requires_grad_(False)",
-                stacklevel=3,
-            )
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics over x and y, in evaluation mode, without changing anything.
@@ -291,7 +197,7 @@ class Trainer:
         """
         rows = prepare(self.model, self.criterion, in_order(x, self.columns), y, sample_weight)
         with predicting(self.model):
-            return self._evaluate(rows, _positive("batch_size", batch_size))
+            return self._evaluation.evaluate(rows, _positive("batch_size", batch_size))
 
     def predict(self, x: Any, *, batch_size: int = 256) -> Array:
         """The model's outputs for x (N, ...), in evaluation mode: an array (N, ...).
@@ -300,75 +206,7 @@ class Trainer:
         """
         rows = prepare_inputs(self.model, in_order(x, self.columns))
         with predicting(self.model):
-            return self._outputs(rows, _positive("batch_size", batch_size), False)[0]
-
-    def trained_state(self) -> dict[str, Any]:
-        """Copies of all that a fit changes: the model's state dict and, as "others", what is trained beside the model."""
-        return trained_state(self)
-
-    def load_trained_state(self, state: Mapping[str, Any]) -> None:
-        """Puts back what `trained_state` gave; RuntimeError or TypeError, and nothing changed, where it does not fit."""
-        load_trained_state(self, state)
-
-    def _evaluate(self, rows: Rows, batch_size: int) -> dict[str, float]:
-        outputs, loss = self._outputs(rows, batch_size, True)
-        return {"loss": loss, **self._figures(outputs, rows)}
-
-    def _outputs(self, rows: Rows, batch_size: int, with_loss: bool) -> tuple[Array, float]:
-        with _mode(self.model, False), _mode(self.criterion, False):
-            if not with_loss and len(rows) <= min(batch_size, _FEW_ROWS):
-                return eager_pass(self.model, None, rows, batch_size, False)
-            try:
-                programs = self._capture.programs(rows, batch_size, False, with_loss)
-            except _core.CaptureError:
-                return eager_pass(self.model, self.criterion, rows, batch_size, with_loss)
-            check_labels(self.criterion, rows.target, programs.row_shape)
-            return native_pass(programs, rows, batch_size, with_loss)
-
-    def _figures(self, outputs: Array, rows: Rows, metrics: Sequence[NamedMetric] | None = None) -> dict[str, float]:
-        assert rows.target is not None
-        figures: dict[str, float] = {}
-        chosen = counted(self.criterion, outputs, rows.target)
-        for name, metric in self.metrics if metrics is None else metrics:
-            own = chosen if is_known(metric) else (outputs, rows.target)
-            figures[name] = number(f"the metric {name!r}", metric(*own)) if len(own[1]) else math.nan
-        return figures
-
-
-class _generator:
-    """Makes a generator the default one for a while."""
-
-    def __init__(self, generator: _core.Generator) -> None:
-        self._wanted = generator
-
-    def __enter__(self) -> None:
-        self._previous = _core.use_generator(self._wanted)
-
-    def __exit__(self, *exception: object) -> None:
-        _core.use_generator(self._previous)
-
-
-class _mode:
-    """Training or evaluation mode for a while; every module gets its own mode back. A plain function has none."""
-
-    def __init__(self, model: Any, training: bool) -> None:
-        self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-        self._model = model
-        self._training = training
-
-    def __enter__(self) -> None:
-        if self._previous:
-            self._model.train(self._training)
-
-    def __exit__(self, *exception: object) -> None:
-        if self._previous:
-            self._model.train(self._previous[0][1])  # an overridden train() may have more to put back
-        for module, training in self._previous:
-            module.__dict__["training"] = training
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            return predict(self._evaluation.capture, self.model, rows, _positive("batch_size", batch_size))
 
 
 def _positive(name: str, value: int, least: int = 1) -> int:

@@ -1,20 +1,44 @@
 """What callbacks share, and passing events on to them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from ...descriptions import described
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ...nn import Module
+from ...optim import SGD
+from ..history import History
+from ..state import NamedMetric
 
 Logs = dict[str, float]
+
+
+class RunningTrainer(Protocol):
+    """The Trainer, as far as callbacks use it."""
+
+    model: Module
+    criterion: Callable[..., Any]
+    optimizer: SGD
+    metrics: list[NamedMetric]
+    seed: int
+    epoch: int
+    history: History
+    figures: list[str]
+    more_figures: bool
+    stop_training: bool
+
+    def evaluate(
+        self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None
+    ) -> dict[str, float]: ...
+
+    def predict(self, x: Any, *, batch_size: int = 256) -> Any: ...
+    def trained_state(self) -> dict[str, Any]: ...
+    def load_trained_state(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Callback:
     """Base: override what you need. `self.trainer` is the running trainer; its `stop_training = True` ends the fit."""
 
-    trainer: "Trainer"
+    trainer: RunningTrainer
 
     def __repr__(self) -> str:
         return described(self)
@@ -53,13 +77,13 @@ class Callback:
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` gave; called after `on_train_begin` when a fit is taken up again."""
+        """Goes on from what `state_dict` gave; called after `on_train_begin` when a fit is resumed."""
 
 
 class CallbackList:
     """Passes events on to each of several callbacks."""
 
-    def __init__(self, callbacks: Iterable[Callback], trainer: "Trainer") -> None:
+    def __init__(self, callbacks: Iterable[Callback], trainer: RunningTrainer) -> None:
         if not isinstance(callbacks, Iterable):
             raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
         self._callbacks = list(callbacks)

@@ -1,12 +1,9 @@
 """The figures that callbacks name: whether they will be there, and which way they are better."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ...metrics import METRICS, greater_is_better
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from .base import RunningTrainer
 
 
 def require_mode(mode: str) -> None:
@@ -15,7 +12,7 @@ def require_mode(mode: str) -> None:
         raise ValueError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
 
 
-def direction(who: str, figure: str, mode: str, trainer: "Trainer") -> str:
+def direction(who: str, figure: str, mode: str, trainer: RunningTrainer) -> str:
     """ "min" or "max": as `mode` says, or with "auto" as the figure's metric says; ValueError where neither does."""
     if mode != "auto":
         return mode
@@ -29,7 +26,7 @@ def direction(who: str, figure: str, mode: str, trainer: "Trainer") -> str:
     return "max" if rising else "min"
 
 
-def require_at_start(who: str, names: Iterable[str], trainer: "Trainer") -> None:
+def require_at_start(who: str, names: Iterable[str], trainer: RunningTrainer) -> None:
     """ValueError for a figure that an epoch will not have; one that a callback may add is awaited."""
     figures = trainer.figures
     for name in names:

@@ -1,0 +1,38 @@
+"""Settings for a while: the default generator, training or evaluation mode."""
+
+from typing import Any
+
+from .. import _core
+from ..nn import Module
+
+
+class default_generator:
+    """Makes a generator the default one for a while."""
+
+    def __init__(self, generator: _core.Generator) -> None:
+        self._wanted = generator
+
+    def __enter__(self) -> None:
+        self._previous = _core.use_generator(self._wanted)
+
+    def __exit__(self, *exception: object) -> None:
+        _core.use_generator(self._previous)
+
+
+class mode:
+    """Training or evaluation mode for a while; every module gets its own mode back. A plain function has none."""
+
+    def __init__(self, model: Any, training: bool) -> None:
+        self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+        self._model = model
+        self._training = training
+
+    def __enter__(self) -> None:
+        if self._previous:
+            self._model.train(self._training)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._previous:
+            self._model.train(self._previous[0][1])  # an overridden train() may have more to put back
+        for module, training in self._previous:
+            module.__dict__["training"] = training
