@@ -66,8 +66,6 @@ CASES = {
     "nn.functional.max_pool2d": "no operations on images",
     "nn.functional.relu_": "it is relu",
     "optim.Adam": "nnlite has SGD, with momentum",
-    "optim.OneCycleLR": "LambdaLR",
-    "optim.lr_scheduler.OneCycleLR": "LambdaLR",
     "optim.lr_scheduler.SGD": "it is nnlite.optim.SGD",
     "float32": "np.float32",
     "device": "CPU alone",

@@ -15,7 +15,6 @@ _COMPILED = "there is no need: Trainer.fit and Predictor compile what they run"
 _CPU = "nnlite runs on the CPU alone: leave devices out"
 _TYPES = "types are NumPy's, for example np.float32, or their names"
 
-_SCHEDULES = "nnlite has {lr_scheduler}; LambdaLR takes any function of the epoch"
 _ACTIVATIONS = "nnlite has the activations {activations}; write another one in forward, from operations of tensors"
 
 # Patterns of PyTorch's names, the first that fits; {part} stands for what the package's own module `part` defines.
@@ -41,11 +40,9 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or an expression of tensors"),
     ),
     "nnlite.optim": (
-        (r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),
         (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
         (r"[A-Z]", "nnlite has {sgd}, with momentum, nesterov and weight_decay"),
     ),
-    "nnlite.optim.lr_scheduler": ((r".*(LR|Scheduler|WarmRestarts)$", _SCHEDULES),),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "a DataLoader takes TensorDataset, Subset, or an object with len and rows"),),
     "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),
     "nnlite": (

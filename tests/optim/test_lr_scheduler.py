@@ -1,195 +1,62 @@
-"""Learning-rate schedules and clipping against PyTorch."""
+"""What schedules refuse, load and leave alone; their rates: test_schedule_programs.py."""
 
 from __future__ import annotations
 
-import math
-import random
-import warnings
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-import nnlite as nl
-from comparison import normal
 from nnlite import nn, optim
+from nnlite.optim import lr_scheduler
 
-SCHEDULES = {
-    "StepLR": {"step_size": 3, "gamma": 0.5}, "MultiStepLR": {"milestones": [2, 5], "gamma": 0.1}, "ExponentialLR": {"gamma": 0.9},
-    "CosineAnnealingLR": {"T_max": 8, "eta_min": 0.01}, "LambdaLR": {"lr_lambda": lambda e: 1 / (1 + e)},
+MAKERS: dict[str, Any] = {
+    "StepLR": lambda o, m: m.StepLR(o, 3), "MultiStepLR": lambda o, m: m.MultiStepLR(o, [2, 5, 2]),
+    "ConstantLR": lambda o, m: m.ConstantLR(o), "LinearLR": lambda o, m: m.LinearLR(o),
+    "ExponentialLR": lambda o, m: m.ExponentialLR(o, 0.9), "PolynomialLR": lambda o, m: m.PolynomialLR(o),
+    "CosineAnnealingLR": lambda o, m: m.CosineAnnealingLR(o, 8), "CyclicLR": lambda o, m: m.CyclicLR(o, 0.1, 0.5, 3),
+    "CosineAnnealingWarmRestarts": lambda o, m: m.CosineAnnealingWarmRestarts(o, 2, 2),
+    "OneCycleLR": lambda o, m: m.OneCycleLR(o, 0.5, 20), "LambdaLR": lambda o, m: m.LambdaLR(o, lambda e: 0.9**e),
+    "MultiplicativeLR": lambda o, m: m.MultiplicativeLR(o, lambda e: 0.9), "ReduceLROnPlateau": lambda o, m: m.ReduceLROnPlateau(o),
+    "SequentialLR": lambda o, m: m.SequentialLR(o, [m.LinearLR(o), m.StepLR(o, 2)], [4]),
+    "ChainedScheduler": lambda o, m: m.ChainedScheduler([m.LinearLR(o), m.StepLR(o, 2)], o),
 }  # fmt: skip
+FOR_PYTORCH_ALONE = {"_get_lr_called_within_step", "_scale_fn_ref", "mode_worse"}  # made again whenever they are needed
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_schedule(name: str) -> None:
-    ours = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
-    theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
-    mine = getattr(optim, name)(ours, **SCHEDULES[name])
-    other = getattr(torch.optim.lr_scheduler, name)(theirs, **SCHEDULES[name])
-    for _ in range(8):
-        assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-9)
-        theirs.step()
-        mine.step()
-        other.step()
-    again = getattr(optim, name)(ours, **SCHEDULES[name])
-    again.load_state_dict(mine.state_dict())
-    assert again.last_epoch == 8
+def make_optimizer(lr: float = 0.4) -> optim.SGD:
+    return optim.SGD([nn.Parameter(np.ones(1))], lr=lr)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"patience": 1},
-        {"mode": "max", "patience": 0, "factor": 0.5},
-        {"patience": 1, "cooldown": 2, "threshold_mode": "abs", "threshold": 0.1},
-    ],
-    ids=str,
-)
-def test_reduce_on_plateau(options: dict) -> None:
-    ours = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
-    theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
-    mine, other = (
-        optim.ReduceLROnPlateau(ours, **options),
-        torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options),
-    )
-    for figure in [
-        1.0,
-        0.9,
-        0.95,
-        0.9,
-        0.91,
-        0.92,
-        0.5,
-        0.6,
-        0.6,
-        0.6,
-        0.6,
-        0.61,
-        0.62,
-        0.63,
-        0.64,
-        0.65,
-        0.66,
-        0.67,
-        0.7,
-        0.7,
-    ]:
-        mine.step(figure)
-        other.step(figure)
-        assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"])
+def test_every_schedule_of_pytorch_is_there() -> None:
+    assert set(lr_scheduler.__all__) == set(torch.optim.lr_scheduler.__all__)
+    assert set(MAKERS) == set(lr_scheduler.__all__) - {"LRScheduler"}
 
 
-@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
-@pytest.mark.parametrize("limit", [0.5, 100.0])
-def test_clip_grad_norm(limit: float, norm: float) -> None:
-    ours, theirs = [nn.Parameter(normal(3, 2)), nn.Parameter(normal(4))], []
-    for p in ours:
-        g = normal(*p.shape, seed=5)
-        p.grad = nl.tensor(g)
-        theirs.append(torch.nn.Parameter(torch.tensor(p.detach().numpy())))
-        theirs[-1].grad = torch.tensor(g)
-    expected = torch.nn.utils.clip_grad_norm_(theirs, limit, norm)
-    assert optim.clip_grad_norm_(ours, limit, norm) == pytest.approx(float(expected))
-    for p, q in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_keys_of_the_state_are_pytorchs(name: str) -> None:
+    theirs = MAKERS[name](torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4), torch.optim.lr_scheduler)
+    mine = MAKERS[name](make_optimizer(), lr_scheduler)
+    assert set(mine.state_dict()) == set(theirs.state_dict()) - FOR_PYTORCH_ALONE
 
 
-def test_clip_refuses_what_is_not_finite() -> None:
-    p = nn.Parameter(np.ones(2))
-    p.grad = nl.tensor(np.array([np.inf, 1.0]))
-    with pytest.raises(RuntimeError, match="inf"):
-        optim.clip_grad_norm_(p, 1.0, error_if_nonfinite=True)
-    p.grad = nl.tensor(np.array([3.0, -3.0]))
-    optim.clip_grad_value_(p, 1.0)
-    assert p.grad.tolist() == [1.0, -1.0]
-
-
-# Programs of steps, jumps, rates set by hand, saves and new groups
-
-
-def random_schedule(r: random.Random) -> tuple[str, dict[str, Any]]:
-    gamma = r.choice([0.1, 0.5, 0.9, 2.0])
-    options: dict[str, Any] = {
-        "StepLR": {"step_size": r.randint(1, 4), "gamma": gamma},
-        "MultiStepLR": {"milestones": [r.randint(0, 9) for _ in range(r.randint(0, 4))], "gamma": gamma},
-        "ExponentialLR": {"gamma": gamma},
-        "CosineAnnealingLR": {"T_max": r.randint(1, 6), "eta_min": r.choice([0.0, 0.01])},
-        "LambdaLR": {"lr_lambda": r.choice([lambda e: 1 / (1 + e), lambda e: 0.9**e])},
-        "ReduceLROnPlateau": {
-            "mode": r.choice(["min", "max"]), "factor": r.choice([0.1, 0.5]), "patience": r.randint(0, 2),
-            "threshold": r.choice([1e-4, 0.1]), "threshold_mode": r.choice(["rel", "abs"]),
-            "cooldown": r.randint(0, 2), "min_lr": r.choice([0.0, 0.01]), "eps": r.choice([1e-8, 1e-2]),
-        },
-    }  # fmt: skip
-    name = r.choice(list(options))
-    return name, options[name]
-
-
-class Side:
-    """An optimizer and its schedules, here or in PyTorch."""
-
-    def __init__(self, library: Any, schedulers: Any, parameter: Any, kinds: list[Any], rates: list[float]) -> None:
-        self.library, self.schedulers, self.parameter, self.kinds = library, schedulers, parameter, kinds
-        self.optimizer = library.SGD([{"params": [parameter()], "lr": rate} for rate in rates])
-        self.schedules = [getattr(schedulers, name)(self.optimizer, **options) for name, options in kinds]
-
-    def take_up(self, by_last_epoch: bool) -> None:
-        """A new process: everything made anew, then loaded."""
-        saved, places = self.optimizer.state_dict(), [(s.state_dict(), s.last_epoch) for s in self.schedules]
-        groups = [{"params": group["params"], "lr": 0.5} for group in self.optimizer.param_groups]
-        self.optimizer = self.library.SGD(groups)
-        if by_last_epoch:
-            self.optimizer.load_state_dict(saved)
-        makers = [(getattr(self.schedulers, name), options) for name, options in self.kinds]
-        self.schedules = [
-            make(
-                self.optimizer, **options, **({"last_epoch": epoch} if by_last_epoch and hasattr(s, "base_lrs") else {})
-            )
-            for (make, options), (_, epoch), s in zip(makers, places, self.schedules, strict=True)
-        ]
-        if not by_last_epoch:
-            self.optimizer.load_state_dict(saved)
-            for schedule, (state, _) in zip(self.schedules, places, strict=True):
-                schedule.load_state_dict(state)
-
-    def do(self, what: str, i: int, value: Any) -> Any:
-        """The error's class, or rates and positions."""
-        try:
-            if what == "step":
-                self.schedules[i].step(*([value] if hasattr(self.schedules[i], "best") else []))
-            elif what == "jump" and not hasattr(self.schedules[i], "best"):
-                self.schedules[i].step(int(abs(value) * 5))
-            elif what == "by hand":
-                self.optimizer.param_groups[0]["lr"] = abs(value)
-            elif what == "load":
-                self.take_up(value > 0)
-            elif what == "group":
-                self.optimizer.add_param_group({"params": [self.parameter()], "lr": 0.3})
-        except Exception as error:
-            return type(error)
-        last = [schedule.get_last_lr() for schedule in self.schedules]
-        return [g["lr"] for g in self.optimizer.param_groups], last, [s.last_epoch for s in self.schedules]
-
-
-@pytest.mark.parametrize("trials", [400, pytest.param(20_000, marks=pytest.mark.stress)])
-def test_programs_give_the_rates_of_pytorch_to_the_last_bit(trials: int) -> None:
-    names, weights = ["step", "jump", "by hand", "load", "group"], [12, 2, 2, 2, 1]
-    for seed in range(trials):
-        r = random.Random(seed)
-        rates = [r.choice([0.1, 0.4, 1.0, 0.03]) for _ in range(r.randint(1, 3))]
-        kinds = [random_schedule(r) for _ in range(r.randint(1, 3))]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's about the order of steps and about jumps
-            mine = Side(optim, optim, lambda: nn.Parameter(np.ones(1)), kinds, rates)
-            other = Side(torch.optim, torch.optim.lr_scheduler, lambda: torch.nn.Parameter(torch.ones(1)), kinds, rates)
-            for what in r.choices(names, weights, k=20):
-                i, value = r.randrange(len(kinds)), r.uniform(-2, 2)
-                given, expected = mine.do(what, i, value), other.do(what, i, value)
-                assert given == expected, (seed, what, kinds[i])
-                if isinstance(given, type):
-                    break
+@pytest.mark.parametrize("name", MAKERS)
+def test_states_pass_through_json(name: str) -> None:
+    figure = [1.0] if name == "ReduceLROnPlateau" else []
+    first, second = make_optimizer(), make_optimizer()
+    schedule, again = MAKERS[name](first, lr_scheduler), MAKERS[name](second, lr_scheduler)
+    for _ in range(3):
+        schedule.step(*figure)
+    second.load_state_dict(first.state_dict())
+    again.load_state_dict(json.loads(json.dumps(schedule.state_dict())))
+    for _ in range(9):
+        schedule.step(*figure)
+        again.step(*figure)
+        assert first.param_groups[0]["lr"] == second.param_groups[0]["lr"]
+        assert first.param_groups[0]["momentum"] == second.param_groups[0]["momentum"]
+        assert again.last_epoch == schedule.last_epoch if name != "ChainedScheduler" else True
 
 
 def test_a_schedule_that_goes_on_needs_the_initial_rate() -> None:
@@ -228,6 +95,83 @@ def test_lists_of_least_rates() -> None:
         schedule.step(1.0)
 
 
+def test_a_schedule_of_ones_own() -> None:
+    class Warm(optim.LRScheduler):
+        """PyTorch's way to write one."""
+
+        def __init__(self, optimizer: optim.Optimizer, steps: int, last_epoch: int = -1) -> None:
+            self.steps, self.peak = steps, None
+            super().__init__(optimizer, last_epoch)
+
+        def get_lr(self) -> list[float]:
+            self.peak = max(self.base_lrs)
+            return [base * min(1.0, (self.last_epoch + 1) / self.steps) for base in self.base_lrs]
+
+        def step(self, epoch: int | None = None) -> None:
+            self.noted = getattr(self, "noted", 0) + 1
+            super().step(epoch)
+
+    optimizer = make_optimizer()
+    schedule = Warm(optimizer, 4)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(4):
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [0.1, 0.2, 0.4 * 0.75, 0.4, 0.4]
+    again = Warm(make_optimizer(), 4)
+    again.load_state_dict(schedule.state_dict())
+    assert (again.last_epoch, again.peak, again.noted) == (4, 0.4, 5)
+
+
+def test_a_state_replaces_no_method() -> None:
+    schedule = lr_scheduler.StepLR(make_optimizer(), 2)
+    schedule.load_state_dict({**schedule.state_dict(), "step": 3, "get_lr": 4, "optimizer": 5})
+    schedule.step()
+    assert schedule.last_epoch == 1
+
+
+def test_the_interval() -> None:
+    optimizer = make_optimizer()
+    batch = lr_scheduler.OneCycleLR(optimizer, 0.5, 20)
+    epoch = lr_scheduler.ExponentialLR(optimizer, 0.9)
+    assert (epoch.interval, batch.interval) == ("epoch", "batch")
+    assert lr_scheduler.ChainedScheduler([epoch, batch]).interval == "batch"
+    assert lr_scheduler.SequentialLR(optimizer, [epoch, lr_scheduler.StepLR(optimizer, 2)], [3]).interval == "epoch"
+    epoch.interval = "batch"
+    assert lr_scheduler.SequentialLR(optimizer, [epoch, lr_scheduler.StepLR(optimizer, 2)], [3]).interval == "batch"
+    assert "interval" not in "".join(epoch.state_dict())
+    with pytest.raises(ValueError, match="must be 'epoch' or 'batch', got 'step'"):
+        epoch.interval = "step"
+    with pytest.raises(ValueError, match="of a ReduceLROnPlateau must be 'epoch', got 'batch'"):
+        lr_scheduler.ReduceLROnPlateau(optimizer).interval = "batch"
+
+
+def test_a_failing_step_changes_nothing() -> None:
+    def fail(epoch: int) -> float:
+        if epoch == 2:
+            raise RuntimeError("mine")
+        return 0.5
+
+    optimizer = make_optimizer()
+    schedule = lr_scheduler.LambdaLR(optimizer, fail)
+    schedule.step()
+    before = schedule.state_dict(), optimizer.param_groups[0]["lr"]
+    with pytest.raises(RuntimeError, match="mine"):
+        schedule.step()
+    assert (schedule.state_dict(), optimizer.param_groups[0]["lr"]) == before
+
+
+def test_where_pytorch_divides_by_zero() -> None:
+    optimizer = make_optimizer()
+    rest = lr_scheduler.ConstantLR(optimizer, 0.0, total_iters=2)
+    assert optimizer.param_groups[0]["lr"] == 0
+    rest.step()
+    rest.step()
+    assert optimizer.param_groups[0]["lr"] == 0.4
+    lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10, pct_start=0.1)  # the rise has no steps
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
 def test_states_of_pytorch_load() -> None:
     weight = torch.nn.Parameter(torch.ones(1))
     theirs = torch.optim.lr_scheduler.MultiStepLR(torch.optim.SGD([weight], lr=0.4), [4, 2, 4, 7], 0.5)
@@ -252,10 +196,31 @@ def test_states_of_pytorch_load() -> None:
         (lambda o: optim.LambdaLR(o, 0.9), TypeError, "function of the epoch or a list of them, got 0.9"),
         (lambda o: optim.LambdaLR(o, lambda epoch: None), TypeError, "lr_lambda gives must be a number, got None"),
         (lambda o: optim.ReduceLROnPlateau(o, factor="a"), TypeError, "factor must be a number, got 'a'"),
+        (lambda o: optim.ConstantLR(o, 1.5), ValueError, "factor must lie between 0 and 1, got 1.5"),
+        (lambda o: optim.LinearLR(o, 0), ValueError, "start_factor must be above 0 .* got 0 and 1.0"),
+        (lambda o: optim.PolynomialLR(o, "a"), TypeError, "total_iters must be a number, got 'a'"),
+        (lambda o: optim.MultiplicativeLR(o, [len, len]), ValueError, "got 2 functions for 1 parameter groups"),
+        (lambda o: optim.CosineAnnealingWarmRestarts(o, 2.5), ValueError, "T_0 must be an integer .* got 2.5"),
+        (lambda o: optim.CosineAnnealingWarmRestarts(o, 2).step(-1), ValueError, "epoch must not be negative, got -1"),
+        (lambda o: optim.OneCycleLR(o, 0.1), ValueError, "needs total_steps, or epochs and steps_per_epoch"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 0), ValueError, "total_steps must be an integer above 0, got 0"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=30), ValueError, "pct_start must be a float .* got 30"),
+        (lambda o: optim.OneCycleLR(o, [0.1, 0.2], 9), ValueError, "got 2 values of max_lr for 1 parameter groups"),
+        (lambda o: [optim.OneCycleLR(o, 0.1, 1).step() for _ in range(2)] and optim.OneCycleLR(o, 0.1, 1).step(2), ValueError,
+         "made for total_steps=1 and is at step 2"),
+        (lambda o: optim.CyclicLR(o, 0.1, 0.2, 0), ValueError, "step_size_up must be above 0, got 0"),
+        (lambda o: optim.CyclicLR(o, 0.1, 0.2, mode="square"), ValueError, "mode must be 'triangular', .* got 'square'"),
+        (lambda o: optim.SequentialLR(o, [], []), ValueError, "needs a list of at least one schedule"),
+        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 1)], [3]), ValueError, "got 1 for 1"),
+        (lambda o: optim.ChainedScheduler([3]), TypeError, "schedule 0 must be a schedule of an optimizer, got int"),
+        (lambda o: optim.ChainedScheduler([optim.ReduceLROnPlateau(o)]), ValueError, "schedule 0 is a ReduceLROnPlateau"),
+        (lambda o: optim.ChainedScheduler([optim.StepLR(o, 1), optim.StepLR(make_optimizer(), 1)]), ValueError,
+         "schedule 1, a StepLR, belongs to another optimizer"),
+        (lambda o: optim.ChainedScheduler([optim.StepLR(o, 1)]).load_state_dict({}), ValueError, "a list of 1 states"),
         (lambda o: optim.StepLR(o, 1).load_state_dict(None), TypeError, "a schedule loads a dictionary"),
         (lambda o: optim.ReduceLROnPlateau(o).step(None), TypeError, "figure .* must be a number, got None"),
     ],
-)
+)  # fmt: skip
 def test_options_of_schedules_are_named(make, error, match) -> None:
     with pytest.raises(error, match=match):
         make(optim.SGD([nn.Parameter(np.ones(1))], lr=0.4))
