@@ -61,37 +61,25 @@ TensorPtr binary_of(const char* name, py::handle a, py::handle b) {
   return binary(binary_index(name), operand(a, like), operand(b, like));
 }
 
-// What PyTorch calls the options of functions and losses; most have none.
-struct OptionNames {
-  const char *function, *first, *second;
-};
-constexpr OptionNames kOptionNames[] = {
-    {"leaky_relu", "negative_slope", ""},
-    {"elu", "alpha", ""},
-    {"softplus", "beta", "threshold"},
-    {"clip", "min", "max"},
-    {"huber", "delta", ""},
-    {"smooth_l1", "beta", ""},
-};
-
-double option_of(const std::string& function, bool second, py::handle value) {
+double option_of(const char* function, const char* option, py::handle value) {
   if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
-  const char* option = second ? "beta" : "alpha";
-  for (const OptionNames& names : kOptionNames)
-    if (function == names.function) option = second ? names.second : names.first;
-  return number_option(function.c_str(), option, value);
+  return number_option(function, option == nullptr ? "option" : option, value);
 }
 
 TensorPtr unary_of(const std::string& name, py::handle x, py::handle alpha, py::handle beta) {
-  return unary(name, operand(x), option_of(name, false, alpha), option_of(name, true, beta));
+  const int index = unary_index(name);
+  const auto& options = kernels<float>().unary[index].options;
+  return unary(index, operand(x), option_of(name.c_str(), options[0], alpha),
+               option_of(name.c_str(), options[1], beta));
 }
 
 TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction,
                   py::handle option) {
-  const double parameter = option_of(name, false, option);
+  const int index = loss_index(name);
+  const double parameter = option_of(name.c_str(), kernels<float>().losses[index].option, option);
   const TensorPtr input = operand(x, common_dtype({x, target}));
   const bool divergence = name.compare(0, 6, "kl_div") == 0;
-  return elementwise_loss(loss_index(name), input, operand(target, input->dtype()), reduction_of(reduction, divergence),
+  return elementwise_loss(index, input, operand(target, input->dtype()), reduction_of(reduction, divergence),
                           parameter);
 }
 

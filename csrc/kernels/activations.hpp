@@ -296,32 +296,33 @@ void map_gradient(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha
 }
 
 template <class F, class T>
-constexpr UnaryKernel<T> unary_row(const char* name) {
-  return {name, map<F, T>, map_gradient<F, T>};
+constexpr UnaryKernel<T> unary_row(const char* name, int reads, const char* alpha = nullptr,
+                                   const char* beta = nullptr) {
+  return {name, map<F, T>, map_gradient<F, T>, reads, {alpha, beta}};
 }
 
 template <class T>
 constexpr UnaryKernel<T> kUnaryKernels[] = {
-    unary_row<Relu, T>("relu"),
-    unary_row<LeakyRelu, T>("leaky_relu"),
-    unary_row<Elu, T>("elu"),
-    unary_row<Gelu, T>("gelu"),
-    unary_row<GeluTanh, T>("gelu_tanh"),
-    unary_row<Silu, T>("silu"),
-    unary_row<Sigmoid, T>("sigmoid"),
-    unary_row<Tanh, T>("tanh"),
-    unary_row<Softplus, T>("softplus"),
-    unary_row<Exp, T>("exp"),
-    unary_row<Expm1, T>("expm1"),
-    unary_row<Log, T>("log"),
-    unary_row<Log1p, T>("log1p"),
-    unary_row<Sqrt, T>("sqrt"),
-    unary_row<Abs, T>("abs"),
-    unary_row<Negate, T>("neg"),
-    unary_row<Square, T>("square"),
-    unary_row<Reciprocal, T>("reciprocal"),
-    unary_row<Clip, T>("clip"),
-    unary_row<Erf, T>("erf"),
-    unary_row<Scale, T>("scale"),
-    unary_row<Shift, T>("shift"),
+    unary_row<Relu, T>("relu", kReadsOutput),
+    unary_row<LeakyRelu, T>("leaky_relu", kReadsInput, "negative_slope"),
+    unary_row<Elu, T>("elu", kReadsInput, "alpha"),
+    unary_row<Gelu, T>("gelu", kReadsInput),
+    unary_row<GeluTanh, T>("gelu_tanh", kReadsInput),
+    unary_row<Silu, T>("silu", kReadsInput),
+    unary_row<Sigmoid, T>("sigmoid", kReadsOutput),
+    unary_row<Tanh, T>("tanh", kReadsOutput),
+    unary_row<Softplus, T>("softplus", kReadsInput, "beta", "threshold"),
+    unary_row<Exp, T>("exp", kReadsOutput),
+    unary_row<Expm1, T>("expm1", kReadsOutput),
+    unary_row<Log, T>("log", kReadsInput),
+    unary_row<Log1p, T>("log1p", kReadsInput),
+    unary_row<Sqrt, T>("sqrt", kReadsOutput),
+    unary_row<Abs, T>("abs", kReadsInput),
+    unary_row<Negate, T>("neg", 0),
+    unary_row<Square, T>("square", kReadsInput),
+    unary_row<Reciprocal, T>("reciprocal", kReadsOutput),
+    unary_row<Clip, T>("clip", kReadsInput, "min", "max"),
+    unary_row<Erf, T>("erf", kReadsInput),
+    unary_row<Scale, T>("scale", 0),
+    unary_row<Shift, T>("shift", 0),
 };

@@ -171,18 +171,14 @@ void loss_target_backward(const T* x, const T* t, const T* dloss, int64_t stride
 }
 
 template <class F, class T>
-constexpr LossKernel<T> loss_row(const char* name) {
-  return {name, loss_forward<F, T>, loss_leaf_sum<F, T>, loss_backward<F, T>, loss_target_backward<F, T>};
+constexpr LossKernel<T> loss_row(const char* name, const char* option = nullptr) {
+  return {name, loss_forward<F, T>, loss_leaf_sum<F, T>, loss_backward<F, T>, loss_target_backward<F, T>, option};
 }
 
 template <class T>
 constexpr LossKernel<T> kLossKernels[] = {
-    loss_row<MeanSquaredError, T>("mse"),
-    loss_row<AbsoluteError, T>("l1"),
-    loss_row<Huber, T>("huber"),
-    loss_row<SmoothAbsoluteError, T>("smooth_l1"),
-    loss_row<BinaryCrossEntropy, T>("bce"),
-    loss_row<BinaryCrossEntropyWithLogits, T>("bce_with_logits"),
-    loss_row<KullbackLeibler, T>("kl_div"),
-    loss_row<KullbackLeiblerOfLog, T>("kl_div_log_target"),
+    loss_row<MeanSquaredError, T>("mse"),   loss_row<AbsoluteError, T>("l1"),
+    loss_row<Huber, T>("huber", "delta"),   loss_row<SmoothAbsoluteError, T>("smooth_l1", "beta"),
+    loss_row<BinaryCrossEntropy, T>("bce"), loss_row<BinaryCrossEntropyWithLogits, T>("bce_with_logits"),
+    loss_row<KullbackLeibler, T>("kl_div"), loss_row<KullbackLeiblerOfLog, T>("kl_div_log_target"),
 };

@@ -12,11 +12,16 @@ namespace nnlite {
 // batch-wise sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
 constexpr int64_t kLeafRows = 128;
 
+// What a derivative reads: bits of UnaryKernel::reads.
+constexpr int kReadsInput = 1, kReadsOutput = 2;
+
 template <class T>
 struct UnaryKernel {
   const char* name;
   void (*forward)(const T* x, T* y, int64_t n, T alpha, T beta);
   void (*backward)(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha, T beta);
+  int reads;
+  const char* options[2];  // what PyTorch calls alpha and beta; null where the function has none
 };
 
 // a and b advance by their stride, 1 or 0 (one value for the whole run).
@@ -38,6 +43,7 @@ struct LossKernel {
   void (*leaf_sum)(const T* x, const T* t, int64_t n, T parameter, T* lanes);
   void (*backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dx, int64_t n, T parameter);
   void (*target_backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dt, int64_t n, T parameter);
+  const char* option;  // what PyTorch calls the parameter; null where the loss has none
 };
 
 // Element (i, j) stands at data[i * row_stride + j * column_stride].

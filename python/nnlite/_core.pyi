@@ -151,8 +151,7 @@ Operand = Tensor | ArrayLike
 
 # Every function below takes Tensors or arrays and returns a Tensor that is part of the tape.
 def unary(name: str, input: Operand, alpha: float = 0.0, beta: float = 0.0) -> Tensor:
-    """Elementwise function `name`, one of `unary_names()`: relu, leaky_relu(alpha), elu(alpha), gelu, gelu_tanh, silu, sigmoid,
-    tanh, softplus(alpha=beta, beta=threshold), exp, log, sqrt, abs, neg, square, reciprocal, clip(alpha=low, beta=high), ..."""
+    """Elementwise function `name`, one of `unary_names()`; alpha and beta are its options in PyTorch's order."""
 
 def unary_names() -> list[str]: ...
 def as_tensor(value: Operand) -> Tensor: ...
@@ -186,8 +185,8 @@ def batch_norm(
     """input (N, C) or (N, C, L); updates the running buffers when training, by `momentum` or, where negative, to the plain average."""
 
 def loss(name: str, input: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
-    """Elementwise loss `name` (mse, l1, huber, smooth_l1, bce, bce_with_logits, kl_div, kl_div_log_target) of equal shapes;
-    reduction none, mean, sum, and batchmean for the kl_div ones. Gradients flow to the target too where it asks for one."""
+    """Elementwise loss `name`, one of `loss_names()`, of equal shapes; reduction none, mean, sum, and
+    batchmean for kl_div. Gradients flow to the target too where it asks for one."""
 
 def loss_names() -> list[str]: ...
 def binary_names() -> list[str]: ...

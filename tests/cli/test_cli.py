@@ -15,6 +15,9 @@ import pytest
 import nnlite as nl
 from children import begin_child
 from nnlite.cli import main
+from nnlite.metrics import METRICS
+from nnlite.nn.activations import ELEMENTWISE
+from nnlite.nn.losses import LOSSES
 
 QUICK = ["--epochs", "2", "--quiet"]
 
@@ -71,8 +74,10 @@ class TestTrain:
         assert result(capsys, name, "--epochs", "20", "--hidden", "16")["accuracy"] > 0.85
 
     def test_regression_reports_the_error_in_the_targets_unit(self, capsys):
-        found = result(capsys, "regression", "--epochs", "30")
+        found = result(capsys, "regression", "--epochs", "30", "--metric", "mse", "--metric", "r2")
         assert "accuracy" not in found
+        assert found["mse"] == pytest.approx(found["rmse"] ** 2, rel=1e-5)
+        assert 0.5 < found["r2"] < 1
         assert 4 < found["rmse"] < 30  # the noise has a standard deviation of 5
         assert result(capsys, "diabetes", "--epochs", "10")["rmse"] < 80
 
@@ -109,15 +114,26 @@ class TestTrain:
         assert result(capsys, "--validation-split", "0", *QUICK)["held_out_loss"] is None
         assert "training accuracy" in run(capsys, "train", "--validation-split", "0", *QUICK)[1]
 
-    @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus"])
+    @pytest.mark.parametrize("activation", ELEMENTWISE)
     def test_activations(self, capsys, activation):
         assert result(capsys, "--activation", activation, *QUICK)["loss"] > 0
 
-    @pytest.mark.parametrize(
-        ("data", "loss"), [("moons", "bce"), ("moons", "cross_entropy"), ("regression", "l1"), ("regression", "huber")]
-    )
-    def test_losses(self, capsys, data, loss):
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_losses(self, capsys, loss):
+        data = "regression" if LOSSES[loss].targets == "quantities" else "moons"
         assert result(capsys, data, "--loss", loss, *QUICK)["loss"] > 0
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_metrics(self, capsys, metric):
+        several = "digits" if metric == "top_k" else "moons"  # the best 5 need more than 5 classes
+        of_classes = METRICS[metric].thresholded or metric == "top_k"
+        arguments = [several if of_classes else "regression", "--metric", metric, *QUICK]
+        assert np.isfinite(result(capsys, *arguments)[metric])
+        assert f"held-out {metric} " in run(capsys, "train", *arguments)[1]
+
+    def test_help_names_what_the_tables_hold(self, capsys):
+        text = run(capsys, "train", "--help")[1]
+        assert all(name in text for name in [*ELEMENTWISE, *LOSSES, *METRICS])
 
     def test_no_hidden_layer(self, capsys):
         assert result(capsys, "moons", "--hidden", "", *QUICK)["parameters"] == 6

@@ -12,6 +12,7 @@ import torch
 import nnlite as nl
 from comparison import FORWARD, GRADIENT, assert_close, labels, normal
 from nnlite import nn
+from nnlite.nn.activations import ELEMENTWISE
 
 DTYPES = [np.float32, np.float64]
 
@@ -31,17 +32,13 @@ LAYERS = {
     "batch norm average": (lambda: nn.BatchNorm1d(6, momentum=None), lambda: torch.nn.BatchNorm1d(6, momentum=None), [(8, 6)]),
     "batch norm plain": (lambda: nn.BatchNorm1d(6, affine=False), lambda: torch.nn.BatchNorm1d(6, affine=False), [(8, 6)]),
     "batch norm untracked": (lambda: nn.BatchNorm1d(6, track_running_stats=False), lambda: torch.nn.BatchNorm1d(6, track_running_stats=False), [(8, 6)]),
-    "relu": (nn.ReLU, torch.nn.ReLU, [(4, 5)]),
     "leaky relu": (lambda: nn.LeakyReLU(0.2), lambda: torch.nn.LeakyReLU(0.2), [(4, 5)]),
     "elu": (lambda: nn.ELU(0.7), lambda: torch.nn.ELU(0.7), [(4, 5)]),
-    "gelu": (nn.GELU, torch.nn.GELU, [(4, 5)]),
     "gelu tanh": (lambda: nn.GELU("tanh"), lambda: torch.nn.GELU(approximate="tanh"), [(4, 5)]),
-    "silu": (nn.SiLU, torch.nn.SiLU, [(4, 5)]),
-    "sigmoid": (nn.Sigmoid, torch.nn.Sigmoid, [(4, 5)]),
-    "tanh": (nn.Tanh, torch.nn.Tanh, [(4, 5)]),
     "softplus": (lambda: nn.Softplus(2, 3), lambda: torch.nn.Softplus(2, 3), [(4, 5)]),
     "softmax": (lambda: nn.Softmax(1), lambda: torch.nn.Softmax(1), [(4, 5), (2, 5, 3)]),
     "log softmax": (lambda: nn.LogSoftmax(-1), lambda: torch.nn.LogSoftmax(-1), [(4, 5)]),
+    **{name: (ours, getattr(torch.nn, ours.__name__), [(4, 5)]) for name, ours in ELEMENTWISE.items()},
 }  # fmt: skip
 
 

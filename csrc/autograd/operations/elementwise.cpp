@@ -15,25 +15,9 @@ constexpr double kWorkOfFunction = 16;  // flops of an exp or the like, per elem
 
 constexpr Operation::Values kInput = 1, kOther = 2;
 
-// What the derivative of a function reads; those that are not named here: both sides.
-Operation::Values kept_by(const std::string& name) {
-  for (const char* linear : {"neg", "scale", "shift"})
-    if (name == linear) return 0;
-  for (const char* of_output : {"relu", "exp", "expm1", "sqrt", "reciprocal", "tanh", "sigmoid"})
-    if (name == of_output) return Operation::kOutput;
-  for (const char* of_input :
-       {"leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "softplus", "log", "log1p", "abs", "square", "clip", "erf"})
-    if (name == of_input) return kInput;
-  return kInput | Operation::kOutput;
-}
-
 Operation::Values kept_by_unary(int index) {
-  static const std::vector<Operation::Values> kKept = [] {
-    std::vector<Operation::Values> all;
-    for (int i = 0; i < kernels<float>().unary_count; ++i) all.push_back(kept_by(kernels<float>().unary[i].name));
-    return all;
-  }();
-  return kKept[static_cast<size_t>(index)];
+  const int reads = kernels<float>().unary[index].reads;
+  return ((reads & kReadsInput) != 0 ? kInput : 0) | ((reads & kReadsOutput) != 0 ? Operation::kOutput : 0);
 }
 
 // The derivative by one operand reads the other one, or neither, or both.

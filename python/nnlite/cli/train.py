@@ -12,7 +12,9 @@ from .. import _core, nn, optim
 from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..files.architecture import describe_model
-from ..metrics import confusion_matrix, predicted_classes
+from ..metrics import METRICS, confusion_matrix, predicted_classes
+from ..nn.activations import ELEMENTWISE
+from ..nn.losses import LOSSES
 from ..training import Trainer
 from ..training.history import History
 from .arguments import count, not_negative, seed, share, sizes
@@ -21,16 +23,6 @@ from .streams import emit, json_text, one_line, say
 from .tables import add_column_options, add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid, "softplus": nn.Softplus,
-}  # fmt: skip
-LOSSES: dict[str, type[nn.Module]] = {
-    "cross_entropy": nn.CrossEntropyLoss, "bce": nn.BCEWithLogitsLoss, "mse": nn.MSELoss, "l1": nn.L1Loss,
-    "huber": nn.HuberLoss,
-}  # fmt: skip
-
 
 # Option: type, default, name of the value, help.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
@@ -61,8 +53,15 @@ def add_train(commands: Any) -> None:
     parser.add_argument("data", nargs="?", default="spirals", metavar="DATA", help="what to train on (%(default)s)")
     for name, (kind, default, metavar, text) in _OPTIONS.items():
         parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="between the layers (%(default)s)")
+    parser.add_argument("--activation", choices=ELEMENTWISE, default="relu", help="between the layers (%(default)s)")
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"report it too (repeatable): {', '.join(METRICS)}",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --checkpoint, if there is one")
     parser.add_argument("--overwrite", action="store_true", help="let --save or --plot replace DATA itself")
@@ -95,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         )
     _core.manual_seed(options.seed)
     model, criterion = _model_for(source, options)
-    metrics = ["accuracy"] if source.is_classification else []
+    metrics = list(dict.fromkeys((["accuracy"] if source.is_classification else []) + options.metric))
     optimizer = optim.SGD(model.parameters(), options.lr, options.momentum, weight_decay=options.weight_decay)
     trainer = Trainer(model, criterion, optimizer, metrics, options.seed)
     if not options.json:
@@ -106,9 +105,9 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     history = _fit(trainer, rows, held_out, metadata, options)
     seconds = time.perf_counter() - start
-    result = _result(source, trainer, history, held_out, seconds, len(rows[0]) * (len(history) - earlier))
+    result = _result(source, trainer, metrics, history, held_out, seconds, len(rows[0]) * (len(history) - earlier))
     try:
-        _report(result, options)
+        _report(result, metrics, options)
     finally:  # a reader that has gone costs no model, and a picture that fails neither
         if options.save:
             save_model(options.save, model, metadata)
@@ -160,22 +159,29 @@ def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequenti
     loss = options.loss
     if loss == "auto":
         loss = "cross_entropy" if source.is_classification else "mse"
-    if source.is_classification != (loss in ("cross_entropy", "bce")):
+    row = LOSSES[loss]
+    if source.is_classification == (row.targets == "quantities"):
         kind = "classes" if source.is_classification else "quantities"
         other = "regression" if source.is_classification else "classification"
         raise ValueError(f"--loss {loss} does not fit targets that are {kind}; --task {other} takes numbers as such")
     classes = len(source.class_names or [])
-    if loss == "bce" and classes != 2:
-        raise ValueError(f"--loss bce is for 2 classes, {source.name} has {classes}; use cross_entropy")
-    outputs = classes if loss == "cross_entropy" else 1
-    model = nn.MLP([source.x.shape[1], *options.hidden, outputs], ACTIVATIONS[options.activation])
+    if row.targets == "two classes" and classes != 2:
+        raise ValueError(f"--loss {loss} is for 2 classes, {source.name} has {classes}; use cross_entropy")
+    outputs = classes if row.targets == "classes" else 1
+    model = nn.MLP([source.x.shape[1], *options.hidden, outputs], ELEMENTWISE[options.activation])
     if outputs == 1:
         model.append(nn.Flatten(0))
-    return model, LOSSES[loss]()
+    return model, row.loss()
 
 
 def _result(
-    source: Source, trainer: Trainer, history: History, held_out: Any, seconds: float, rows: int
+    source: Source,
+    trainer: Trainer,
+    metrics: list[str],
+    history: History,
+    held_out: Any,
+    seconds: float,
+    rows: int,
 ) -> dict[str, Any]:
     result: dict[str, Any] = {
         "data": source.name,
@@ -188,12 +194,16 @@ def _result(
     }
     prefix = "val_" if held_out else ""
     result["held_out_loss"] = history[prefix + "loss"][-1] if held_out else None
+    for name in metrics:
+        power = METRICS[name].power if name in METRICS else 0
+        result[name] = history[prefix + name][-1] * source.target_scale**power
     if source.is_classification:
-        result["accuracy"] = history[prefix + "accuracy"][-1]
         if held_out:
             result["confusion_matrix"] = confusion_matrix(trainer.predict(held_out[0]), held_out[1]).tolist()
     else:
-        factor = source.target_scale ** (1 if isinstance(trainer.criterion, nn.L1Loss) else 2)
+        factor = source.target_scale ** next(
+            row.power for row in LOSSES.values() if row.loss is type(trainer.criterion)
+        )
         result |= {key: result[key] and result[key] * factor for key in ("loss", "held_out_loss")}
         x, y = held_out or (source.x, source.y)
         residuals = (trainer.predict(x) - y) * source.target_scale
@@ -222,15 +232,16 @@ def _plot(path: str, source: Source, trainer: Trainer, history: History) -> None
     plot_training(history, path, boundary)
 
 
-def _report(result: dict[str, Any], options: argparse.Namespace) -> None:
+def _report(result: dict[str, Any], metrics: list[str], options: argparse.Namespace) -> None:
     if options.json:
         emit(json_text(result))
         return
     where = "held-out" if result["held_out_loss"] is not None else "training"
     loss = result["held_out_loss"] if result["held_out_loss"] is not None else result["loss"]
     figures = [f"{where} loss {loss:.4g}"]
-    if "accuracy" in result:
-        figures.append(f"{where} accuracy {100 * result['accuracy']:.2f} %")
+    for name in metrics:
+        value = f"{100 * result[name]:.2f} %" if name == "accuracy" else f"{result[name]:.4g}"
+        figures.append(f"{where} {name} {value}")
     if "rmse" in result:
         figures.append(f"{where} RMSE {result['rmse']:.4g}")
     figures.append(f"{result['epochs']} epoch{'s' * (result['epochs'] != 1)} in {result['seconds']:.2f} s")

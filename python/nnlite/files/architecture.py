@@ -1,8 +1,7 @@
 """A model's architecture as plain data, so that a model file can be run without the script that made it."""
 
 import inspect
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from reprlib import repr as short
 from typing import Any
 
@@ -14,21 +13,12 @@ from ..nn import Module, Sequential
 
 Settings = dict[str, Any]
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
-_LOSSES = nn.MSELoss.__mro__[1]
 # The layers that a file may name: those of `nn`, by a fixed table, so that a file never chooses what is imported or run.
 _LAYERS: dict[str, type[Module]] = {
     name: layer
     for name in nn.__all__
     if isinstance(layer := getattr(nn, name), type) and issubclass(layer, Module) and layer is not Module
-    if not issubclass(layer, (*_CONTAINERS, _LOSSES))
-}
-# Elements of the largest parameter, known before it is made; layers that are not named have none.
-_ELEMENTS: dict[str, Callable[[Settings], int]] = {
-    "BatchNorm1d": lambda settings: int(settings["num_features"]),
-    "Embedding": lambda settings: int(settings["num_embeddings"] * settings["embedding_dim"]),
-    "LayerNorm": lambda settings: math.prod(np.atleast_1d(settings["normalized_shape"]).tolist()),
-    "Linear": lambda settings: int(settings["in_features"] * settings["out_features"]),
+    if name not in nn.containers.__all__ + nn.losses.__all__
 }
 _MOST_LEVELS = 50
 
@@ -133,8 +123,7 @@ def _checked(entry: Settings) -> int:
             raise ModelFileError(f"the file describes a {entry['layer']} with {name} = {short(value)}")
     if entry.get("dtype", "float64") != "float64":
         raise ModelFileError(f"the file describes a {entry['layer']} of type {short(entry['dtype'])}")
-    elements = _ELEMENTS.get(entry["layer"])
-    return max(elements(settings), 0) if elements is not None else 0
+    return max(layer.largest_parameter(settings), 0)
 
 
 def _fits(value: Any, annotation: Any) -> bool:

@@ -17,11 +17,12 @@ Threshold = float | Callable[[Array, Array], float]  # a number, or what finds i
 
 @dataclass(frozen=True)
 class Row:
-    """A metric; `thresholded` ones read classes off a single column of outputs."""
+    """A metric; `thresholded` ones read classes off a single column of outputs, `power` is of the target's unit."""
 
     function: Callable[..., Any]
     greater_is_better: bool
     thresholded: bool = False
+    power: int = 0
 
 
 METRICS = {
@@ -30,8 +31,8 @@ METRICS = {
     "precision": Row(precision, True, thresholded=True),
     "recall": Row(recall, True, thresholded=True),
     "f1": Row(f1, True, thresholded=True),
-    "mse": Row(mean_squared_error, False),
-    "mae": Row(mean_absolute_error, False),
+    "mse": Row(mean_squared_error, False, power=2),
+    "mae": Row(mean_absolute_error, False, power=1),
     "r2": Row(r2_score, True),
     "top_k": Row(top_k_accuracy, True),
 }

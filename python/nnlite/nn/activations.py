@@ -1,8 +1,8 @@
-"""Activation modules: one class a function, with PyTorch's names and defaults."""
+"""Activation modules, one class per function, with PyTorch's names and defaults."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .. import _core
 from .._core import Tensor
@@ -13,45 +13,54 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class _Elementwise(Module):
-    """An activation without settings: the native function `kernel`."""
+__all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
-    kernel: str
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace  # accepted as in PyTorch; the result is the same
+class Elementwise(Module):
+    """The native function `kernel`."""
+
+    kernel: ClassVar[str]
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.kernel, input)
 
 
-class ReLU(_Elementwise):
+class _Plain(Elementwise):
+    """A function without options. `inplace` is accepted as in PyTorch; the result is the same."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_Plain):
     """max(x, 0); derivative 0 at 0."""
 
     kernel = "relu"
 
 
-class SiLU(_Elementwise):
+class SiLU(_Plain):
     """x sigmoid(x), also called swish (Elfwing, Uchibe, Doya 2018)."""
 
     kernel = "silu"
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(_Plain):
     """1 / (1 + e^-x)."""
 
     kernel = "sigmoid"
 
 
-class Tanh(_Elementwise):
+class Tanh(_Plain):
     """The hyperbolic tangent."""
 
     kernel = "tanh"
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Elementwise):
     """x where positive, else negative_slope * x."""
+
+    kernel = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -59,14 +68,16 @@ class LeakyReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("leaky_relu", input, self.negative_slope)
+        return _core.unary(self.kernel, input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
 
 
-class ELU(Module):
+class ELU(Elementwise):
     """x where positive, else alpha * (e^x - 1) (Clevert, Unterthiner, Hochreiter 2016)."""
+
+    kernel = "elu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -74,14 +85,16 @@ class ELU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("elu", input, self.alpha)
+        return _core.unary(self.kernel, input, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
 
 
-class GELU(Module):
+class GELU(Elementwise):
     """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016); approximate="tanh" for their approximation."""
+
+    kernel = "gelu"
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -90,14 +103,16 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("gelu" if self.approximate == "none" else "gelu_tanh", input)
+        return functional.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
 
 
-class Softplus(Module):
+class Softplus(Elementwise):
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
+
+    kernel = "softplus"
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -105,7 +120,7 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary("softplus", input, self.beta, self.threshold)
+        return _core.unary(self.kernel, input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -137,3 +152,9 @@ class LogSoftmax(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+# By their kernels' names.
+ELEMENTWISE: dict[str, type[Elementwise]] = {
+    layer.kernel: layer for layer in (globals()[name] for name in __all__) if issubclass(layer, Elementwise)
+}

@@ -14,6 +14,8 @@ from .linear import Linear
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["MLP", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
 L = TypeVar("L", bound="_Numbered")
 
 

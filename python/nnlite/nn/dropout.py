@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .._core import Tensor
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """In training, zeroes each element with probability `p` and scales the others by 1 / (1 - p); else the identity.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
+
+__all__ = ["Embedding", "Flatten", "Identity", "Linear"]
 
 
 class Linear(Module):
@@ -48,6 +51,10 @@ class Linear(Module):
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features)
             init.uniform_(self.bias, -bound, bound)
+
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        return int(settings["in_features"] * settings["out_features"])
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.linear(input, self.weight, self.bias)
@@ -104,6 +111,10 @@ class Embedding(Module):
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.detach().numpy()[self.padding_idx] = 0
+
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        return int(settings["num_embeddings"] * settings["embedding_dim"])
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return functional.embedding(input, self.weight, self.padding_idx)

@@ -7,7 +7,7 @@ sum to 0 (all labels ignored, or of classes of weight 0) is NaN, as in PyTorch, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .._core import Tensor
 from . import functional
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     Operand = Tensor | ArrayLike
+
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss",
+]  # fmt: skip
 
 
 class _Loss(Module):
@@ -175,3 +179,22 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
         return functional.kl_div(input, target, self.reduction, self.log_target)
+
+
+class Row(NamedTuple):
+    """A loss of raw outputs, the targets it is for, and the power of a quantity's unit that it has."""
+
+    loss: type[Module]
+    targets: Literal["classes", "two classes", "quantities"]
+    power: int = 0
+
+
+# The losses that a name can choose; those of probabilities or log-probabilities need a last layer of their own.
+LOSSES = {
+    "cross_entropy": Row(CrossEntropyLoss, "classes"),
+    "bce": Row(BCEWithLogitsLoss, "two classes"),
+    "mse": Row(MSELoss, "quantities", 2),
+    "l1": Row(L1Loss, "quantities", 1),
+    "huber": Row(HuberLoss, "quantities", 2),
+    "smooth_l1": Row(SmoothL1Loss, "quantities", 1),
+}

@@ -51,6 +51,14 @@ class Module(Registering):
         """The computation; every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        """Elements of the largest parameter of a layer with these settings, known before memory is taken for it.
+
+        A layer with parameters that model files may hold defines it.
+        """
+        return 0
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return self.forward(*args, **kwargs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from .parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+__all__ = ["BatchNorm1d", "LayerNorm"]
 
 
 class LayerNorm(Module):
@@ -39,6 +42,10 @@ class LayerNorm(Module):
         shape = self.normalized_shape
         self.register_parameter("weight", Parameter(np.ones(shape, np.float32)) if elementwise_affine else None)
         self.register_parameter("bias", Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None)
+
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        return math.prod(np.atleast_1d(settings["normalized_shape"]).tolist())
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         shape = input.shape if isinstance(input, Tensor) else np.shape(input)
@@ -83,6 +90,10 @@ class BatchNorm1d(Module):
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)) if tracked else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)) if tracked else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if tracked else None)
+
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        return int(settings["num_features"])
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         shape = input.shape if isinstance(input, Tensor) else np.shape(input)

@@ -3,7 +3,7 @@
 from ..naming import publish
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
-from .lr_scheduler import *  # noqa: F403
+from .lr_scheduler import *
 from .optimizer import Optimizer
 from .sgd import SGD
 

@@ -1,0 +1,78 @@
+"""What the native tables hold is reachable from Python, by a module and by a function of the same name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import nnlite as nl
+from nnlite import _core, nn
+from nnlite.nn import activations, functional, losses
+
+FUNCTIONS = {
+    name: function
+    for name, function in vars(functional).items()
+    if inspect.isfunction(function) and function.__module__ == functional.__name__ and not name.startswith("_")
+}
+
+
+def used_of(name: str, module: ModuleType) -> set[str]:
+    """Attributes of the module `name` that the source of another one reads."""
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    return {
+        n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == name
+    }
+
+
+def native_names_in(module: ModuleType, call: str) -> set[str]:
+    """Texts in calls of `_core.unary`, or of what hands them to `_core.loss`."""
+    found = set()
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (f"_core.{call}", "_elementwise"):
+            found |= {
+                n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant) and type(n.value) is str
+            }
+    return found
+
+
+def test_every_elementwise_activation_is_a_native_function_and_one_of_functional() -> None:
+    for kernel in activations.ELEMENTWISE:
+        assert kernel in _core.unary_names()
+        assert kernel in FUNCTIONS, f"functional has no {kernel}"
+
+
+@pytest.mark.parametrize("kernel", activations.ELEMENTWISE)
+def test_modules_and_functions_have_the_same_bits(kernel: str) -> None:
+    x = nl.tensor(np.linspace(-4, 4, 33))
+    np.testing.assert_array_equal(activations.ELEMENTWISE[kernel]()(x).numpy(), FUNCTIONS[kernel](x).numpy())
+
+
+def test_every_native_loss_is_used_by_functional() -> None:
+    assert set(_core.loss_names()) <= native_names_in(functional, "loss")
+
+
+def test_every_loss_of_functional_has_a_module() -> None:
+    of_targets = {name for name, function in FUNCTIONS.items() if "target" in inspect.signature(function).parameters}
+    assert of_targets == used_of("functional", losses)
+    assert len(losses.__all__) == len(of_targets)
+
+
+def test_modules_are_listed_once_and_are_modules() -> None:
+    assert len(nn.__all__) == len(set(nn.__all__))
+    for part in (activations, nn.containers, nn.dropout, nn.linear, losses, nn.normalization):
+        for name in part.__all__:
+            assert issubclass(getattr(nn, name), nn.Module)
+        defined = {
+            n
+            for n, v in vars(part).items()
+            if inspect.isclass(v) and v.__module__ == part.__name__ and issubclass(v, nn.Module)
+        }
+        assert {n for n in defined if not n.startswith("_")} - {"Elementwise"} == set(part.__all__)
+
+
+def test_names_of_the_command_line_are_of_losses_that_nn_has() -> None:
+    assert {row.loss.__name__ for row in losses.LOSSES.values()} <= set(nn.__all__)
