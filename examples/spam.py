@@ -19,9 +19,9 @@ def main() -> None:
     nl.manual_seed(0)
     model = nn.Sequential(nn.Linear(57, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 1), nn.Flatten(0))
     optimizer = optim.SGD(model.parameters(), lr=0.02, momentum=0.9, weight_decay=1e-3)
-    schedule = nl.callbacks.LearningRateScheduler(optim.CosineAnnealingLR(optimizer, T_max=40))
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=40)
     trainer = nl.Trainer(model, nn.BCEWithLogitsLoss(), optimizer, metrics=["accuracy"], seed=0)
-    trainer.fit(x[~is_test], y[~is_test], epochs=40, batch_size=32, callbacks=[schedule])
+    trainer.fit(x[~is_test], y[~is_test], epochs=40, batch_size=32, scheduler=schedule)
     figures = trainer.evaluate(x[is_test], y[is_test])
     print(
         f"{int((~is_test).sum())} messages to train on, {int(is_test.sum())} to test, test loss {figures['loss']:.4f}"

@@ -18,8 +18,10 @@ from .. import _core
 from ..autograd.grad_mode import enable_grad
 from ..descriptions import brief, described
 from ..nn import Module
+from ..optim.lr_scheduler.base import LRScheduler, rates_of
 from .arrays import Array
 from .callbacks.base import CallbackList, Logs
+from .callbacks.schedules import schedules_of, stepped_per_batch
 from .capture import Programs, Step, eager_batch
 from .checks import check_plan
 from .divergence import Memento, divergence
@@ -38,11 +40,12 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from process to process
 
 @dataclass
 class Position:
-    """Where a fit stands within an epoch: batches done, their loss, and their outputs (N, ...) if wanted."""
+    """Where a fit stands within an epoch: batches done, their loss, and if wanted their outputs (N, ...) and last rates."""
 
     batch: int = 0
     loss: LossTotal = field(default_factory=LossTotal)
     outputs: Array | None = None
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 class Fit:
@@ -72,7 +75,9 @@ class Fit:
         self._checkpoints = checkpoints
         self._beginning: Beginning | None = None
         self._programs: Programs | None = None  # of the first epoch, where no Python code runs before it
-        self._eager = not plan.compile or listeners.watches_batches
+        self._shows_rates = bool(schedules_of(listeners))
+        self._schedules = stepped_per_batch(listeners)
+        self._eager = not plan.compile or listeners.watches_batches or bool(self._schedules)
 
     def run(self) -> None:
         """Checks what is left to check, then runs all epochs that are still to do."""
@@ -81,20 +86,30 @@ class Fit:
         if programs is not None and not programs.follows_epochs and not code_runs:
             self._programs = programs
         self.state.begin_history(self.plan.validation is not None)
+        self.state.figures += self._rates()
         try:
             self._run_all()
         finally:
             self._bar.close()
 
     def _run_all(self) -> None:
+        if self._checkpoints is None or not self._checkpoints.resumes:
+            self._require_steps()
         self.listeners.on_train_begin()
         if self._checkpoints is not None:
             self._checkpoints.begin(self)
         self._bar.begin(self.first_epoch, self.state.epoch, self.position.batch)
-        self._beginning = Beginning(self.state)
+        self._beginning = Beginning(self.state, self._schedules)
         self._run_epochs()
         self._save()
         self.listeners.on_train_end()
+
+    def _require_steps(self) -> None:
+        """ValueError for a schedule that ends before the fit."""
+        for schedule in schedules_of(self.listeners):
+            if isinstance(schedule, LRScheduler):
+                each = self.plan.batches if schedule in self._schedules else 1
+                schedule.require_steps(self.plan.epochs * each)
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides the further bits of the fit, and what must be the same where it is resumed."""
@@ -115,6 +130,7 @@ class Fit:
             "batch": position.batch,
             "loss": vars(position.loss),
             "outputs": position.outputs if position.batch > 0 else None,
+            "rates": position.rates,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -129,7 +145,7 @@ class Fit:
         state.epoch, self.first_epoch = saved["epoch"], saved["first_epoch"]
         self.options = saved["options"] or self.options
         state.stop_training = saved["stop_training"]
-        self.position = Position(saved["batch"], LossTotal(**saved["loss"]), saved["outputs"])
+        self.position = Position(saved["batch"], LossTotal(**saved["loss"]), saved["outputs"], saved["rates"])
         for callback, (_, values) in zip(self.listeners, saved["callbacks"], strict=True):
             callback.load_state_dict(values)
 
@@ -268,9 +284,19 @@ class Fit:
         """One batch more is done."""
         self.position.batch += 1
         self.position.loss.add(done)
+        self.position.rates = self._rates()
+        for schedule in self._schedules:
+            schedule.step()
+
+    def _rates(self) -> dict[str, float]:
+        """The groups' learning rates for the history, where there is a schedule."""
+        if not self._shows_rates:
+            return {}
+        rates = rates_of(self.state.optimizer)
+        return {"lr" if len(rates) == 1 else f"lr_{i}": rate for i, rate in enumerate(rates)}
 
     def _epoch_done(self, logs: Logs) -> None:
-        state, plan = self.state, self.plan
+        state, plan, rates = self.state, self.plan, self.position.rates or self._rates()
         self._beginning = None
         if self.position.outputs is not None:
             outputs, rows = self.position.outputs, plan.rows
@@ -282,6 +308,7 @@ class Fit:
         if plan.validation is not None:
             figures = self._evaluation.evaluate(plan.validation, plan.batch_size)
             logs.update({f"val_{key}": value for key, value in figures.items()})
+        logs.update(rates)
         state.history.append(state.epoch, logs)
         self._bar.epoch_done(state.epoch, logs)
         state.epoch += 1

@@ -20,7 +20,7 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from ..nn import Module
-from ..optim import LRScheduler, Optimizer, ReduceLROnPlateau
+from ..optim import LRScheduler, Optimizer
 from .python_values import (
     DEPTH,
     LARGEST,
@@ -147,7 +147,7 @@ class PythonState:
             yield value.__wrapped__, name
         elif isinstance(value, Optimizer):
             yield value.param_groups, f"{name}.param_groups"
-        elif isinstance(value, LRScheduler | ReduceLROnPlateau):
+        elif isinstance(value, LRScheduler):
             yield from self._parts_of_object(value, name)
         elif isinstance(value, bytearray | array.array):
             self._keep(name, value)

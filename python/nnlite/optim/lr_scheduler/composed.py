@@ -118,6 +118,11 @@ class ChainedScheduler(_Composed):
         self._compose(schedulers, optimizer)
         self._last_lr = rates_of(self.optimizer)
 
+    def require_steps(self, count: int) -> None:
+        """Raises ValueError where `count` more steps are too many."""
+        for part in self._schedulers:
+            part.require_steps(count)
+
     def step(self) -> None:  # type: ignore[override]
         """Moves all on by one epoch (or batch)."""
         for part in self._schedulers:

@@ -206,6 +206,14 @@ class OneCycleLR(_CyclicMomentum):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         super().__init__(optimizer, last_epoch)
 
+    def require_steps(self, count: int) -> None:
+        """Raises ValueError where `count` more steps are too many."""
+        if self.last_epoch + count > self.total_steps:
+            raise ValueError(
+                f"OneCycleLR was made for total_steps={self.total_steps}, is at step {self.last_epoch} and would take {count} more: "
+                "make it for as many as there are batches in all epochs"
+            )
+
     def _anneal(self, what: str) -> list[float]:
         """Each group's lr or momentum, between the ends of the phase."""
         if self.last_epoch > self.total_steps:

@@ -1,5 +1,6 @@
 """Learning-rate schedules as callbacks."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...nn.options import number
@@ -9,9 +10,11 @@ from .figures import direction, missing, require_at_start, require_mode
 
 
 class LearningRateScheduler(Callback):
-    """Steps a schedule of `optim` after each epoch, or sets lr = schedule(epoch, lr) before it.
+    """Has `fit` step a schedule of `optim` after each epoch, or each batch where its `interval` says so.
 
-    A ReduceLROnPlateau is shown the figure `monitor`: by default the validation loss where there is one, else the loss.
+    A function sets lr = schedule(epoch, lr) before each epoch.
+    A ReduceLROnPlateau is shown the figure `monitor`: by default the schedule's own, or the validation loss where there is
+    one, else the loss.
     Its own mode must be the figure's direction, which `mode` says for figures that nnlite does not know ("auto"); ValueError
     at the start of the fit otherwise.
     """
@@ -20,19 +23,23 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Any, monitor: str | None = None, mode: str = "auto") -> None:
         require_mode(mode)
+        if isinstance(schedule, type):
+            raise TypeError(
+                f"schedule is the class {schedule.__name__} itself; pass {schedule.__name__}(optimizer, ...)"
+            )
         if not (callable(schedule) or hasattr(schedule, "step")):
             raise TypeError(f"schedule must be a schedule of optim or a function, got {type(schedule).__name__}")
         if monitor is not None and not isinstance(schedule, ReduceLROnPlateau):
             raise ValueError(f"monitor is for a ReduceLROnPlateau; {type(schedule).__name__} looks at no figure")
-        self._schedule = schedule
+        self.schedule = schedule
         self.monitor = monitor
         self.mode = mode
 
     def _figure(self) -> str:
-        return self.monitor or ("val_loss" if "val_loss" in self.trainer.figures else "loss")
+        return self.monitor or self.schedule.monitor or ("val_loss" if "val_loss" in self.trainer.figures else "loss")
 
     def on_train_begin(self) -> None:
-        schedule = self._schedule
+        schedule = self.schedule
         if isinstance(schedule, LRScheduler) and schedule.optimizer is not self.trainer.optimizer:
             raise ValueError(f"the {type(schedule).__name__} belongs to another optimizer than the trainer's")
         if not isinstance(schedule, ReduceLROnPlateau):
@@ -46,8 +53,8 @@ class LearningRateScheduler(Callback):
         if wanted != schedule.mode:
             raise ValueError(
                 f"ReduceLROnPlateau(mode={schedule.mode!r}) cannot follow {figure!r}, which is better when "
-                f"{'larger' if wanted == 'max' else 'smaller'}: pass LearningRateScheduler(schedule, monitor=...) the figure "
-                f"to follow, or make the schedule with mode={wanted!r}"
+                f"{'larger' if wanted == 'max' else 'smaller'}: set schedule.monitor to the figure to follow, or "
+                f"make the schedule with mode={wanted!r}"
             )
         require_at_start("LearningRateScheduler watches", [figure], self.trainer)
 
@@ -57,23 +64,55 @@ class LearningRateScheduler(Callback):
         return greater_is_better(figure, self.trainer.metrics) is None
 
     def on_epoch_begin(self, epoch: int) -> None:
-        if callable(self._schedule):
+        if callable(self.schedule):
             for group in self.trainer.optimizer.param_groups:
-                group["lr"] = number("what the schedule gives", self._schedule(epoch, group["lr"]))
+                group["lr"] = number("what the schedule gives", self.schedule(epoch, group["lr"]))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if callable(self._schedule):
+        if callable(self.schedule) or _steps_per_batch(self.schedule):
             return
-        if not isinstance(self._schedule, ReduceLROnPlateau):
-            self._schedule.step()
+        if not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
             return
         if self._figure() not in logs:
             raise missing("LearningRateScheduler watches", self._figure(), logs)
-        self._schedule.step(logs[self._figure()])
+        self.schedule.step(logs[self._figure()])
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if callable(self._schedule) else {"schedule": self._schedule.state_dict()}
+        return {} if callable(self.schedule) else {"schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if not callable(self._schedule):
-            self._schedule.load_state_dict(state_dict["schedule"])
+        if not callable(self.schedule):
+            self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def _steps_per_batch(schedule: Any) -> bool:
+    return isinstance(schedule, LRScheduler) and schedule.interval == "batch"
+
+
+def with_schedules(callbacks: Any, scheduler: Any) -> Any:
+    """`fit`'s callbacks, with schedules among them as callbacks, and `scheduler` as the last."""
+    if callbacks is not None and not isinstance(callbacks, Iterable):
+        return callbacks  # CallbackList says what is wrong
+    if isinstance(scheduler, list | tuple):
+        raise TypeError(
+            "scheduler must be one schedule: make a SequentialLR or a ChainedScheduler of several, or pass them as callbacks"
+        )
+    given = [*(callbacks or ()), *([] if scheduler is None else [scheduler])]
+    last = len(given) - 1 if scheduler is not None else len(given)
+    return [
+        LearningRateScheduler(each)
+        if isinstance(each, LRScheduler) or (at == last and not isinstance(each, Callback))
+        else each
+        for at, each in enumerate(given)
+    ]
+
+
+def schedules_of(callbacks: Iterable[Callback]) -> list[Any]:
+    """The schedules among callbacks."""
+    return [callback.schedule for callback in callbacks if isinstance(callback, LearningRateScheduler)]
+
+
+def stepped_per_batch(callbacks: Iterable[Callback]) -> list[LRScheduler]:
+    """Those that the fit steps after each batch."""
+    return [schedule for schedule in schedules_of(callbacks) if _steps_per_batch(schedule)]
