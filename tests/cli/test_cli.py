@@ -190,7 +190,7 @@ class TestPredict:
         new.write_text("weight,length\n3.5,40\n")
         code, _, err = run(capsys, "predict", model, new)
         assert code == 1
-        assert err.startswith("nnlite: error: there is no column 'fur'; the columns are weight, length")
+        assert err.startswith("nnlite: error: no column 'fur'; the columns are weight, length")
 
     def test_values_come_in_the_targets_unit(self, capsys, tmp_path):
         model = tmp_path / "model.safetensors"
@@ -274,7 +274,7 @@ USAGE = {
     "predict without data": ["predict", "model"],
 }
 FAILURES = {
-    "no such data": (["train", "nosuch"], "there is no data 'nosuch'.*spirals.*digits"),
+    "no such data": (["train", "nosuch"], "no data 'nosuch'.*spirals.*digits"),
     "no such model": (["predict", "nosuch", "moons"], "nosuch: No such file"),
     "no such file": (["info", "nosuch"], "nosuch: No such file"),
     "no such folder": (["train", "--save", "/nosuch/model"], "cannot write /nosuch/model: there is no such folder"),

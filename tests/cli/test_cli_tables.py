@@ -61,8 +61,8 @@ def test_a_line_a_column_says_how_it_was_read(capsys, animals):
     assert err.splitlines()[:5] == [
         "column id: number; it only counts rows: --drop 'id' leaves it out",
         "column weight: number",
-        "column fur: dropped, as told",
-        "column code: category with 3 values (007, 012, 100, kept as texts for a leading zero)",
+        "column fur: dropped, as requested",
+        "column code: category with 3 values (007, 012, 100, kept as text because of leading zeros)",
         "column kind: target, 2 classes (cat, dog)",
     ]
     assert run(capsys, "train", animals, *QUICK)[2] == (
@@ -126,7 +126,7 @@ def test_arrays_of_one_table(capsys, tmp_path):
         ("a;b,c\n1;2,3\n", [], "--delimiter"),
         ('a,b\n"1,5",x\n"2,5",y\n', [], "--decimal ,"),
         ("a,b\né,x\nz,y\n".encode("latin-1"), [], "--encoding"),
-        ("a,b\n1,x\n2,y\n", ["--drop", "c"], "--drop 'c': there is no such column; the columns are a, b"),
+        ("a,b\n1,x\n2,y\n", ["--drop", "c"], "--drop 'c': no such column; the columns are a, b"),
         ("a,b\n1,x\n2,y\n", ["--task", "regression"], "--task regression needs numbers"),
     ],
 )
@@ -169,9 +169,9 @@ def test_python_reads_what_train_wrote(capsys, animals, frame, model):
     for _ in range(2):
         np.testing.assert_array_equal(predictor(raw), outputs)
     np.testing.assert_array_equal(predictor(raw[:1]), outputs[:1])
-    with pytest.raises(ValueError, match="there is no column 'fur'"):
+    with pytest.raises(ValueError, match="no column 'fur'"):
         loaded.predict(raw.drop(columns="fur"))
-    with pytest.raises(ValueError, match="has 2 columns without names; the model takes 3: weight, fur, code"):
+    with pytest.raises(ValueError, match="has 2 unnamed columns; the model takes 3: weight, fur, code"):
         loaded.predict([[1, 2]])
 
 
@@ -201,7 +201,9 @@ def test_a_warning_is_one_line(model, tmp_path):
     command = [sys.executable, "-m", "nnlite", "predict", model, tmp_path / "new.csv"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.count("\n") == 2
-    assert found.stderr == "nnlite: warning: column 'fur' has categories not seen in training, read as none: curly\n"
+    assert (
+        found.stderr == "nnlite: warning: column 'fur' has categories not seen in training, encoded as zeros: curly\n"
+    )
 
 
 def test_a_model_trained_in_python_takes_raw_rows_everywhere(capsys, frame, animals, tmp_path):
@@ -313,4 +315,4 @@ def test_predicting_from_grouped_numbers_does_not_advise_to_lose_them(capsys, mo
     code, _, err = run(capsys, "predict", model, rows)
     assert code == 1
     assert "--missing" not in err
-    assert "digits and a decimal mark alone" in err
+    assert "digits and a decimal mark only" in err

@@ -84,7 +84,7 @@ def test_tensors_are_items_too() -> None:
     ("batch", "error", "match"),
     [
         ([[1], [1, 2]], ValueError, "1 entries and the one at position 1 has 2"),
-        ([(1,), 5], ValueError, "position 1 has none, being a int"),
+        ([(1,), 5], ValueError, "position 1 has none: it is a int"),
         ([{"a": 1}, {"b": 1}], ValueError, r"keys \['a'\] and the one at position 1 has \['b'\]"),
         ([{"x": np.zeros(2)}, {"x": np.zeros(3)}], ValueError, r"shape \(2,\) and the one at position 1 has \(3,\)"),
         ([1, None], TypeError, "position 1 is a NoneType"),

@@ -50,7 +50,7 @@ def test_one_other_cell_among_numbers_is_an_error_unless_told(cell, value) -> No
     number = preprocessor.inputs(table)[200, 0] * column.scale + column.mean
     assert number == pytest.approx(column.mean if value is None else value, abs=1e-4)
     if value is None:
-        assert "1 cells that are no number" in preprocessor.report[0]
+        assert "1 cells that are not numbers" in preprocessor.report[0]
     assert Preprocessor.fit(table, "y", text=["a"]).feature_names.count(f"a={cell}") == 1
     assert Preprocessor.fit(table, "y", missing=[cell]).inputs(table)[200, 0] == 0
 
@@ -82,17 +82,17 @@ def test_a_mark_that_is_a_number_is_remembered() -> None:
         ([f"{i % 12}:30" for i in range(40)], "a date or time"),
         ([f"{i}%" for i in range(40)], "'0%'.*--number 'a' reads it as 0.0"),
         ([f"{i} kg" for i in range(40)], "a number with 'kg'"),
-        ([f"name {i}" for i in range(40)], "40 different texts.*in 40 rows.*--drop 'a'"),
+        ([f"name {i}" for i in range(40)], "40 distinct texts.*in 40 rows.*--drop 'a'"),
         (
             [f"{10**17 + 7 * i}" for i in range(40)],
-            "more digits than a number can hold: --number 'a' reads it rounded, --text 'a'",
+            "more digits than a float64 can hold: --number 'a' reads it rounded, --text 'a'",
         ),
         (
             [f"{i:05d}" for i in range(40)],
-            "whose leading zero a number would lose: --number 'a' reads numbers, --text 'a'",
+            "whose leading zero would be lost as a number: --number 'a' reads numbers, --text 'a'",
         ),
         ([f"~{i}" for i in range(40)], "a number with '~'"),
-        (["950", "1.234", "12.500", "7"] * 10, "'1.234', where three digits after each point may be thousands"),
+        (["950", "1.234", "12.500", "7"] * 10, "'1.234', where three digits after each point may mean thousands"),
         ([hex(i) for i in range(40)], "'0x0', which is not a number"),
         (["1", "2", "x"] * 10 + ["3"] * 10, "row 2, column 'a' holds 'x'"),
     ],
@@ -134,7 +134,7 @@ def test_texts_stay_as_they_are() -> None:
     assert Preprocessor.fit(data, "y", text=["a"]).feature_names == ["a=007", "a=1", "a=1.0", "a=7"]
     codes = Preprocessor.fit(table(a="007 008 007", y="p q p"), "y")
     assert codes.feature_names == ["a=007", "a=008"]
-    assert "kept as texts for a leading zero" in codes.report[0]
+    assert "kept as text because of leading zeros" in codes.report[0]
     classes = Table({"a": ["007", "7", "1.0"] * 12, "b": list(map(str, range(36)))})
     assert Preprocessor.fit(classes, "a", text=["a"]).class_names == ["007", "1.0", "7"]
 
@@ -156,12 +156,12 @@ def test_a_class_may_be_called_na() -> None:
 
 def test_a_target_of_many_classes_asks_for_the_task() -> None:
     numbers = Table({"a": list(map(str, range(50))), "y": [str(i % 8) for i in range(50)]})
-    with pytest.raises(ValueError, match="8 different values in 50 rows.*--task classification.*--task regression"):
+    with pytest.raises(ValueError, match="8 distinct values in 50 rows.*--task classification.*--task regression"):
         Preprocessor.fit(numbers, "y")
     assert len(Preprocessor.fit(numbers, "y", task="classification").class_names or []) == 8
     assert Preprocessor.fit(numbers, "y", task="regression").class_names is None
     texts = Table({"a": list(map(str, range(50))), "y": [f"n{i % 8}" for i in range(50)]})
-    with pytest.raises(ValueError, match="8 different values in 50 rows.*--task classification"):
+    with pytest.raises(ValueError, match="8 distinct values in 50 rows.*--task classification"):
         Preprocessor.fit(texts, "y")
     assert len(Preprocessor.fit(texts, "y", task="classification").class_names or []) == 8
     with pytest.raises(ValueError, match="--task regression needs numbers.*'n0'"):
@@ -181,7 +181,7 @@ def test_the_report_says_how_each_column_was_read() -> None:
         "id: number; it only counts rows: --drop 'id' leaves it out",
         "size: number (1 missing)",
         "colour: category with 2 values (blue, red)",
-        "note: dropped, as told",
+        "note: dropped, as requested",
         "sold: target, 2 classes (no, yes)",
     ]
 
@@ -189,8 +189,8 @@ def test_the_report_says_how_each_column_was_read() -> None:
 @pytest.mark.parametrize(
     ("told", "match"),
     [
-        ({"text": ["z"]}, "--text 'z': there is no such column; the columns are a, y"),
-        ({"text": ["a"], "number": ["a"]}, "column 'a' is told to be two of"),
+        ({"text": ["z"]}, "--text 'z': no such column; the columns are a, y"),
+        ({"text": ["a"], "number": ["a"]}, "column 'a' is given to two of"),
         ({"drop": ["y"]}, "--drop 'y' would leave out the target"),
         ({"drop": ["a"]}, "no column besides the target"),
         ({"task": "ranking"}, "task must be one of classification, regression"),

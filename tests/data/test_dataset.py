@@ -77,7 +77,7 @@ def test_subset_of_items() -> None:
         ([0, 10], IndexError, "index 10 at position 1 is outside a dataset of 10 rows"),
         ([-11], IndexError, "index -11 at position 0"),
         ([True] * 10, TypeError, "flatnonzero"),
-        ([0.5], TypeError, "whole numbers"),
+        ([0.5], TypeError, "integers"),
         ([[1]], TypeError, "shape"),
         (3, TypeError, "shape"),
     ],
@@ -153,16 +153,16 @@ class TestWhatIsNoDataset:
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame({"a": [1.0, 2.0], "b": [0, 1]})
         for value in (frame, frame["a"]):
-            with pytest.raises(TypeError, match=r"read by its labels, not by row numbers: use TensorDataset"):
+            with pytest.raises(TypeError, match=r"indexed by labels, not by row numbers: use TensorDataset"):
                 use(value)
-        with pytest.raises(TypeError, match=r"a dict with the keys 'x', 'y' is no dataset of rows"):
+        with pytest.raises(TypeError, match=r"a dict with the keys 'x', 'y' is not a dataset of rows"):
             use({"x": [1, 2], "y": [0, 1]})
         with pytest.raises(TypeError, match=r"use TensorDataset\(x, y\)"):
             use(([1, 2], [0, 1]))
 
     def test_lengths_that_are_none(self) -> None:
         for lengths in (0.8, 8, ["a", "b"], None):
-            with pytest.raises(TypeError, match=r"lengths must be numbers in a list, such as \[0.8, 0.2\]"):
+            with pytest.raises(TypeError, match=r"lengths must be a list of numbers, such as \[0.8, 0.2\]"):
                 random_split(TensorDataset(range(10)), lengths)
 
 

@@ -98,7 +98,7 @@ def test_the_advice_on_arrays_of_times_works(x) -> None:
 
 def test_two_columns_of_one_name() -> None:
     twice = pandas.concat([FRAME, FRAME[["a"]]], axis=1)
-    with pytest.raises(ValueError, match="x names the column 'a' twice: use") as caught:
+    with pytest.raises(ValueError, match="x has two columns 'a': use") as caught:
         bits(twice)
     assert bits(eval(str(caught.value).rpartition("use ")[2], {"x": twice})) == bits(FRAME)
 
@@ -114,7 +114,7 @@ def test_names_of_columns_are_remembered() -> None:
     for call in calls:
         with pytest.raises(ValueError, match="x lacks the column 'b'; the model was trained on 'a', 'b'"):
             call(FRAME[["a"]])
-        with pytest.raises(ValueError, match="x has besides the columns 'c', 'd'"):
+        with pytest.raises(ValueError, match="x also has the columns 'c', 'd'"):
             call(FRAME.assign(c=1, d=2))
         with pytest.raises(ValueError, match="x lacks the column 'a'"):
             call(FRAME.rename(columns={"a": "z"}))

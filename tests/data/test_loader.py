@@ -77,7 +77,7 @@ def test_arrays_are_taken_whole_and_not_row_by_row(monkeypatch) -> None:
     [
         (Squares(3), 0, ValueError, "at least 1"),
         (Squares(3), -2, ValueError, "at least 1"),
-        (Squares(3), 2.5, TypeError, "whole number"),
+        (Squares(3), 2.5, TypeError, "integer"),
         ((np.zeros(3), np.zeros(3)), 1, TypeError, r"TensorDataset\(x, y\)"),
         (3, 1, TypeError, "__len__"),
         (iter([1]), 1, TypeError, "__len__"),
@@ -157,9 +157,9 @@ def test_options_without_effect_are_accepted_and_others_refused_by_name() -> Non
     [
         ({"generator": 7}, TypeError, "generator must be an nnlite.Generator.*got 7"),
         ({"generator": np.random.default_rng(0)}, TypeError, "generator must be an nnlite.Generator"),
-        ({"generator": nl.Generator(0), "seed": 0}, ValueError, "leave out either it or the generator"),
+        ({"generator": nl.Generator(0), "seed": 0}, ValueError, "seed and generator exclude each other"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
-        ({"seed": 1.5}, TypeError, "seed must be a whole number or None, got 1.5"),
+        ({"seed": 1.5}, TypeError, "seed must be an integer or None, got 1.5"),
     ],
 )
 def test_what_cannot_shuffle(options, error, match) -> None:

@@ -107,7 +107,9 @@ def test_categories_are_one_hot_in_order() -> None:
 
 def test_an_unknown_category_is_none_of_them() -> None:
     preprocessor = Preprocessor.fit(table(colour="red blue", y="p q"), "y")
-    with pytest.warns(UserWarning, match="column 'colour' has categories not seen in training, read as none: green"):
+    with pytest.warns(
+        UserWarning, match="column 'colour' has categories not seen in training, encoded as zeros: green"
+    ):
         assert preprocessor.inputs(table(colour="green red")).tolist() == [[0, 0], [0, 1]]
 
 
@@ -159,10 +161,10 @@ def test_a_quantity_can_be_restored() -> None:
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (table(a="1 2", b="3 4"), "there is no column 'y'; the columns are a, b"),
+        (table(a="1 2", b="3 4"), "no column 'y'; the columns are a, b"),
         (table(a="1 2", y="_ ?"), "the target column 'y' is empty"),
         (table(y="1 2"), "no column besides the target"),
-        (table(a="_ _", y="p q"), "column 'a' holds no number at all"),
+        (table(a="_ _", y="p q"), "column 'a' holds no numbers"),
         (table(a="1 inf", y="p q"), "row 1, column 'a' holds inf"),
         (table(a="1 1e999", y="p q"), "row 1, column 'a' holds 1e999"),
         (table(a="1e308 -1e308", y="p q"), "column 'a' holds numbers that are too large"),
@@ -171,7 +173,7 @@ def test_a_quantity_can_be_restored() -> None:
         (table(a="1 2", y="3 3.0"), "holds '3' in every row"),
         (
             Table({"a": [f"n{i}" for i in range(1001)], "y": ["p", "q"] * 500 + ["p"]}),
-            "the column holds 1001 different texts",
+            "the column holds 1001 distinct texts",
         ),
     ],
 )
@@ -183,9 +185,9 @@ def test_what_cannot_be_learnt_from_is_named(data, match) -> None:
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (table(b="x", y="p"), "there is no column 'a'; the columns are b, y"),
+        (table(b="x", y="p"), "no column 'a'; the columns are b, y"),
         (table(a="red", b="x", y="p"), "row 0, column 'a' holds 'red', but the column was numeric in training"),
-        (table(a="1 2", b="x x", y="p r"), "the target 'r' is none of the classes p, q"),
+        (table(a="1 2", b="x x", y="p r"), "the target 'r' is not one of the classes p, q"),
         (table(a="1 2 3", b="x x x", y="p _ ?"), r"has no value in row 1 \(and 1 others\)"),
     ],
 )
@@ -252,9 +254,9 @@ def test_rows_of_every_kind_give_the_same_inputs() -> None:
         [(2, "z", "p"), (None, "x", "q")],
     ):  # fmt: skip
         np.testing.assert_array_equal(preprocessor.inputs(rows), expected)
-    with pytest.raises(ValueError, match="there is no column 'a'; the columns are b; the model takes a, b"):
+    with pytest.raises(ValueError, match="no column 'a'; the columns are b; the model takes a, b"):
         preprocessor.inputs(frame[["b"]])
-    with pytest.raises(ValueError, match="has 1 columns without names; the model takes 2: a, b"):
+    with pytest.raises(ValueError, match="has 1 unnamed columns; the model takes 2: a, b"):
         preprocessor.inputs([[1], [2]])
     for rows, error in ((3, TypeError), ("rows", TypeError), ([[1, "x"], [2]], ValueError), ([], ValueError), ([{"a": 1, "b": "x"}, {"a": 2}], ValueError)):  # fmt: skip
         with pytest.raises(error, match="row"):

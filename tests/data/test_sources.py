@@ -127,7 +127,7 @@ def test_incomplete_folders(folder, tmp_path_factory) -> None:
         read_inputs(str(empty), {"mean": [0.0], "scale": [255.0]})
     write_idx(folder / "t10k-images-idx3-ubyte", np.zeros((2, 2, 2), np.uint8))
     write_idx(folder / "t10k-labels-idx1-ubyte", np.array([9, 1], np.uint8))
-    with pytest.raises(ValueError, match="the target 9 of test row 0 is no class"):
+    with pytest.raises(ValueError, match="the target 9 of test row 0 is not a class"):
         load_source(str(folder))
     write_idx(folder / "train-labels-idx1-ubyte", np.array([1], np.uint8))
     with pytest.raises(ValueError, match="6 images and train-labels-idx1-ubyte 1 labels"):
@@ -196,7 +196,7 @@ def test_a_long_double_that_no_double_holds_is_refused(npz) -> None:
 def test_many_classes_of_arrays_ask_for_the_task(npz) -> None:
     name = npz(x=np.arange(100.0).reshape(50, 2), y=np.arange(50) % 8)
     with pytest.raises(
-        ValueError, match="y has 8 different values in 50 rows.*--task classification.*--task regression"
+        ValueError, match="y has 8 distinct values in 50 rows.*--task classification.*--task regression"
     ):
         load_source(name)
     assert len(load_source(name, task="classification").class_names or []) == 8
@@ -245,12 +245,12 @@ NAN[2, 1], INF[0, 2] = np.nan, -np.inf
         ({"x": X * 1e306, "y": Y}, "too large"),
         ({"x": X.astype("U8"), "y": Y}, "which is not numeric"),
         ({"x": X.astype(complex), "y": Y}, "which is not numeric"),
-        ({"x": X, "y": Y.astype(complex)}, "a number or text for each row"),
+        ({"x": X, "y": Y.astype(complex)}, "one number or text per row"),
         ({"x": X, "y": Y * 0}, "y holds 0 in every row"),
         ({"x": X, "y": Y, "x_test": X, "y_test": Y[:3]}, "8 rows and 3 targets"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "has 2 features"),
-        ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "the target 2 of test row 0 is no class"),
-        ({"x": X, "y": Y, "x_test": X, "y_test": Y.astype("U1")}, "are no classes such as"),
+        ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "the target 2 of test row 0 is not a class"),
+        ({"x": X, "y": Y, "x_test": X, "y_test": Y.astype("U1")}, "are not classes like"),
         ({"x": X, "y": Y, "x_test": X, "y_test": np.eye(8)}, "y_test"),
         ({"x": X, "y": np.array([object()] * 8)}, "not a readable .npz file"),
     ],

@@ -325,5 +325,5 @@ def test_dictionaries_as_items_say_what_there_is():
         return {"x": X[i], "y": Y[i]}
 
     for data in (Items(row), [row(i) for i in range(len(X))]):
-        with pytest.raises(TypeError, match=r"tuples of values, such as \(x, y\), and the first holds a dictionary"):
+        with pytest.raises(TypeError, match=r"tuples of values, such as \(x, y\), and the first is a dictionary"):
             make_trainer().fit(data)

@@ -19,7 +19,7 @@ __all__ = [
     "make_moons", "make_regression", "make_spirals", "make_xor", "random_split", "read_csv", "read_idx", "write_idx",
 ]  # fmt: skip
 
-# Imported when first used: training on arrays has no use for them.
+# Imported on first use: training on arrays does not need them.
 _LAZY = {
     "Preprocessor": "preprocessing",
     "Table": "table",

@@ -1,4 +1,4 @@
-"""Putting the items of a dataset together to a batch."""
+"""Collating the items of a dataset into a batch."""
 
 import copy
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def default_collate(batch: Iterable[Any]) -> Any:
-    """A batch of items, by PyTorch's rules: entry by entry, with a new first dimension for the arrays and numbers in them.
+    """Collates items into a batch by PyTorch's rules: entry by entry, arrays and numbers stacked along a new first dimension.
 
-    Tuples give a tuple, lists a list, dictionaries a dictionary, named tuples one of their kind, text a list of it. Raises
-    ValueError naming the first item of another shape or size, TypeError for what is neither.
+    Tuples give a tuple, lists a list, dictionaries a dictionary, named tuples the same type, strings a list. Raises
+    ValueError that names the first item of another shape or size, TypeError for any other type.
 
     >>> from nnlite.data import default_collate
     >>> default_collate([{"x": [1.0, 2.0], "name": "a"}, {"x": [3.0, 4.0], "name": "b"}])
@@ -19,7 +19,7 @@ def default_collate(batch: Iterable[Any]) -> Any:
     """
     items = list(batch)
     if not items:
-        raise ValueError("there are no items to make a batch of")
+        raise ValueError("cannot make a batch of no items")
     first = items[0]
     if isinstance(first, str | bytes):
         return items
@@ -63,7 +63,7 @@ def _stacked(items: list[Any]) -> Any:
     for i, array in enumerate(arrays):
         if array.dtype.kind not in "biufcmM":
             raise TypeError(
-                f"a batch is made of arrays, numbers, text, and lists, tuples and dictionaries of them; the item at position {i} "
+                f"a batch can hold arrays, numbers, strings, and lists, tuples and dictionaries of them; the item at position {i} "
                 f"is a {type(items[i]).__name__}"
             )
         if array.shape != arrays[0].shape:
@@ -73,10 +73,10 @@ def _stacked(items: list[Any]) -> Any:
     return np.stack(arrays)
 
 
-_ONE_FORM = "items of a dataset must have one form to make a batch"
+_ONE_FORM = "all items of a batch must have the same structure"
 
 
 def _form(item: Any) -> str:
     if isinstance(item, Mapping):
         return str(list(item))
-    return f"{len(item)}" if isinstance(item, Sequence) else f"none, being a {type(item).__name__}"
+    return f"{len(item)}" if isinstance(item, Sequence) else f"none: it is a {type(item).__name__}"

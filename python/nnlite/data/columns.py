@@ -1,4 +1,4 @@
-"""One column of a table: whether it holds numbers or categories, and how it becomes features."""
+"""One table column: whether it holds numbers or categories, and how it becomes features."""
 
 import math
 import warnings
@@ -13,30 +13,30 @@ from .notation import Notation, is_padded
 from .reading import Told, counts_rows, known_numbers, numbers_in
 from .table import Array, Cells, Table, text_of
 
-_MOST_CATEGORIES = 1000  # one-hot columns of more are names or numbers of rows, and would fill the memory
-_FEW = 20  # rows, of which each may well hold a category of its own
+_MOST_CATEGORIES = 1000  # more are names or row numbers, and one-hot columns of them would fill the memory
+_FEW = 20  # in this many rows each may well hold a different category
 _SHOWN = 5
 
 
 def mean_and_scale(table: Table, name: str, numbers: NDArray[np.float64]) -> tuple[float, float]:
-    """Of the numbers that are there; the scale of a constant is 1."""
+    """Mean and standard deviation of the numbers present; a constant has scale 1."""
     present = numbers[~np.isnan(numbers)]
     if present.size == 0:
-        raise ValueError(f"column {name!r} holds no number at all; leave it out: --drop {name!r}")
+        raise ValueError(f"column {name!r} holds no numbers; leave it out with --drop {name!r}")
     if present.min() == present.max():
         return float(present[0]), 1.0
     mean, scale = map(float, mean_and_deviation(present))
     if not (math.isfinite(mean) and math.isfinite(scale)):
         row = int(np.nanargmax(np.abs(numbers)))
         raise ValueError(
-            f"column {name!r} holds numbers that are too large, such as {numbers[row]:g}; its mean or deviation is not finite: "
+            f"column {name!r} holds numbers that are too large, such as {numbers[row]:g}: its mean or deviation is not finite; "
             f"--drop {name!r} leaves it out"
         )
     return mean, scale or 1.0
 
 
 def texts_of(cells: Cells | Array) -> Cells:
-    """Cells of text, numbers as they would be written."""
+    """Text cells, with numbers as they would be written."""
     return cells if isinstance(cells, list) else [text_of(float(value)) for value in cells]
 
 
@@ -49,7 +49,7 @@ def shown(values: list[str]) -> str:
 
 @dataclass
 class Column:
-    """How one column becomes features: `categories` for a categorical one, else mean and scale; `told` by the user or not."""
+    """How one column becomes features: `categories`, or mean and scale; `told` is whether the user said which."""
 
     name: str
     categories: list[str] | None = None
@@ -61,7 +61,7 @@ class Column:
     def learn(
         cls, table: Table, name: str, notation: Notation, told: Told, rows: Any = slice(None)
     ) -> tuple["Column", str]:
-        """(the column, how it was read) from all cells, but mean and scale from `rows` alone."""
+        """(the column, how it was read) from all cells; mean and scale from `rows` only."""
         found = numbers_in(table, name, notation, told)
         if found is not None:
             numbers, lost = found
@@ -72,7 +72,7 @@ class Column:
         column.categories = sorted(column._present(texts, notation))
         _require_categories(table, name, column)
         padded = not column.told and any(is_padded(cell) for cell in column.categories)
-        zeros = ", kept as texts for a leading zero" if padded else ""
+        zeros = ", kept as text because of leading zeros" if padded else ""
         count = len(column.categories)
         return column, f"category with {count} value{'s' * (count != 1)} ({shown(column.categories)}{zeros})"
 
@@ -81,12 +81,12 @@ class Column:
         return {str(cell) for cell in (set(cells) - notation.missing) | marks}
 
     def _is_missing(self, cell: str, notation: Notation) -> bool:
-        """In a column that is told to be text, NA and the like are texts too."""
+        """In a column given to --text, NA and the like are text."""
         return cell == "" or (notation.is_missing(cell) and not (self.told and cell in Notation().missing))
 
     @property
     def feature_names(self) -> list[str]:
-        """One name a feature."""
+        """One name per feature."""
         return [self.name] if self.categories is None else [f"{self.name}={value}" for value in self.categories]
 
     def encode(self, table: Table, notation: Notation) -> NDArray[np.float32]:
@@ -105,7 +105,7 @@ class Column:
         encoded[np.arange(len(cells)), found] = 1
         if unknown:
             warnings.warn(
-                f"column {self.name!r} has categories not seen in training, read as none: {shown(sorted(unknown))}",
+                f"column {self.name!r} has categories not seen in training, encoded as zeros: {shown(sorted(unknown))}",
                 stacklevel=3,
             )
         return encoded[:, :-1]
@@ -113,13 +113,15 @@ class Column:
     def _standardise(self, table: Table, notation: Notation) -> NDArray[np.float32]:
         numbers = known_numbers(table, self.name, notation, self.told)
         numbers = np.where(np.isnan(numbers), self.mean, numbers)
-        with np.errstate(over="ignore"):  # what comes out infinite is reported with all other inputs
+        with np.errstate(over="ignore"):  # infinities are reported with all other inputs
             return ((numbers - self.mean) / self.scale).astype(np.float32)[:, None]
 
 
 def _number_story(name: str, numbers: NDArray[np.float64], lost: int) -> str:
     missing = int(np.isnan(numbers).sum()) - lost
-    notes = [f"{missing} missing"] * bool(missing) + [f"{lost} cells that are no number, read as missing"] * bool(lost)
+    notes = [f"{missing} missing"] * bool(missing) + [f"{lost} cells that are not numbers, read as missing"] * bool(
+        lost
+    )
     story = "number" + (f" ({', '.join(notes)})" if notes else "")
     return story + (f"; it only counts rows: --drop {name!r} leaves it out" if counts_rows(numbers) else "")
 
@@ -127,15 +129,15 @@ def _number_story(name: str, numbers: NDArray[np.float64], lost: int) -> str:
 def _require_categories(table: Table, name: str, column: Column) -> None:
     categories = column.categories or []
     if not categories:
-        raise ValueError(f"column {name!r} holds nothing at all; leave it out: --drop {name!r}")
+        raise ValueError(f"column {name!r} is empty; leave it out with --drop {name!r}")
     first = texts_of(table.column(name)).index(categories[0])
-    what = f"{table.where(name, first)}: the column holds {len(categories)} different texts (such as {categories[0]!r})"
+    what = f"{table.where(name, first)}: the column holds {len(categories)} distinct texts (such as {categories[0]!r})"
     if len(categories) > _MOST_CATEGORIES:
         raise ValueError(
-            f"{what}, too many for one-hot columns, which may be {_MOST_CATEGORIES}; leave it out: --drop {name!r}"
+            f"{what}; at most {_MOST_CATEGORIES} become one-hot columns: leave it out with --drop {name!r}"
         )
     if not column.told and len(table) >= _FEW and len(categories) * 2 > len(table):
         raise ValueError(
-            f"{what} in {len(table)} rows, so it names rows rather than says what they are: --drop {name!r} leaves it out, "
-            f"--text {name!r} takes each as a category"
+            f"{what} in {len(table)} rows, so it identifies rows rather than describes them: --drop {name!r} leaves it out, "
+            f"--text {name!r} makes each a category"
         )

@@ -17,9 +17,9 @@ Rows = NDArray[np.int64]
 
 
 class TensorDataset:
-    """Arrays of one length, row i of each together: `TensorDataset(x, y)`.
+    """Arrays of equal length; item i is row i of each: `TensorDataset(x, y)`.
 
-    `tensors` are the arrays, as given and not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
+    `tensors` are the arrays as given, not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
     `dataset[[0, 5]]` of arrays. Raises ValueError when the lengths differ.
 
     >>> from nnlite.data import TensorDataset
@@ -34,7 +34,7 @@ class TensorDataset:
         for i, tensor in enumerate(self.tensors):
             if tensor.ndim == 0 or len(tensor) != len(self.tensors[0]):
                 raise ValueError(
-                    f"TensorDataset needs arrays of one length; array 0 has shape {self.tensors[0].shape} and array "
+                    f"TensorDataset needs arrays of equal length; array 0 has shape {self.tensors[0].shape} and array "
                     f"{i} has shape {tensor.shape}"
                 )
 
@@ -49,10 +49,10 @@ class TensorDataset:
 
 
 class Subset:
-    """The rows `indices` of a dataset, in that order; negative ones count from its end.
+    """The rows `indices` of a dataset, in that order; negative indices count from the end.
 
-    `subset[i]` is one item, `subset[1:3]` a tuple of arrays. Raises TypeError for indices that are not whole numbers,
-    IndexError for one that the dataset does not have.
+    `subset[i]` is one item, `subset[1:3]` a tuple of arrays. Raises TypeError for indices that are not integers,
+    IndexError for one out of range.
 
     >>> from nnlite.data import Subset, TensorDataset
     >>> Subset(TensorDataset([10, 20, 30]), [2, 0])[:]
@@ -81,19 +81,19 @@ class Subset:
 
 
 def whole_rows(indices: Any) -> Rows:
-    """Row numbers; a mask or fractions would otherwise turn into other rows without a word."""
+    """Row numbers; refuses a mask or fractions, which would silently select other rows."""
     rows = np.asarray(indices)
     if rows.ndim != 1:
         raise TypeError(f"indices must be a sequence of row numbers, got an array of shape {rows.shape}")
     if rows.size and rows.dtype.kind not in "iu":
         fix = "; use np.flatnonzero(mask)" if rows.dtype.kind == "b" else ""
-        raise TypeError(f"indices must be whole numbers, got {rows.dtype}{fix}")
+        raise TypeError(f"indices must be integers, got {rows.dtype}{fix}")
     return rows.astype(np.int64)
 
 
 def take(dataset: Any, rows: Rows) -> tuple[Array, ...]:
     """Rows of a dataset as arrays: one selection for arrays, item by item for anything else."""
-    # A subclass may make its items differently, so that only the classes themselves are seen through.
+    # A subclass may override __getitem__, so only the exact classes take this path.
     while type(dataset) is Subset:
         dataset, rows = dataset.dataset, dataset.indices[rows]
     if type(dataset) is TensorDataset:
@@ -102,61 +102,61 @@ def take(dataset: Any, rows: Rows) -> tuple[Array, ...]:
 
 
 def arrays_of(dataset: Any) -> tuple[Array, ...]:
-    """All rows of a dataset as arrays: taken whole where it holds arrays, else item by item."""
+    """All rows of a dataset as arrays: its own arrays if it holds arrays, else item by item."""
     if type(dataset) is TensorDataset:
         return dataset.tensors
     return take(dataset, np.arange(len(dataset)))
 
 
 def collate(items: Iterable[Any]) -> tuple[Array, ...]:
-    """Single items (tuples of values, or values) stacked into arrays; ValueError naming the first item that differs.
+    """Stacks items (tuples of values, or values) into arrays; ValueError that names the first item that differs.
 
-    A list that holds arrays is taken as a tuple, one of numbers alone as a value. TypeError for dictionaries.
+    A list of arrays is a tuple, a list of numbers a value. TypeError for dictionaries.
     """
     rows = [tuple(item) if has_parts(item) else (item,) for item in items]
     stacks = [[np.asarray(value) for value in row] for row in rows]
     if any(isinstance(value, Mapping) for row in rows[:1] for value in row):
         raise TypeError(
-            "items of a dataset must be values or tuples of values, such as (x, y), and the first holds a dictionary: "
-            "take them out of it, or read it in batches by a DataLoader"
+            "items of a dataset must be values or tuples of values, such as (x, y), and the first is a dictionary: "
+            "take the values out, or read the dataset with a DataLoader"
         )
     shapes = [tuple(value.shape for value in row) for row in stacks]
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
         raise ValueError(
-            f"items of a dataset must have one shape to make a batch; the first has {shapes[0]} and the one at position "
+            f"all items of a batch must have the same shape; the first has {shapes[0]} and the one at position "
             f"{other} has {shapes[other]}"
         )
     return tuple(np.stack(column) for column in zip(*stacks, strict=True))
 
 
 def has_parts(item: Any) -> bool:
-    """Whether an item of a dataset is made of several values, and is not one value itself."""
+    """Whether an item of a dataset consists of several values rather than being one."""
     return isinstance(item, tuple) or (isinstance(item, list) and any(getattr(part, "ndim", 0) for part in item))
 
 
 def require_dataset(dataset: Any, by_number: bool = True) -> None:
-    """TypeError for what is no dataset, and for one that is not read `by_number`."""
+    """TypeError for anything but a dataset, or for one that is not indexed by row number if `by_number`."""
     if isinstance(dataset, tuple):
-        raise TypeError("a tuple is no dataset: use TensorDataset(x, y)")
+        raise TypeError("a tuple is not a dataset: use TensorDataset(x, y)")
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        raise TypeError(f"a dataset needs __len__ and __getitem__, {type(dataset).__name__} has not both")
+        raise TypeError(f"a dataset needs __len__ and __getitem__; {type(dataset).__name__} lacks one of them")
     if not by_number:
         return
     if hasattr(dataset, "iloc"):
         raise TypeError(
-            f"a {type(dataset).__name__} is read by its labels, not by row numbers: use TensorDataset(frame[inputs].to_numpy(), "
+            f"a {type(dataset).__name__} is indexed by labels, not by row numbers: use TensorDataset(frame[inputs].to_numpy(), "
             "frame[target].to_numpy())"
         )
     if isinstance(dataset, Mapping) and len(dataset) and 0 not in dataset:
         raise TypeError(
-            f"a {type(dataset).__name__} with the keys {', '.join(map(repr, list(dataset)[:3]))} is no dataset of rows 0, 1, ...: "
+            f"a {type(dataset).__name__} with the keys {', '.join(map(repr, list(dataset)[:3]))} is not a dataset of rows 0, 1, ...: "
             "use TensorDataset(*arrays)"
         )
 
 
 def require_generator(generator: Any) -> None:
-    """TypeError for what is neither one of nnlite's generators nor None."""
+    """TypeError for anything but an nnlite generator or None."""
     if generator is not None and not isinstance(generator, _core.Generator):
         raise TypeError(f"generator must be an nnlite.Generator, such as Generator(0), got {generator!r}")
 
@@ -164,11 +164,11 @@ def require_generator(generator: Any) -> None:
 def random_split(
     dataset: Any, lengths: Sequence[float], seed: int = 0, generator: _core.Generator | None = None
 ) -> list[Subset]:
-    """Parts of a dataset without overlap: `lengths` are counts that add up to its length, or shares that add up to 1.
+    """Splits a dataset into disjoint parts: `lengths` are counts that add up to its length, or shares that add up to 1.
 
-    With shares, rows left over by rounding go to the first parts, one each, as in PyTorch. Which rows go where depends on
-    `seed` alone, or on `generator`, which moves on. Raises ValueError for lengths that do not add up, TypeError for what is no
-    dataset (a DataFrame) and for lengths that are not a sequence of numbers.
+    With shares, rows left over by rounding go to the first parts, one each, as in PyTorch. The assignment depends only on
+    `seed`, or on `generator`, which advances. Raises ValueError for lengths that do not add up, TypeError for anything but a
+    dataset (such as a DataFrame) and for lengths that are not a sequence of numbers.
 
     >>> from nnlite.data import TensorDataset, random_split
     >>> [len(part) for part in random_split(TensorDataset(range(10)), [0.75, 0.25])]
@@ -176,9 +176,7 @@ def random_split(
     """
     require_dataset(dataset)
     if isinstance(seed, _core.Generator):
-        raise TypeError(
-            "seed must be a whole number; a generator is given by its name: random_split(..., generator=generator)"
-        )
+        raise TypeError("seed must be an integer; pass a generator by keyword: random_split(..., generator=generator)")
     require_generator(generator)
     counts = _counts(len(dataset), _numbers(lengths))
     order = (_core.Generator(seed) if generator is None else generator).permutation(len(dataset), "split")
@@ -191,13 +189,13 @@ def _numbers(lengths: Any) -> list[float]:
         return [operator.index(length) if hasattr(length, "__index__") else float(length) for length in lengths]
     except (TypeError, ValueError):
         raise TypeError(
-            f"random_split: lengths must be numbers in a list, such as [0.8, 0.2], got {lengths!r}"
+            f"random_split: lengths must be a list of numbers, such as [0.8, 0.2], got {lengths!r}"
         ) from None
 
 
 def _counts(n: int, lengths: list[float]) -> list[int]:
     if not all(math.isfinite(length) and length >= 0 for length in lengths):
-        raise ValueError(f"random_split: lengths must be finite and not negative, got {lengths}")
+        raise ValueError(f"random_split: lengths must be finite and non-negative, got {lengths}")
     counts = [int(length) for length in lengths]
     if sum(counts) == n and counts == lengths:
         return counts

@@ -1,4 +1,4 @@
-"""DataFrames and columns of objects as numeric arrays, or an error whose advice works."""
+"""DataFrames and object columns as numeric arrays, or an error whose advice works."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 
 
 def column_names(value: Any) -> list[str] | None:
-    """A DataFrame's columns, None for what has none (or only numbers them)."""
+    """A DataFrame's column names; None for anything else, or if they are only numbered."""
     if not is_frame(value):
         return None
     names = list(value.columns)
@@ -18,32 +18,32 @@ def column_names(value: Any) -> list[str] | None:
 
 
 def names_of(x: Any) -> list[list[str] | None] | None:
-    """The names of the columns of each of a model's inputs; None where no input has any."""
+    """The column names of each of a model's inputs; None if no input has any."""
     names = [column_names(value) for value in (x if _is_several(x) else (x,))]
     return names if any(names) else None
 
 
 def in_order(x: Any, names: list[list[str] | None] | None, what: str = "x") -> Any:
-    """A model's inputs, the columns of DataFrames in the order of `names`, those that it was trained on.
+    """A model's inputs, with the columns of DataFrames in the order of `names`, on which it was trained.
 
-    Raises ValueError naming columns that are missing or that the model does not know.
+    Raises ValueError that names missing or unknown columns.
     """
     if names is None:
         return x
     if not _is_several(x):
         return _in_order(x, names[0], what) if len(names) == 1 else x
-    if len(x) != len(names):  # the model will say how many it takes
+    if len(x) != len(names):  # the model reports how many it takes
         return x
     return tuple(_in_order(v, known, f"{what}[{i}]") for i, (v, known) in enumerate(zip(x, names, strict=True)))
 
 
 def _is_several(x: Any) -> bool:
-    """Whether `x` holds a model's inputs: a tuple does, and a list with a DataFrame, which is no row."""
+    """Whether `x` holds several inputs: a tuple does, and a list with a DataFrame, which is not a row."""
     return isinstance(x, tuple) or (isinstance(x, list) and any(map(is_frame, x)))
 
 
 def pair_in_order(pair: Any, names: list[list[str] | None] | None) -> Any:
-    """As `in_order` for (x, y); anything else as it is."""
+    """Like `in_order` for (x, y); anything else unchanged."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         return pair
     return in_order(pair[0], names, "validation x"), pair[1]
@@ -55,7 +55,7 @@ def _in_order(value: Any, names: list[str] | None, what: str) -> Any:
         return value
     for problem, columns in (
         ("lacks", [name for name in names if name not in found]),
-        ("has besides", [name for name in found if name not in names]),
+        ("also has", [name for name in found if name not in names]),
     ):
         if columns:
             raise ValueError(
@@ -67,21 +67,21 @@ def _in_order(value: Any, names: list[str] | None, what: str) -> Any:
 
 
 def is_frame(value: Any) -> bool:
-    """Whether `value` has named columns, as a DataFrame of pandas."""
+    """Whether `value` has named columns, like a pandas DataFrame."""
     return hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "__getitem__")
 
 
 def frame_of(name: str, value: Any) -> Array:
-    """`value` as an array; the columns of a DataFrame, and objects, become numbers where they are numbers.
+    """`value` as an array; DataFrame columns and objects become numbers if they are numbers.
 
-    Integers, floats and booleans mix; nullable columns may hold no missing value. Raises TypeError or ValueError that names the
-    column, and how to convert it.
+    Integers, floats and booleans may mix; nullable columns must have no missing value. Raises TypeError or ValueError that
+    names the column and the conversion.
     """
     return _of_frame(name, value) if is_frame(value) else numbers_of(name, np.asarray(value), value)
 
 
 def numbers_of(name: str, array: Array, value: Any) -> Array:
-    """An array of objects as one of numbers; any other as it is. `value` is what it was made from."""
+    """An object array as a numeric one; any other array unchanged. `value` is what it was made from."""
     if array.dtype != object or not array.ndim:
         return array
     return _numbers(name, array, "values" if hasattr(value, "fillna") else "")
@@ -91,7 +91,7 @@ def _of_frame(name: str, frame: Any) -> Array:
     names = list(frame.columns)
     if len(set(names)) != len(names):
         twice = next(column for column in names if names.count(column) > 1)
-        raise ValueError(f"{name} names the column {twice!r} twice: use {name}.loc[:, ~{name}.columns.duplicated()]")
+        raise ValueError(f"{name} has two columns {twice!r}: use {name}.loc[:, ~{name}.columns.duplicated()]")
     columns = [_column(name, column, frame[column]) for column in names]
     if not columns:
         raise ValueError(f"{name} is a DataFrame without columns")
@@ -115,7 +115,7 @@ def _column(name: str, column: Any, series: Any) -> Array:
 
 
 def _numbers(where: str, array: Array, what: str, name: str = "", column: Any = None) -> Array:
-    """Objects that are all numbers as int64 or float64; TypeError naming the first that is none."""
+    """Objects that are all numbers as int64 or float64; TypeError that names the first that is not."""
     flat = array.reshape(-1)
     for index, cell in enumerate(flat):
         if is_absent(cell):

@@ -15,7 +15,7 @@ from .dataset import Subset, TensorDataset, require_dataset, require_generator, 
 
 Rows = NDArray[np.int64]
 
-# Options of PyTorch's that would change nothing here, with the values that say so.
+# PyTorch's options that have no effect here, with the only value accepted.
 _WITHOUT_EFFECT = {
     "num_workers": 0, "pin_memory": False, "timeout": 0, "worker_init_fn": None, "multiprocessing_context": None,
     "prefetch_factor": None, "persistent_workers": False, "pin_memory_device": "", "in_order": True, "batch_sampler": None,
@@ -23,18 +23,18 @@ _WITHOUT_EFFECT = {
 
 
 class DataLoader:
-    """Goes through a dataset in batches of `batch_size` items, the last one shorter unless `drop_last`.
+    """Iterates over a dataset in batches of `batch_size` items; the last is shorter unless `drop_last`.
 
-    With `shuffle` and a `seed`, the e-th pass (from 0) uses the order that `Trainer(seed=seed)` uses in epoch e; set `epoch`
-    to begin elsewhere. Without a seed each pass draws another order from `generator`, by default the one that `nl.manual_seed`
-    sets. A `sampler` is any iterable of keys of the dataset, in the order to read them, instead of `shuffle`.
+    With `shuffle` and a `seed`, pass e (from 0) uses the order that `Trainer(seed=seed)` uses in epoch e; set `epoch` to
+    start elsewhere. Without a seed each pass draws its order from `generator`, by default the one that `nl.manual_seed`
+    seeds. A `sampler` is any iterable of keys of the dataset in reading order, instead of `shuffle`.
 
-    A TensorDataset gives tuples of arrays, one selection for each and not a loop over rows; any other object with `__len__`
-    and `__getitem__` is read item by item. Items are put together as by PyTorch's default_collate (arrays and numbers stacked,
-    tuples, lists, dictionaries and named tuples entry by entry, text in lists), or by `collate_fn(items)`. With
-    batch_size=None there are no batches: each item as it is, or as `collate_fn(item)` makes it. Batches are copies.
+    A TensorDataset gives tuples of arrays, each by one selection rather than a loop over rows; any other object with `__len__`
+    and `__getitem__` is read item by item. Items are collated as by PyTorch's default_collate (arrays and numbers stacked,
+    tuples, lists, dictionaries and named tuples entry by entry, strings in lists), or by `collate_fn(items)`. With
+    batch_size=None each item is returned as it is, or as `collate_fn(item)` makes it. Batches are copies.
 
-    Raises ValueError or TypeError for a batch size below 1, for what is no dataset, and for options that nnlite does not have:
+    Raises ValueError or TypeError for a batch size below 1, for anything but a dataset, and for options that nnlite lacks:
     everything runs in the calling process (`num_workers=0`).
 
     >>> from nnlite.data import DataLoader, TensorDataset
@@ -58,12 +58,12 @@ class DataLoader:
         _refuse(options)
         require_dataset(dataset, by_number=sampler is None)
         if sampler is not None and shuffle:
-            raise ValueError("a sampler gives the order itself: leave out either it or shuffle=True")
+            raise ValueError("sampler and shuffle=True exclude each other: a sampler determines the order")
         if seed is not None and generator is not None:
-            raise ValueError("a seed gives the order itself: leave out either it or the generator")
+            raise ValueError("seed and generator exclude each other: a seed determines the order")
         require_generator(generator)
         if batch_size is None and drop_last:
-            raise ValueError("without batches (batch_size=None) there is none to leave out: drop_last must be False")
+            raise ValueError("drop_last must be False without batches (batch_size=None)")
         self.dataset = dataset
         self.batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         self.shuffle = shuffle
@@ -124,12 +124,12 @@ def _parts(order: Rows | Iterator[Any], size: int) -> Iterator[Any]:
 
 def _plain(key: Any) -> Any:
     if isinstance(key, bool | np.bool_):
-        raise TypeError("a sampler gives row numbers and not a mask; use np.flatnonzero(mask)")
+        raise TypeError("a sampler must give row numbers, not a mask; use np.flatnonzero(mask)")
     return int(key) if isinstance(key, np.integer) else key
 
 
 def _holds_arrays(dataset: Any) -> bool:
-    """Whether rows can be taken whole; a subclass may make its items differently."""
+    """Whether rows can be selected at once; a subclass may override __getitem__."""
     while type(dataset) is Subset:
         dataset = dataset.dataset
     return type(dataset) is TensorDataset
@@ -139,7 +139,7 @@ def _whole(name: str, value: Any, least: int) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be a whole number or None, got {value!r}") from None
+        raise TypeError(f"{name} must be an integer or None, got {value!r}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return number
@@ -151,5 +151,5 @@ def _refuse(options: dict[str, Any]) -> None:
             raise TypeError(f"DataLoader has no option {name!r}")
         if value != _WITHOUT_EFFECT[name]:
             raise ValueError(
-                f"DataLoader: {name}={value!r} is not possible, leave it out: batches are made by indexing, in the calling process"
+                f"DataLoader: {name}={value!r} is not supported: batches are made by indexing, in the calling process"
             )

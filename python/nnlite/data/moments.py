@@ -1,5 +1,6 @@
-"""Means and standard deviations by which data is scaled: they decide the weights of a training, so their bits may not
-depend on how NumPy adds on a processor."""
+"""Means and standard deviations for scaling data. They decide the weights of a training, so their bits must not depend on
+the order in which NumPy adds on a given processor.
+"""
 
 from typing import Any
 
@@ -12,9 +13,9 @@ Array = np.ndarray[Any, Any]
 
 
 def mean_and_deviation(values: Array) -> tuple[Array, Array]:
-    """Over the rows of values (N, ...), as float64 of shape (...), added in the order of docs/arithmetic.md.
+    """Mean and standard deviation over the rows of values (N, ...), float64 of shape (...), in the order of docs/arithmetic.md.
 
-    Infinite or NaN where numbers are too large to be added.
+    Infinite or NaN if the numbers are too large to be added.
     """
     with no_grad(), np.errstate(over="ignore", invalid="ignore"):
         x = _core.Tensor(values, np.float64)

@@ -1,4 +1,4 @@
-"""How a cell of text is read: which are missing, which are numbers, and which only look like numbers."""
+"""How a text cell is read: which are missing, which are numbers, and which only look like numbers."""
 
 import math
 import re
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# What pandas takes for missing, and "?", the rest of Excel's errors and PostgreSQL's mark.
+# What pandas treats as missing, plus "?", the rest of Excel's errors and PostgreSQL's marker.
 _NOTHING = frozenset({
     "", "?", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "#NV", "NaN", "nan", "NAN", "-NaN", "-nan", "NaT", "None", "NULL",
     "null", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 })  # fmt: skip
-_SIGNS = frozenset({"-", "--", "–", "—", "."})  # for nothing among numbers; among texts "-" may be the opposite of "+"
+_SIGNS = frozenset({"-", "--", "–", "—", "."})  # missing among numbers; among texts "-" may be the opposite of "+"
 MISSING = _NOTHING | _SIGNS
 
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE | re.ASCII)
@@ -39,7 +39,7 @@ _MINUS = str.maketrans("−‒–—﹣－", "------")
 
 
 def names_in(given: Any) -> list[str]:
-    """Names of columns or marks as texts: a single one stands for itself, and is not taken for its characters.
+    """Column names or markers as strings; a single value is one name, not a sequence of characters.
 
     >>> names_in("age"), names_in(-999), names_in(["age", 2])
     (['age'], ['-999'], ['age', '2'])
@@ -49,7 +49,7 @@ def names_in(given: Any) -> list[str]:
 
 
 class Quoted(str):
-    """A cell that stood in quotes: "NA" is a text there, where NA is a missing cell."""
+    """A quoted cell: "NA" is text, NA is missing."""
 
     __slots__ = ()
 
@@ -62,21 +62,21 @@ def _plain(decimal: str) -> re.Pattern[str]:
 
 @cache
 def _grouped(decimal: str) -> re.Pattern[str]:
-    """Thousands in groups, by one separator throughout; the last group has three digits."""
+    """Digit groups with one separator throughout; the last group has three digits."""
     separator = "[,' ’]" if decimal == "." else "[.' ’]"
     return re.compile(rf"[+-]?\d{{1,3}}({separator})(?:\d{{2,3}}\1)*\d{{3}}(?:{re.escape(decimal)}\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Notation:
-    """The decimal mark of a table's numbers and the cells that stand for a missing value."""
+    """The decimal mark of a table's numbers, and the cells that mean a missing value."""
 
     decimal: str = "."
     missing: frozenset[str] = MISSING
 
     @classmethod
     def of(cls, decimal: str = ".", missing: Any = (), known: Iterable[str] = MISSING) -> "Notation":
-        """With missing marks beside those that are known; ValueError for a decimal mark that is none."""
+        """Adds missing-value markers to the `known` ones; ValueError for another decimal mark than "." or ","."""
         if decimal not in (".", ","):
             raise ValueError(f"the decimal mark must be '.' or ',', got {decimal!r}")
         return cls(decimal, frozenset(known) | {mark.strip() for mark in names_in(missing)})
@@ -87,37 +87,37 @@ class Notation:
 
     @cached_property
     def _missing_numbers(self) -> NDArray[np.float64]:
-        """A mark such as -999 stands for -999.0 too."""
+        """A marker such as -999 also matches -999.0."""
         marks = [self.number(mark) for mark in self.missing - MISSING]
         return np.array([mark for mark in marks if mark is not None])
 
     def is_missing(self, cell: str) -> bool:
-        """Whether a cell of a text column holds nothing."""
+        """Whether a cell of a text column is missing."""
         return cell == "" or (cell in self.missing and cell not in _SIGNS and not isinstance(cell, Quoted))
 
     def number(self, cell: str) -> float | None:
-        """A cell that is a number as every program writes it; infinities too."""
+        """The number that a cell is in the notation of programs, infinities included; else None."""
         if self._pattern.fullmatch(cell):
             return float(cell.replace(",", ".") if self.decimal == "," else cell)
         return float(cell) if _INFINITE.fullmatch(cell) else None
 
     def numbers(self, cells: list[str]) -> tuple[NDArray[np.float64], list[int]]:
-        """(the cells as numbers, missing ones NaN; the rows of cells that are neither)."""
+        """(cells as numbers, NaN if missing; rows of the cells that are neither)."""
         known: dict[str, float | None] = {}
-        for cell in set(cells):  # categories come again and again
+        for cell in set(cells):  # categories repeat
             known[cell] = math.nan if cell in self.missing else self.number(cell)
         found = [known[cell] for cell in cells]
         odd = [row for row, number in enumerate(found) if number is None] if None in known.values() else []
-        return self.without_marks(np.array(found, np.float64)), odd  # None is NaN there
+        return self.without_marks(np.array(found, np.float64)), odd  # None becomes NaN
 
     def without_marks(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The numbers, those that stand for a missing value NaN."""
+        """The numbers, with NaN for those that mean a missing value."""
         if self._missing_numbers.size:
             values = np.where(np.isin(values, self._missing_numbers), math.nan, values)
         return values
 
     def loosely(self, cell: str) -> float | None:
-        """A number with thousands in groups, a currency or a percent sign, another minus or full-width digits.
+        """Like `number`, and also accepts digit groups, a currency or percent sign, another minus, and full-width digits.
 
         >>> from nnlite.data.notation import Notation
         >>> [Notation().loosely(cell) for cell in ("1,234.5", "12%", "€ 5", "(3)", "−4", "abc")]
@@ -125,7 +125,7 @@ class Notation:
         """
         text = unicodedata.normalize("NFKC", cell).translate(_MINUS).strip()
         factor = 1.0
-        if text.startswith("(") and text.endswith(")"):  # as accountants write what is owed
+        if text.startswith("(") and text.endswith(")"):  # accounting notation
             text, factor = text[1:-1], -1.0
         if text.endswith("%"):
             text, factor = text[:-1].strip(), factor / 100
@@ -137,11 +137,11 @@ class Notation:
         return None if number is None else number * factor if factor != 0.01 else number / 100
 
     def looks_like_a_number(self, cell: str) -> bool:
-        """Whether someone meant a number, though it is not written as programs write them."""
+        """Whether a cell is meant as a number but not written as programs write them."""
         return self.loosely(cell) is not None or self.has_other_decimal(cell) or bool(_OTHER_NUMBERS.fullmatch(cell))
 
     def has_other_decimal(self, cell: str) -> bool:
-        """Whether a cell is a number with the other decimal mark."""
+        """Whether a cell is a number under the other decimal mark."""
         other = "," if self.decimal == "." else "."
         written = _plain(other).fullmatch(cell) or _grouped(other).fullmatch(cell)
         return written is not None and self.number(cell) is None
@@ -156,12 +156,12 @@ def _without_currency(text: str) -> str:
 
 
 def is_padded(cell: str) -> bool:
-    """Whether a whole number begins with zeros, which codes do and quantities do not."""
+    """Whether an integer has leading zeros, as codes have and quantities have not."""
     return _PADDED.fullmatch(cell) is not None
 
 
 def is_rounded(cell: str) -> bool:
-    """Whether a whole number has more digits than a double can hold."""
+    """Whether an integer has more digits than a double can hold."""
     if len(cell) < 16 or _WHOLE.fullmatch(cell) is None:
         return False
     digits = cell.lstrip("+-").lstrip("0")
@@ -171,16 +171,16 @@ def is_rounded(cell: str) -> bool:
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell reads like a date or a time of day."""
+    """Whether a cell looks like a date or a time of day."""
     return _DATE.fullmatch(cell) is not None
 
 
 def has_thousands(cell: str) -> bool:
-    """Whether each point or comma stands before three digits, as between thousands."""
+    """Whether each point or comma precedes three digits, as a thousands separator does."""
     return _THOUSANDS.fullmatch(cell) is not None
 
 
 def unit_of(cell: str) -> str | None:
-    """What stands behind a number, or the sign before it: kg in "5 kg", ~ in "~5"."""
+    """What follows a number, or the sign before it: kg in "5 kg", ~ in "~5"."""
     found = _WITH_UNIT.fullmatch(cell) or _WITH_SIGN.fullmatch(cell)
     return None if found is None else found[1]

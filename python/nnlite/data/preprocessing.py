@@ -1,4 +1,4 @@
-"""Tables as arrays: numeric columns standardised, categorical ones one-hot, the target as classes or as a quantity."""
+"""Tables as arrays: numeric columns standardised, categorical ones one-hot, the target as classes or a quantity."""
 
 import math
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from .reading import Told
 from .table import Table, table_of
 from .target import Target
 
-# What files of before had for missing, whose models shall go on reading tables as they did.
+# What files of 0.1.0 treat as missing: their models must read tables as before.
 _ONCE_MISSING = ["", "?", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"]
 TASKS = ("classification", "regression")
 
 
 @dataclass
 class Preprocessor:
-    """How a table becomes arrays, learnt from the training data and kept in the model file.
+    """How a table becomes arrays; learnt from the training data and stored in the model file.
 
     >>> from nnlite.data import Preprocessor
     >>> rows = {"size": [1, 3], "colour": ["red", "blue"], "sold": ["no", "yes"]}
@@ -41,9 +41,9 @@ class Preprocessor:
     target_scale: float = 1.0
     decimal: str = "."
     missing: list[str] = field(default_factory=lambda: sorted(MISSING))
-    order: list[str] = field(default_factory=list)  # of all the training table's columns, for rows without names
+    order: list[str] = field(default_factory=list)  # of all columns of the training table, for unnamed rows
     target_told: bool = False
-    report: list[str] = field(default_factory=list, compare=False)  # how each column was read, for people
+    report: list[str] = field(default_factory=list, compare=False)  # how each column was read, for display
 
     @classmethod
     def fit(
@@ -61,15 +61,15 @@ class Preprocessor:
     ) -> "Preprocessor":
         """Learns from a table (a `Table`, a DataFrame, a dictionary of columns, a list of dictionaries).
 
-        Each column of numbers is standardised, each of texts one-hot. A column that could be either is an error that
+        Numeric columns are standardised, text columns one-hot encoded. A column that could be either is an error that
         names line, column and cell, unless `text` or `number` lists it; `drop` lists columns to leave out. A target of
-        text, or of at most 20 different whole numbers, holds classes, unless `task` ("classification", "regression")
-        says otherwise. `decimal` is the decimal mark, `missing` holds further marks for missing values.
+        text, or of at most 20 distinct integers, holds classes, unless `task` ("classification", "regression")
+        says otherwise. `decimal` is the decimal mark, `missing` holds further markers of missing values.
 
-        Means and scales are learnt from `rows` (an index of arrays) alone, so that others can be held out.
+        Means and scales are learnt only from `rows` (an array index), so that other rows can be held out.
         """
         table = table_of(table)
-        target = str(target)  # DataFrames may name columns by numbers
+        target = str(target)  # DataFrames may have integer column names
         texts, numbers, dropped = (frozenset(names_in(names)) for names in (text, number, drop))
         told = Told(texts, numbers, dropped, target)
         told.require_known(table)
@@ -79,8 +79,8 @@ class Preprocessor:
             raise ValueError(f"--drop {target!r} would leave out the target; choose another target or keep it")
         if set(table.columns) - told.drop == {target}:
             raise ValueError(
-                f"the table has no column besides the target {target!r}; --delimiter says what stands between cells, if not "
-                "a comma"
+                f"the table has no column besides the target {target!r}; set --delimiter if cells are not separated by "
+                "commas"
             )
         notation = Notation.of(decimal, missing)
         learnt = Target.learn(table, target, notation, told, task, rows)
@@ -89,7 +89,7 @@ class Preprocessor:
             if name == target:
                 report.append(f"{name}: {learnt.story}")
             elif name in told.drop:
-                report.append(f"{name}: dropped, as told")
+                report.append(f"{name}: dropped, as requested")
             else:
                 column, story = Column.learn(table, name, notation, told, rows)
                 columns.append(column)
@@ -103,7 +103,7 @@ class Preprocessor:
 
     @property
     def feature_names(self) -> list[str]:
-        """One name a feature."""
+        """One name per feature."""
         return [name for column in self.columns for name in column.feature_names]
 
     @property
@@ -113,9 +113,9 @@ class Preprocessor:
     def inputs(
         self, table: Any, missing: Iterable[str | float] | str | float = (), decimal: str | None = None
     ) -> NDArray[np.float32]:
-        """(rows, features), columns by their names, or by position where the rows have none; ValueError for a missing column.
+        """Features (rows, features), columns by name, or by position if they have none; ValueError for a missing column.
 
-        `missing` and `decimal` say what is different from the training table.
+        `missing` and `decimal` say what differs from the training table.
         """
         names = [column.name for column in self.columns]
         table = self._arranged(table_of(table), names)
@@ -123,17 +123,17 @@ class Preprocessor:
         absent = [name for name in names if name not in table.columns]
         if absent:
             raise ValueError(
-                f"there is no column {absent[0]!r}; the columns are {', '.join(table.columns)}; the model takes {', '.join(names)}"
+                f"no column {absent[0]!r}; the columns are {', '.join(table.columns)}; the model takes {', '.join(names)}"
             )
         encoded = np.concatenate([column.encode(table, notation) for column in self.columns], axis=1)
         return _finite(table, encoded)
 
     def unused(self, table: Table) -> list[str]:
-        """Columns of a table that the training table did not have."""
+        """Columns that the training table did not have."""
         return [name for name in table.columns if name not in self.order] if table.named and self.order else []
 
     def _arranged(self, table: Table, names: list[str]) -> Table:
-        """Columns without names take those of the training table, by position."""
+        """Unnamed columns take the training table's names, by position."""
         if table.named:
             return table
         for known in (names, self.order):
@@ -141,7 +141,7 @@ class Preprocessor:
                 columns = dict(zip(known, table.columns.values(), strict=True))
                 return Table(columns, table.name, table.lines)
         raise ValueError(
-            f"{table.name or 'each row'} has {len(table.columns)} columns without names; the model takes {len(names)}: "
+            f"{table.name or 'each row'} has {len(table.columns)} unnamed columns; the model takes {len(names)}: "
             f"{', '.join(names)}"
         )
 
@@ -152,7 +152,7 @@ class Preprocessor:
         return target.encode(table if table.named else self._arranged(table, self.order), self._notation)
 
     def metadata(self) -> dict[str, Any]:
-        """What `nl.save` shall keep beside a model, so that `nl.load_model` and `nnlite predict` take raw rows."""
+        """Metadata for `nl.save`, so that `nl.load_model` and `nnlite predict` take raw rows."""
         return {
             "class_names": self.class_names,
             "scaling": {"preprocessor": self.to_dict()},
@@ -166,7 +166,7 @@ class Preprocessor:
 
     @classmethod
     def from_dict(cls, state: Any) -> "Preprocessor":
-        """The inverse of `to_dict`, of earlier versions too; ModelFileError for what no `to_dict` made."""
+        """The inverse of `to_dict`, earlier versions included; ModelFileError for anything else."""
         entries = state.get("columns") if isinstance(state, dict) else None
         if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
             raise ModelFileError("the file does not say how to read a table")
@@ -186,7 +186,7 @@ def _finite(table: Table, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
     return encoded
 
 
-# Fields that files of before lack, as a whole.
+# Fields that files of 0.1.0 lack.
 _SINCE: dict[str, Any] = {"decimal": ".", "missing": _ONCE_MISSING, "order": [], "target_told": False}
 _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str, "target": str, "columns": list, "mean": float, "scale": float, "target_mean": float, "target_scale": float,
@@ -195,7 +195,7 @@ _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def _checked(kind: type, state: dict[str, Any]) -> Any:
-    """The dataclass `kind` with exactly these fields, each of its type."""
+    """The dataclass `kind` from exactly these fields, types checked."""
     if set(state) != {entry.name for entry in fields(kind)} - {"report"}:
         raise ModelFileError(f"the file describes a {kind.__name__} by {short(sorted(map(str, state)))}")
     for name, value in state.items():

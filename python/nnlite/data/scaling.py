@@ -1,4 +1,4 @@
-"""Arrays as a network trains on them: features standardised, targets as class indices or standardised values."""
+"""Arrays prepared for training: standardised features, targets as class indices or standardised values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from .target import require_few
 Array = np.ndarray[Any, Any]
 Split = Callable[[int], tuple[Any, Any]]
 
-_AT_ONCE = 1 << 20  # numbers converted at a time, so that images take no float64 copy of them all
+_AT_ONCE = 1 << 20  # elements converted at a time: a float64 copy of all images would be large
 
 
 @dataclass
 class Arrays:
-    """Rows as a file holds them: x (N, ...) and y (N,), a test set where there is one; bytes are divided by `pixels`."""
+    """Rows as read: x (N, ...) and y (N,), a test set if there is one; uint8 inputs are divided by `pixels`."""
 
     name: str
     x: Array
@@ -41,10 +41,10 @@ class Source:
     y: Array
     class_names: list[str] | None = None
     test: tuple[Array, Array] | None = None
-    scaling: dict[str, Any] = field(default_factory=dict)  # how inputs were made, for the model file
+    scaling: dict[str, Any] = field(default_factory=dict)  # how inputs were scaled, for the model file
     target_mean: float = 0.0
     target_scale: float = 1.0
-    report: list[str] = field(default_factory=list)  # how each column of a table was read, for people
+    report: list[str] = field(default_factory=list)  # how each column of a table was read, for display
 
     @property
     def is_classification(self) -> bool:
@@ -53,7 +53,7 @@ class Source:
 
 
 def split_rows(share: float, seed: int, rows: int) -> tuple[Any, Any]:
-    """The rows to learn from, and those held out (None for no rows)."""
+    """(training rows, held-out rows or None)."""
     held = int(rows * share)
     if held == 0:
         return slice(None), None
@@ -65,20 +65,20 @@ _everything: Split = partial(split_rows, 0.0, 0)
 
 
 def _plain(values: Array) -> Array:
-    """Halves and long doubles as floats that everything else computes with; the machine's byte order."""
+    """float16 and long double as float32 or float64; native byte order."""
     if values.dtype.kind != "f":
         return values
-    with np.errstate(over="ignore"):  # a long double may be too large, which is found with all infinities
+    with np.errstate(over="ignore"):  # a long double that overflows is reported with all infinities
         return values.astype(np.float32 if values.dtype.itemsize < 8 else np.float64, copy=False)
 
 
 def _require_numeric(name: str, part: str, values: Array) -> None:
     if values.dtype.kind not in "iufb":
         raise ValueError(
-            f"{name}: {part} has dtype {values.dtype}, which is not numeric: save numbers, as {part}.astype('float32')"
+            f"{name}: {part} has dtype {values.dtype}, which is not numeric: save numbers, for example {part}.astype('float32')"
         )
     if values.ndim == 0 or values.size == 0:
-        raise ValueError(f"{name}: {part} is empty, its shape is {values.shape}")
+        raise ValueError(f"{name}: {part} is empty: shape {values.shape}")
     if values.dtype.kind != "f":
         return
     finite = np.isfinite(values)
@@ -88,11 +88,11 @@ def _require_numeric(name: str, part: str, values: Array) -> None:
 
 
 def _moments(name: str, part: str, values: Array) -> tuple[Array, Array]:
-    """Means and standard deviations over the rows; the scale of a constant is 1."""
+    """Means and standard deviations over the rows; a constant has scale 1."""
     mean, deviation = mean_and_deviation(values)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise ValueError(f"{name}: {part} holds numbers that are too large; their mean or deviation is not finite")
-    # The rounded mean of equal numbers need not be that number, nor their deviation 0.
+        raise ValueError(f"{name}: {part} holds numbers that are too large: their mean or deviation is not finite")
+    # Rounding: the mean of equal numbers need not be that number, nor their deviation 0.
     constant = (deviation == 0) | (values.min(0) == values.max(0))
     return np.where(constant, values[0], mean), np.where(constant, 1.0, deviation)
 
@@ -120,16 +120,16 @@ def _mean_and_scale(scaling: dict[str, Any]) -> tuple[Array, Array]:
     try:
         mean, scale = (np.asarray(scaling[key], np.float64) for key in ("mean", "scale"))
     except (KeyError, TypeError, ValueError):
-        raise ModelFileError("the file does not say how its model's inputs are made") from None
+        raise ModelFileError("the file does not say how the model's inputs were scaled") from None
     if mean.ndim != 1 or mean.shape != scale.shape or not (np.isfinite(mean).all() and (scale > 0).all()):
-        raise ModelFileError("the file does not say how its model's inputs are made")
+        raise ModelFileError("the file does not say how the model's inputs were scaled")
     return mean, scale
 
 
 def _distinct(name: str, y: Array, task: str | None) -> Array | None:
-    """The different classes, sorted, or None for a quantity."""
+    """The sorted classes, or None for a quantity."""
     if y.dtype.kind not in "iufbUS" or y.shape[1:]:
-        raise ValueError(f"{name}: y must hold a number or text for each row, got {y.dtype} of shape {y.shape}")
+        raise ValueError(f"{name}: y must hold one number or text per row, got {y.dtype} of shape {y.shape}")
     if task == "regression":
         if y.dtype.kind in "US":
             raise ValueError(f"{name}: --task regression needs numbers, and y holds {y.dtype}")
@@ -138,7 +138,7 @@ def _distinct(name: str, y: Array, task: str | None) -> Array | None:
     if task is None and y.dtype.kind == "f" and (len(values) > MOST_CLASSES or not np.all(values == np.round(values))):
         return None
     if task is None:
-        fix = "" if y.dtype.kind in "US" else ", --task regression y for a quantity"
+        fix = "" if y.dtype.kind in "US" else ", --task regression makes y a quantity"
         require_few(f"{name}: y", len(values), len(y), fix)
     return values
 
@@ -146,20 +146,20 @@ def _distinct(name: str, y: Array, task: str | None) -> Array | None:
 def _labels(name: str, y: Array, classes: Array) -> Array:
     """The position of each target among the classes of the training rows."""
     if y.ndim != 1 or (y.dtype.kind in "US") != (classes.dtype.kind in "US"):
-        raise ValueError(f"{name}: targets of {y.dtype} and shape {y.shape} are no classes such as {classes[0]!r}")
+        raise ValueError(f"{name}: targets of {y.dtype} and shape {y.shape} are not classes like {classes[0]!r}")
     labels = np.searchsorted(classes, y)
     wrong = classes[np.minimum(labels, len(classes) - 1)] != y
     if wrong.any():
         row = int(wrong.argmax())
-        raise ValueError(f"{name}: the target {y[row]} of test row {row} is no class of the training rows")
+        raise ValueError(f"{name}: the target {y[row]} of test row {row} is not a class of the training rows")
     return labels.astype(np.int64)
 
 
 def standardised(arrays: Arrays, split: Split, task: str | None = None) -> Source:
-    """Each feature to mean 0 and standard deviation 1, or pixels to [0, 1]; a quantity likewise.
+    """Scales each feature to mean 0 and standard deviation 1, or pixels to [0, 1]; a quantity likewise.
 
-    The rows that `split` holds out become the test set where the arrays bring none. Raises ValueError naming the array and the
-    index of what cannot be used.
+    The rows that `split` holds out become the test set unless the arrays have one. Raises ValueError that names the array
+    and the index of a value that cannot be used.
     """
     name, x, y = arrays.name, _plain(arrays.x), _plain(arrays.y)
     train, held = (split if arrays.test is None else _everything)(len(x))
@@ -172,7 +172,7 @@ def standardised(arrays: Arrays, split: Split, task: str | None = None) -> Sourc
     inputs, classes = scaled(name, x, scaling), _distinct(name, y, task)
     if classes is not None:
         if len(classes) < 2:
-            raise ValueError(f"{name}: y holds {classes[0]} in every row; there is nothing to learn")
+            raise ValueError(f"{name}: y holds {classes[0]} in every row: nothing to learn")
         targets, names, centre, width = _labels(name, y, classes), arrays.class_names or _names(classes), 0.0, 1.0
     else:
         centre, width = (float(value) for value in _moments(name, "y", y[train]))
@@ -186,14 +186,14 @@ def _test_of(inputs: Array, targets: Array, held: Any) -> tuple[Array, Array] | 
 
 
 def _names(classes: Array) -> list[str]:
-    """Whole numbers read the same whether they came as integers or as floats."""
+    """Integers have the same name whether they came as int or float."""
     if classes.dtype.kind == "f":
         return [text_of(float(value)) for value in classes]
     return [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in classes]
 
 
 def _with_test(source: Source, classes: Array | None, test_x: Array, test_y: Array) -> Source:
-    """Adds a test set, whose targets are read as the training rows' `y` was."""
+    """Adds a test set, with its targets encoded like the training rows' `y`."""
     if len(test_x) != len(test_y):
         raise ValueError(f"{source.name}: the test set has {len(test_x)} rows and {len(test_y)} targets")
     inputs = scaled(source.name, test_x, source.scaling)

@@ -20,12 +20,12 @@ _READERS = (toy, sklearn, idx, npz, csv)
 
 
 def describe_readers() -> str:
-    """What data there is."""
+    """The data that can be read."""
     return "; ".join(reader.DESCRIPTION for reader in _READERS)
 
 
 def is_table(name: str) -> bool:
-    """Whether `name` is that of a text file or a `.npy`, which have columns."""
+    """Whether `name` is a text table or a `.npy`, which have columns."""
     return csv.matches(name) or name.lower().endswith(".npy")
 
 
@@ -39,13 +39,13 @@ def load_source(
     task: str | None = None,
     **columns: Any,
 ) -> Source:
-    """Data by name or path: `target` is the column of a table to predict (the last one unless told).
+    """Loads data by name or path; `target` is the column of a table to predict (default: the last).
 
-    `held_out` is the share of the rows that becomes the test set where the data brings none. They have no part in the means and
-    deviations by which all rows are scaled.
-    Integer and text targets are classes, and so are floats that are whole numbers with at most 20 different values, unless `task`
-    says otherwise. `columns` are `Preprocessor.fit`'s text, number, drop, missing and decimal, for tables.
-    Raises ValueError that says what there is for anything else, ImportError naming the extra where scikit-learn is missing.
+    `held_out` is the share of rows that becomes the test set if the data has none. They do not contribute to the means and
+    deviations that scale all rows.
+    Integer and text targets are classes, and so are integral floats with at most 20 distinct values, unless `task` says
+    otherwise. `columns` are `Preprocessor.fit`'s text, number, drop, missing and decimal, for tables.
+    Raises ValueError that lists what can be read, ImportError that names the extra if scikit-learn is missing.
     """
     split = partial(split_rows, held_out, seed)
     found = _read(name, seed, text_format, False)
@@ -69,7 +69,7 @@ def load_source(
 
 
 def read_rows(name: str, seed: int = 0, text_format: csv.Format | None = None) -> Array | Table:
-    """The inputs of data by name as they are, for `Preprocessor.inputs` or `scaling.scaled`."""
+    """The raw inputs of data by name, for `Preprocessor.inputs` or `scaling.scaled`."""
     found: Array | Table = _read(name, seed, text_format, True)
     return found
 
@@ -93,23 +93,21 @@ def _read(name: str, seed: int, text_format: csv.Format | None, inputs: bool) ->
 def _require_existing(name: str) -> None:
     if name != STANDARD_INPUT and not Path(name).exists():
         names = ", ".join([*toy.TOYS, *sklearn.SKLEARN])
-        raise ValueError(
-            f"there is no data {name!r}: give a .csv or .npz file, a folder of IDX files, or one of {names}"
-        )
+        raise ValueError(f"no data {name!r}: give a .csv or .npz file, a folder of IDX files, or one of {names}")
 
 
 def read_inputs(
     name: str, scaling: Any, seed: int = 0, *, text_format: csv.Format | None = None, **notation: Any
 ) -> Array:
-    """Inputs (N, features) float32 for a trained model, made as those that it was trained on (`Source.scaling`).
+    """Inputs (N, features) float32 for a trained model, scaled as in training (`Source.scaling`).
 
-    `notation` says what is other than in the training table: decimal, missing.
+    `notation` (decimal, missing) says what differs from the training table.
     """
     if not isinstance(scaling, dict):
-        raise ModelFileError("the file does not say how its model's inputs are made")
+        raise ModelFileError("the file does not say how the model's inputs were scaled")
     preprocessor = Preprocessor.from_dict(scaling["preprocessor"]) if "preprocessor" in scaling else None
     if preprocessor is not None and not is_table(name):
-        raise ValueError(f"this model was trained on a CSV file; {name} is none")
+        raise ValueError(f"this model was trained on a CSV file; {name} is not one")
     return inputs_of(name, read_rows(name, seed, text_format), scaling, preprocessor, **notation)
 
 
@@ -123,7 +121,7 @@ def inputs_of(
 
 
 def numeric(table: Table, decimal: str | None = None, missing: Any = ()) -> Array:
-    """A table's columns as one array; ValueError naming a cell that is no number."""
+    """A table's columns as one array; ValueError that names a cell that is not a number."""
     notation = Notation.of(decimal or ".", missing)
     columns = []
     for name, cells in table.columns.items():
@@ -136,8 +134,8 @@ def numeric(table: Table, decimal: str | None = None, missing: Any = ()) -> Arra
         if missing.any():
             row = int(missing.argmax())
             raise ValueError(
-                f"{table.where(name, row)} holds no number, and this model was not trained on a table, by which a missing value would "
-                "be replaced: fill it in, or leave the row out"
+                f"{table.where(name, row)} holds no number, and this model was not trained on a table that says how to "
+                "replace missing values: fill it in, or remove the row"
             )
         columns.append(values)
     return np.stack(columns, axis=1)

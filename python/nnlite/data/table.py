@@ -15,10 +15,10 @@ Cells = list[str]
 
 @dataclass(frozen=True)
 class Table:
-    """Named columns of one length: cells of text, or arrays of numbers (NaN for a missing one).
+    """Named columns of equal length: text cells, or arrays of numbers (NaN if missing).
 
-    `name` and `lines` (one a row) say in messages where a cell stands. `named` is false where the columns are known by their
-    positions alone and "0", "1", ... stand for names. `left_out` tells of columns that the reader left out, by name.
+    `name` and `lines` (one per row) locate a cell in messages. `named` is false if the columns are known only by their
+    positions, named "0", "1", .... `left_out` holds the columns that the reader left out, with the reason.
     """
 
     columns: dict[str, Cells | Array]
@@ -31,21 +31,21 @@ class Table:
         return len(next(iter(self.columns.values()), []))
 
     def column(self, name: str) -> Cells | Array:
-        """A column's cells; ValueError that lists the columns there are."""
+        """A column's cells; ValueError that lists the columns if it is missing."""
         if name not in self.columns:
-            raise ValueError(f"there is no column {name!r}; the columns are {', '.join(self.columns)}")
+            raise ValueError(f"no column {name!r}; the columns are {', '.join(self.columns)}")
         return self.columns[name]
 
     def where(self, column: str, row: int) -> str:
-        """A cell's place as messages name it."""
+        """A cell's location for messages."""
         place = f"row {row}" if self.lines is None else f"line {self.lines[row]}"
         return f"{self.name}{', ' if self.name else ''}{place}, column {column!r}"
 
 
 def table_of(rows: Any, names: Sequence[str] | None = None) -> Table:
-    """A table of a DataFrame, an array (N, columns), a list of rows, a list of dictionaries or a dictionary of columns.
+    """A table from a DataFrame, an array (N, columns), a list of rows, a list of dictionaries or a dictionary of columns.
 
-    `names` name the columns of what has none. Raises ValueError or TypeError that says what is wrong.
+    `names` are the column names of rows that have none. Raises ValueError or TypeError that says what is wrong.
     """
     if isinstance(rows, Table):
         return rows
@@ -62,14 +62,14 @@ def table_of(rows: Any, names: Sequence[str] | None = None) -> Table:
 def _cells(name: Any, values: Any) -> list[Any]:
     if isinstance(values, str) or not hasattr(values, "__len__"):
         raise TypeError(
-            f"column {name!r} is {values!r}; it must be a list of values: for one row write {{{name!r}: [{values!r}], ...}}"
+            f"column {name!r} is {values!r}; it must be a list of values; for a single row write {{{name!r}: [{values!r}], ...}}"
         )
     return list(values)
 
 
 def _listed(rows: Any) -> list[Any]:
     if isinstance(rows, str | PathLike):
-        raise TypeError(f"rows are {rows!r}; a file is read by nl.data.read_csv({str(rows)!r})")
+        raise TypeError(f"rows are {rows!r}; read a file with nl.data.read_csv({str(rows)!r})")
     if isinstance(rows, str) or not (hasattr(rows, "__len__") or hasattr(rows, "__array__")):
         raise TypeError(
             f"rows must be an array, a DataFrame, or a list of rows or dictionaries, got {type(rows).__name__}"
@@ -81,14 +81,14 @@ def _of_frame(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise ValueError(f"the DataFrame names a column twice: {', '.join(sorted(twice))}")
+        raise ValueError(f"the DataFrame has duplicate column names: {', '.join(sorted(twice))}")
     columns = {name: _column(_values(frame[column])) for name, column in zip(names, list(frame.columns), strict=True)}
     numbered = list(frame.columns) == list(range(len(names)))
     return _checked(Table(columns, "the DataFrame", None, not numbered))
 
 
 def _values(series: Any) -> Array:
-    """A column's values; nullable and categorical ones as objects, where None, NaN and NA are missing."""
+    """A column's values; nullable and categorical ones as objects in which None, NaN and NA are missing."""
     kind = getattr(series.dtype, "kind", "O")
     return np.asarray(series) if isinstance(series.dtype, np.dtype) and kind in "biuf" else np.asarray(series, object)
 
@@ -115,7 +115,7 @@ def _of_rows(rows: Any, listed: list[Any], names: Sequence[str] | None) -> Table
     else:
         for number, row in enumerate(listed):
             if isinstance(row, str) or not hasattr(row, "__len__"):
-                raise ValueError(f"row {number} is {row!r}; each row must be a list with a value for each column")
+                raise ValueError(f"row {number} is {row!r}; each row must be a list with one value per column")
             if len(row) != len(listed[0]):
                 raise ValueError(f"row {number} has {len(row)} values, row 0 has {len(listed[0])}")
         columns = {str(i): _objects([row[i] for row in listed]) for i in range(len(listed[0]) if listed else 0)}
@@ -127,10 +127,10 @@ def _of_rows(rows: Any, listed: list[Any], names: Sequence[str] | None) -> Table
 def _checked(table: Table) -> Table:
     lengths = {len(column) for column in table.columns.values()}
     if lengths <= {0}:
-        raise ValueError("there are no rows")
+        raise ValueError("the table has no rows")
     if len(lengths) > 1:
         raise ValueError(
-            "columns must have one length: " + ", ".join(f"{name} has {len(c)}" for name, c in table.columns.items())
+            "columns must have equal lengths: " + ", ".join(f"{name} has {len(c)}" for name, c in table.columns.items())
         )
     return table
 
@@ -142,7 +142,7 @@ def _objects(values: Sequence[Any]) -> Array:
 
 
 def _column(values: Array) -> Cells | Array:
-    """Numbers where all are (None is a missing one), else cells of text."""
+    """Numbers if all values are numbers (None is missing), else text cells."""
     if values.dtype.kind in "biu":
         return values.astype(np.float64) if values.dtype.kind != "b" else [str(value) for value in values]
     if values.dtype.kind == "f":
@@ -154,7 +154,7 @@ def _column(values: Array) -> Cells | Array:
 
 
 def is_absent(value: Any) -> bool:
-    """None, NaN, pandas's NA and NaT."""
+    """Whether a value is None, NaN, or pandas's NA or NaT."""
     return (
         value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
     )
@@ -169,5 +169,5 @@ def _text(value: Any) -> str:
 
 
 def text_of(number: float) -> str:
-    """A number as a cell: 3 for 3.0."""
+    """A number as a text cell: 3 for 3.0."""
     return "" if number != number else str(int(number)) if number == round(number) else repr(float(number))

@@ -1,4 +1,4 @@
-"""The column that a table's rows are to predict: classes, or a quantity."""
+"""The target column of a table: classes, or a quantity."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,34 +11,34 @@ from .notation import Notation
 from .reading import MOST_CLASSES, Told, counts_rows, known_numbers, numbers_in
 from .table import Cells, Table, text_of
 
-_FEW_CLASSES = 3  # are classes in a table of any length
+_FEW_CLASSES = 3  # this many are classes in a table of any length
 
 
 def require_few(column: str, classes: int, rows: int, fix: str) -> None:
-    """ValueError for so many classes that they may as well be a quantity."""
+    """ValueError for so many classes that they may be a quantity."""
     if classes > _FEW_CLASSES and classes * 10 > rows:
         raise ValueError(
-            f"{column} has {classes} different values in {rows} rows, more than one for ten rows: --task classification takes "
-            f"each for a class{fix}"
+            f"{column} has {classes} distinct values in {rows} rows, more than one per ten rows: --task classification makes "
+            f"each a class{fix}"
         )
 
 
 @dataclass
 class Target:
-    """The classes (their names), or else the mean and the scale of a quantity; `told` to be text or a number by the user or not."""
+    """The class names, or the mean and scale of a quantity; `told` is whether the user said text or number."""
 
     name: str
     class_names: list[str] | None
     mean: float = 0.0
     scale: float = 1.0
     told: bool = False
-    story: str = field(default="", compare=False)  # how it was read, for people
+    story: str = field(default="", compare=False)  # how it was read, for display
 
     @classmethod
     def learn(
         cls, table: Table, name: str, notation: Notation, told: Told, task: str | None, rows: Any = slice(None)
     ) -> "Target":
-        """From all of a table's targets, but mean and scale from `rows` alone."""
+        """Learns from all of a table's targets; mean and scale from `rows` only."""
         cells = table.column(name)
         if all(_is_missing(cell, notation, name in told.text) for cell in texts_of(cells)):
             raise ValueError(f"the target column {name!r} is empty")
@@ -51,15 +51,15 @@ class Target:
             numbers = found[0]
             names = _numeric_classes(numbers)
             if not names:
-                raise ValueError(f"the target column {name!r} holds no number at all; --target chooses another column")
+                raise ValueError(f"the target column {name!r} holds no numbers; --target chooses another column")
             if task == "regression" or (task is None and _is_quantity(names)):
                 scaling = mean_and_scale(table, name, numbers[rows])
                 return cls(name, None, *scaling, is_told, _quantity_story(numbers))
             if task is None:
-                fix = f", --task regression the column {name!r} for a quantity"
+                fix = f", --task regression makes the column {name!r} a quantity"
                 require_few(f"the target column {name!r}", len(names), len(table), fix)
         if len(names) < 2:
-            raise ValueError(f"the target column {name!r} holds {names[0]!r} in every row; there is nothing to learn")
+            raise ValueError(f"the target column {name!r} holds {names[0]!r} in every row: nothing to learn")
         story = f"target, {len(names)} classes ({shown(names)})"
         return cls(name, names, told=is_told and found is None, story=story)
 
@@ -78,7 +78,7 @@ class Target:
         if None in found:
             row = found.index(None)
             raise ValueError(
-                f"{table.where(self.name, row)}: the target {str(texts[row])!r} is none of the classes {', '.join(self.class_names)}"
+                f"{table.where(self.name, row)}: the target {str(texts[row])!r} is not one of the classes {', '.join(self.class_names)}"
             )
         return np.array(found, np.int64)
 
@@ -97,7 +97,7 @@ def _require_all(table: Table, name: str, missing: list[bool], cells: Cells) -> 
         row, count = missing.index(True), sum(missing)
         others = f" (and {count - 1} others)" if count > 1 else ""
         fix = (
-            f"; --text {name!r} makes {cells[row]!r} a class, else remove such rows"
+            f"; --text {name!r} makes {cells[row]!r} a class, otherwise remove such rows"
             if cells[row]
             else "; remove such rows"
         )
@@ -105,7 +105,7 @@ def _require_all(table: Table, name: str, missing: list[bool], cells: Cells) -> 
 
 
 def _whole(cell: str, notation: Notation) -> str:
-    """A whole number in one way only: 1 and 1.0 are one class of a column of numbers."""
+    """One spelling for each integer: 1 and 1.0 are the same class of a numeric column."""
     number = notation.loosely(cell)
     return cell if number is None or not abs(number) < 2**53 else text_of(number)
 

@@ -1,4 +1,4 @@
-"""Toy data, from the library's own generator: the same bits on every machine. x is float32, labels int64.
+"""Toy data from the library's own generator: the same bits on every machine. x is float32, labels int64.
 
 Rows come in random order; `noise` is the standard deviation of normal noise added to the points. Each function raises
 ValueError for a count that is too small or a negative noise.
@@ -20,7 +20,7 @@ _SINE = [(-1) ** k / math.factorial(2 * k + 1) for k in range(9)]
 
 
 def _on_circle(turns: Floats) -> Floats:
-    """(N, 2) points at angles 2 pi turns. Sums and products alone: NumPy's own cos has other last bits elsewhere."""
+    """(N, 2) points at angles 2 pi turns, by sums and products only: NumPy's cos has other last bits elsewhere."""
     quarter = np.round(4 * turns)
     angle = 2 * math.pi * (turns - quarter / 4)[:, None]  # within pi / 4 of 0, where the series converge fast
     square, point = angle * angle, np.zeros((len(turns), 2))
@@ -28,8 +28,8 @@ def _on_circle(turns: Floats) -> Floats:
         point = point * square + coefficients
     point[:, 1:] *= angle
     x, y = point[:, 0], point[:, 1]
-    turned = quarter.astype(np.int64) % 4
-    return np.stack([np.choose(turned, [x, -y, -x, y]), np.choose(turned, [y, x, -y, -x])], axis=1)
+    quadrant = quarter.astype(np.int64) % 4
+    return np.stack([np.choose(quadrant, [x, -y, -x, y]), np.choose(quadrant, [y, x, -y, -x])], axis=1)
 
 
 def _require(**least: tuple[float, float]) -> None:
@@ -48,7 +48,7 @@ def _finish(x: Floats, y: NDArray[np.int64], noise: float, generator: _core.Gene
 def make_spirals(
     n_samples: int = 300, n_classes: int = 3, turns: float = 0.75, noise: float = 0.03, seed: int = 0
 ) -> Sample:
-    """Interleaved spiral arms in the plane, one a class: x (n_samples, 2) within about [-1, 1], y (n_samples,).
+    """Interleaved spiral arms in the plane, one per class: x (n_samples, 2) within about [-1, 1], y (n_samples,).
 
     Arm c is r (cos a, sin a) with r from 0.05 to 1 and a = 2 pi (turns r + c / n_classes).
 
@@ -66,16 +66,16 @@ def make_spirals(
 
 
 def _halves(n_samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Class and number within the class of each row, the first half being class 0; and the first half's size."""
+    """(class of each row, its number within the class, size of the first half, which is class 0)."""
     first = n_samples // 2
     y = (np.arange(n_samples) >= first).astype(np.int64)
     return y, np.arange(n_samples) - first * y, first
 
 
 def make_moons(n_samples: int = 100, noise: float = 0.0, seed: int = 0) -> Sample:
-    """Two interleaved half circles: x (n_samples, 2), y 0 for the upper and 1 for the lower one.
+    """Two interleaved half circles: x (n_samples, 2), y 0 for the upper and 1 for the lower.
 
-    The upper one is (cos a, sin a), the lower one (1 - cos a, 1/2 - sin a), a from 0 to pi; as in scikit-learn.
+    The upper is (cos a, sin a), the lower (1 - cos a, 1/2 - sin a), a from 0 to pi, as in scikit-learn.
     """
     _require(n_samples=(n_samples, 2), noise=(noise, 0))
     y, number, first = _halves(n_samples)
@@ -106,7 +106,7 @@ def make_xor(n_samples: int = 200, noise: float = 0.0, seed: int = 0) -> Sample:
 def make_blobs(
     n_samples: int = 100, n_features: int = 2, centers: int = 3, cluster_std: float = 1.0, seed: int = 0
 ) -> Sample:
-    """Normal clouds around `centers` points drawn from [-10, 10]^n_features, one a class: x (n_samples, n_features)."""
+    """Normal clouds around `centers` points drawn from [-10, 10]^n_features, one per class: x (n_samples, n_features)."""
     _require(n_features=(n_features, 1), centers=(centers, 1), cluster_std=(cluster_std, 0))
     _require(n_samples=(n_samples, centers))
     generator = _core.Generator(seed)
@@ -118,7 +118,7 @@ def make_blobs(
 def make_regression(
     n_samples: int = 100, n_features: int = 10, n_targets: int = 1, noise: float = 0.0, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A linear map of normal inputs with coefficients in [0, 100), plus noise.
+    """A linear map of normal inputs, coefficients in [0, 100), plus noise.
 
     x (n_samples, n_features), y (n_samples,) or, for several targets, (n_samples, n_targets).
     """

@@ -60,7 +60,7 @@ def test_a_byte_order_mark_is_no_name(write) -> None:
         ("", "is empty"),
         ("\n", "is empty"),
         ("a,b\n", "no rows"),
-        ("a,a\n1,2\n", "names a column twice"),
+        ("a,a\n1,2\n", "duplicate column name"),
         ("a,b\n1,2\n3\n", "table.csv, line 3: 1 cell, but 2 columns"),
         ("a,b\n1,2,3\n", "line 2: 3 cells, but 2 columns"),
         (b"a,b\n\xff\xfe,1\n", "is not a CSV text file"),
@@ -140,7 +140,7 @@ def test_standard_input(monkeypatch) -> None:
 def test_names_of_rows_are_left_out_and_told(write) -> None:
     table = read_csv(write(",a,b\n0,1,2\n1,3,4\n"))
     assert table.columns == {"a": ["1", "3"], "b": ["2", "4"]}
-    assert "names of the rows" in table.left_out["(no name)"]
+    assert "row names" in table.left_out["(no name)"]
 
 
 def test_which_cells_stood_in_quotes_is_known(write) -> None:
@@ -152,20 +152,20 @@ def test_which_cells_stood_in_quotes_is_known(write) -> None:
     ("text", "match"),
     [
         ('a,b\n1,"x\n2,y\n', r"line 2, column 2 is not a CSV cell: the quote before 'x.*' is never closed"),
-        ('a,b\n"x,1\n2,y\n3,"z"\n', r"line 2, column 1 .* stands 'z"),
-        ('a,b\n"x,1\n2,y\nz",3\n', "line 2: a quoted cell goes on to line 4"),
-        ('a\n"x\ny"\nz\n', "line 2: a quoted cell goes on to line 3"),
+        ('a,b\n"x,1\n2,y\n3,"z"\n', r"line 2, column 1 .*'z"),
+        ('a,b\n"x,1\n2,y\nz",3\n', "line 2: a quoted cell extends to line 4"),
+        ('a\n"x\ny"\nz\n', "line 2: a quoted cell extends to line 3"),
         ("a,b\n1,\0\n", "line 2, character 3: a NUL character: remove it"),
         ("a,b\n\ufeff1,2\n", "line 2, character 1: a byte order mark"),
         ("a,b\n1,2\n".encode("utf-16-le"), "--encoding utf-16-le"),
         ("a,b\n1,é\n".encode("latin-1"), r"line 2, byte 3 is 0xe9: --encoding cp1252"),
         ("a,\n1,2\n", "line 1, column 2 has no name"),
-        ("a,b, a\n1,2,3\n", "names a column twice: line 1, columns 1 and 3 are both 'a'"),
+        ("a,b, a\n1,2,3\n", "duplicate column name: line 1, columns 1 and 3: 'a'"),
         ("1.5,red\n2,blue\n", "line 1, column 1: '1.5' is a number.*--no-header"),
-        ("red,big\nred,small\n", "line 1, column 1: 'red' stands in line 2 too.*--no-header"),
+        ("red,big\nred,small\n", "line 1, column 1: 'red' also appears in line 2.*--no-header"),
         ("a,b\n1,2\na,b\n3,4\n", "line 3 repeats the names of line 1"),
-        ("a,b\n1,2\n# note\n3,4\n", "line 3, column 1: '# note' looks like a comment: --comment"),
-        ("a,b;c\n1,2;3\n", "the delimiter may be ',' or ';': say which by --delimiter"),
+        ("a,b\n1,2\n# note\n3,4\n", "line 3, column 1: '# note' looks like a comment: skip such lines with --comment"),
+        ("a,b;c\n1,2;3\n", "the delimiter may be ',' or ';': choose one with --delimiter"),
         ("a\n1\n\n2\n", "line 3: a blank line, in a table of one column"),
         (b"PK\x03\x04rest", "Excel workbook: save the sheet as CSV"),
         (gzip.compress(b"a,b\n1,2\n")[:-3], "damaged gzip"),
@@ -179,7 +179,7 @@ def test_what_is_not_certain_is_refused(write, text, match) -> None:
 @pytest.mark.parametrize(
     ("told", "match"),
     [
-        ({"encoding": "utf-9"}, "--encoding utf-9: there is no such encoding"),
+        ({"encoding": "utf-9"}, "--encoding utf-9: unknown encoding"),
         ({"delimiter": "::"}, "--delimiter must be one character"),
         ({"delimiter": ";"}, None),
     ],
@@ -206,5 +206,5 @@ def test_a_large_table_with_a_stray_quote_is_refused_quickly(write) -> None:
 def test_a_stray_quote_hides_no_delimiter(tmp_path, delimiter):
     path = tmp_path / "table.csv"
     path.write_text('a;b\n1,5;"x\n2,5;y"\n3,5;z\n'.replace(";", delimiter))
-    with pytest.raises(ValueError, match="line 2: a quoted cell goes on to line 3"):
+    with pytest.raises(ValueError, match="line 2: a quoted cell extends to line 3"):
         read_csv(path)

@@ -7,19 +7,19 @@ import zlib
 from pathlib import Path
 
 STANDARD_INPUT = "-"
-# What is no text, by its first bytes, and what to do.
+# Files that are not text, recognised by their first bytes, and what to do with them.
 _OTHERS = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook: save the sheet as CSV (a .npz is given by its name, which ends so)",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook: save the sheet as CSV (a .npz file needs a name that ends in .npz)",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook: save the sheet as CSV",
-    b"BZh": "is packed by bzip2: unpack it first, or pack it by gzip",
-    b"\xfd7zXZ": "is packed by xz: unpack it first, or pack it by gzip",
-    b"\x28\xb5\x2f\xfd": "is packed by zstd: unpack it first, or pack it by gzip",
-    b"PAR1": "is a Parquet file: write it as CSV, for example by pandas.read_parquet(...).to_csv(..., index=False)",
-    b"\x93NUMPY": "is a .npy file: give it by its name, which ends so",
+    b"BZh": "is compressed with bzip2: decompress it, or use gzip",
+    b"\xfd7zXZ": "is compressed with xz: decompress it, or use gzip",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd: decompress it, or use gzip",
+    b"PAR1": "is a Parquet file: write it as CSV, for example with pandas.read_parquet(...).to_csv(..., index=False)",
+    b"\x93NUMPY": "is a .npy file: it needs a name that ends in .npy",
     b"\x89HDF": "is an HDF5 file: write its table as CSV",
     b"%PDF": "is a PDF document",
 }
-# Byte order marks, the longest first: UTF-32's begins as UTF-16's does.
+# Byte order marks, longest first: that of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -32,7 +32,7 @@ def shown_name(name: str) -> str:
 
 
 def contents(name: str) -> bytes:
-    """A file's bytes, unpacked where gzip packed them; `-` is standard input."""
+    """A file's bytes, decompressed if they are gzip; `-` is standard input."""
     if name == STANDARD_INPUT:
         if sys.stdin is None or sys.stdin.closed:
             raise OSError("there is no standard input to read from")
@@ -49,9 +49,9 @@ def contents(name: str) -> bytes:
 
 
 def text_of(name: str, data: bytes, encoding: str | None = None) -> str:
-    """Bytes as text: by their byte order mark, else as UTF-8, unless told; lines end in a line feed.
+    """Decodes bytes by `encoding`, else by their byte order mark, else as UTF-8; lines end in a line feed.
 
-    Raises ValueError naming line and column of what is no text, and what to do.
+    Raises ValueError that names the line and column of what is not text, and the fix.
     """
     for magic, advice in _OTHERS.items():
         if data.startswith(magic):
@@ -61,9 +61,7 @@ def text_of(name: str, data: bytes, encoding: str | None = None) -> str:
             codecs.lookup(encoding).name if encoding else next((e for m, e in _MARKS if data.startswith(m)), "utf-8")
         )
     except LookupError:
-        raise ValueError(
-            f"--encoding {encoding}: there is no such encoding; try utf-8, utf-16, cp1252 or latin-1"
-        ) from None
+        raise ValueError(f"--encoding {encoding}: unknown encoding; try utf-8, utf-16, cp1252 or latin-1") from None
     try:
         text = data.decode("utf-8-sig" if chosen == "utf-8" else chosen)
     except UnicodeError as error:
@@ -81,12 +79,12 @@ def text_of(name: str, data: bytes, encoding: str | None = None) -> str:
 
 def _undecodable(name: str, data: bytes, chosen: str, told: str | None, error: UnicodeError) -> ValueError:
     if not isinstance(error, UnicodeDecodeError):
-        return ValueError(f"{name} is not a CSV text file in {chosen}: {error}; --encoding names another")
+        return ValueError(f"{name} is not a CSV text file in {chosen}: {error}; choose another with --encoding")
     line = data.count(b"\n", 0, error.start) + 1
     column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
     fix = "--encoding cp1252 or latin-1, if it comes from an older Windows program"
     if told:
-        fix = "--encoding names another"
+        fix = "choose another with --encoding"
     elif data.count(0) > len(data) // 4:
         fix = "--encoding utf-16-le or utf-16-be, if it is UTF-16"
     return ValueError(

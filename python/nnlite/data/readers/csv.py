@@ -1,7 +1,7 @@
-"""Tables as text: cells between delimiters, quoted as spreadsheets quote them, read strictly.
+"""Delimited text tables, quoted as spreadsheets quote them, read strictly.
 
-Python's own csv module does not say which cells stood in quotes, and so NA and "NA" would be one; nor where a quote began
-that nothing closes.
+Python's csv module does not report which cells were quoted, so NA and "NA" would be the same, nor where an unclosed quote
+began.
 """
 
 import re
@@ -20,21 +20,21 @@ DESCRIPTION = "a .csv, .tsv or .txt file (.gz too), - for standard input"
 _SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 _DELIMITERS = ",;\t|"
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
-_SAMPLE = 100  # rows that must agree on a delimiter
+_SAMPLE = 100  # rows that must agree on the delimiter
 _LONGEST = 100_000  # characters of a cell
 _BODY = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 
 
 @cache
 def _cell_of(delimiter: str) -> re.Pattern[str]:
-    """A cell, in quotes or not, and what ends it."""
+    """A cell, quoted or not, and its terminator."""
     ends, spaces = re.escape(delimiter), "" if delimiter == " " else " *"
     return re.compile(rf'{spaces}(?:{_BODY.pattern}{spaces}|((?!")[^{ends}\n]*))({ends}|\n|\Z)')
 
 
 @dataclass(frozen=True)
 class Format:
-    """What a user says about a text file: None for what it is to be found out from the file, or refused."""
+    """What the user says about a text file; None is detected from the file, or refused."""
 
     delimiter: str | None = None
     encoding: str | None = None
@@ -43,7 +43,7 @@ class Format:
 
 
 def matches(name: str) -> bool:
-    """Whether `name` ends as tables of text do."""
+    """Whether `name` has the suffix of a text table."""
     return name == STANDARD_INPUT or _suffix(name) in _SUFFIXES
 
 
@@ -53,7 +53,7 @@ def _suffix(name: str) -> str:
 
 
 def load(name: str, seed: int = 0) -> Table:
-    """The table of a file of which nothing is told."""
+    """The table in a file, every setting detected."""
     return read_csv(name)
 
 
@@ -68,11 +68,11 @@ def read_csv(
     header: bool | None = None,
     comment: str | None = None,
 ) -> Table:
-    """A table of text: the first line names the columns, cells lose the spaces around them, "-" is standard input.
+    """Reads a text table: the first line names the columns, cells are stripped of spaces, "-" is standard input.
 
-    `delimiter` is found among comma, semicolon, tab and bar; `encoding` is what a byte order mark says, else UTF-8; a first
-    line of numbers is an error unless `header` says whether it holds names; lines that begin with `comment` are left out.
-    Raises OSError where the file cannot be read, and ValueError naming line and column of whatever is not certain.
+    `delimiter` is detected among comma, semicolon, tab and bar; `encoding` follows the byte order mark, else UTF-8; a first
+    line of numbers is an error unless `header` says whether it holds names; lines that begin with `comment` are skipped.
+    Raises OSError if the file cannot be read, and ValueError that names the line and column of anything ambiguous.
 
     >>> import nnlite as nl, tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,9 @@ def read_csv(
     elif len(_NAMES.get(delimiter, delimiter)) != 1 or delimiter in ('"', "\n"):
         raise ValueError(f"--delimiter must be one character, or tab, got {delimiter!r}")
     if _NAMES.get(delimiter, delimiter) == " " and "  " in first.strip(" "):
-        raise ValueError(f"{name}, line 1: several spaces in a row; write one between cells, as `tr -s ' '` does")
+        raise ValueError(
+            f"{name}, line 1: several spaces in a row; separate cells with one, for example with `tr -s ' '`"
+        )
     return _table(name, rows.read(_NAMES.get(delimiter, delimiter)), header)
 
 
@@ -119,7 +121,7 @@ def _table(name: str, rows: Iterator[tuple[int, list[str]]], header: bool | None
 
 
 def _trimmed(names: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
-    """Without a last column that a delimiter at the end of every line makes, which holds nothing."""
+    """Drops the empty last column that a delimiter at the end of every line makes."""
     width = len(names)
     if (
         width > 1
@@ -140,20 +142,20 @@ def _require_width(name: str, line: int, cells: list[str], names: list[str]) -> 
     what = f"{name}, line {line}: {len(cells)} cell{'s' * (len(cells) != 1)}, but {len(names)} column{'s' * (len(names) != 1)}; "
     if len(cells) < len(names):
         raise ValueError(f"{what}column {len(cells) + 1} ({names[len(cells)]!r}) has none")
-    fix = "put quotes around a cell that holds the delimiter, or name another by --delimiter"
+    fix = "quote cells that contain the delimiter, or choose another with --delimiter"
     if cells[0].startswith("#"):
-        fix = "--comment '#' leaves such lines out"
+        fix = "skip such lines with --comment '#'"
     raise ValueError(f"{what}cell {len(names) + 1} ({cells[len(names)]!r}) has no column: {fix}")
 
 
 class _Rows:
-    """The rows of a text, cut at a delimiter."""
+    """The rows of a text, split at a delimiter."""
 
     def __init__(self, name: str, text: str, line: int, comment: str | None) -> None:
         self._name, self._text, self._line, self._comment = name, text, line, comment
 
     def delimiter(self) -> str:
-        """The one character that cuts the first rows into as many cells as the first line; ValueError for several."""
+        """The one character that splits the first rows into as many cells as the first line; ValueError if several do."""
         widths: dict[str, list[int]] = {}
         failed: list[ValueError] = []
         for candidate in _DELIMITERS:
@@ -161,23 +163,23 @@ class _Rows:
             try:
                 for _, cells in islice(self.read(candidate, True), _SAMPLE):
                     found.append(len(cells))
-            except ValueError as error:  # a quote that this delimiter leaves open
+            except ValueError as error:  # this delimiter leaves a quote open
                 if found and found[0] > 1:
                     failed.append(error)
                 continue
             widths[candidate] = found
         cutting = [candidate for candidate, found in widths.items() if found and found[0] > 1]
-        if failed and not cutting:  # else the names alone would be cut by no delimiter
+        if failed and not cutting:  # else no delimiter would split even the names
             raise failed[0]
         even = [candidate for candidate in cutting if len(set(widths[candidate])) == 1]
         if len(cutting) > 1 and len(even) != 1:
             raise ValueError(
-                f"{self._name}: the delimiter may be {' or '.join(map(repr, even or cutting))}: say which by --delimiter"
+                f"{self._name}: the delimiter may be {' or '.join(map(repr, even or cutting))}: choose one with --delimiter"
             )
         return (even or cutting or [","])[0]
 
     def read(self, delimiter: str, sample: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """(line, cells) of each row; blank lines hold none, nor do comments."""
+        """(line, cells) of each row; blank lines and comments are skipped."""
         text, position, line, width = self._text, 0, self._line, 0
         while position < len(text):
             end = text.find("\n", position)
@@ -206,7 +208,7 @@ class _Rows:
     def _require_sound(self, cells: list[str], line: int, sample: bool) -> None:
         if not self._comment and not sample and cells[0].startswith(("# ", "##")):
             raise ValueError(
-                f"{self._name}, line {line}, column 1: {cells[0][:40]!r} looks like a comment: --comment '#'"
+                f"{self._name}, line {line}, column 1: {cells[0][:40]!r} looks like a comment: skip such lines with --comment '#'"
             )
         column = next((i for i, cell in enumerate(cells) if len(cell) > _LONGEST), None)
         if column is not None:
@@ -215,7 +217,7 @@ class _Rows:
             )
 
     def _quoted(self, position: int, line: int, delimiter: str) -> tuple[list[str], int]:
-        """(the cells of a row in which there are quotes, where the next row begins)."""
+        """(cells of a row that contains quotes, start of the next row)."""
         match, begin = _cell_of(delimiter).match, position
         cells: list[str] = []
         while True:
@@ -237,19 +239,19 @@ class _Rows:
             return ValueError(f'{where} the quote before {begin!r} is never closed; remove it, or double it ("")')
         after = self._text[body.end() : body.end() + 20].partition("\n")[0]
         return ValueError(
-            f'{where} after the quote that closes {_short(body[1])} stands {after!r}; a quote within a cell is doubled ("")'
+            f'{where} {after!r} follows the closing quote of {_short(body[1])}; double a quote within a cell ("")'
         )
 
     def _require_one_row(self, row: str, line: int, delimiter: str, width: int) -> None:
-        """ValueError for a quoted cell over several lines that look like rows: two stray quotes would swallow what is between."""
+        """ValueError if a quoted cell spans lines that look like rows: two stray quotes would swallow what lies between."""
         if "\n" not in row or not width:
             return
         whole = [len(part.split(delimiter)) == width for part in row.split("\n")]
         if any(whole[1:-1]) or (whole[0] and whole[-1]):
             last = line + len(whole) - 1
             raise ValueError(
-                f"{self._name}, line {line}: a quoted cell goes on to line {last} over lines that look like rows of their own; "
-                f"look for a quote too many in lines {line} and {last}"
+                f"{self._name}, line {line}: a quoted cell extends to line {last} over lines that look like rows; "
+                f"look for a stray quote in lines {line} and {last}"
             )
 
 

@@ -20,10 +20,10 @@ _PIECE = 1 << 20
 
 
 def read_idx(path: str | Path) -> Array:
-    """The array of an IDX file, plain or gzipped, in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
+    """Reads an IDX file, plain or gzipped, in native byte order: uint8, int8, int16, int32, float32 or float64.
 
-    Raises OSError where the file cannot be read, and ValueError naming the path for one that is no IDX file, is damaged, cut
-    short or too long. Sizes that a file claims are believed only as far as it has bytes for them.
+    Raises OSError if the file cannot be read, and ValueError naming the path if it is not an IDX file, or is damaged, cut
+    short or too long. Memory is only allocated for bytes that the file has, whatever its header claims.
 
     >>> import numpy as np, tempfile
     >>> from nnlite.data import read_idx, write_idx
@@ -62,13 +62,13 @@ def _read(path: str | Path, file: IO[bytes] | gzip.GzipFile) -> Array:
         )
     try:
         array = np.frombuffer(data, dtype).reshape(shape)
-    except ValueError:  # no elements, yet sizes whose product NumPy refuses
+    except ValueError:  # no elements, but sizes whose product NumPy refuses
         raise ValueError(f"{path} has the impossible shape {shape}") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _at_most(file: IO[bytes] | gzip.GzipFile, count: int) -> bytearray:
-    """Up to `count` bytes, piece by piece: a single read would make room for all that a header claims."""
+    """Up to `count` bytes, in pieces: a single read would allocate all that a header claims."""
     data = bytearray()
     while len(data) < count:
         piece = file.read(min(_PIECE, count - len(data)))
@@ -79,7 +79,7 @@ def _at_most(file: IO[bytes] | gzip.GzipFile, count: int) -> bytearray:
 
 
 def write_idx(path: str | Path, array: Array) -> None:
-    """Writes an array as an IDX file, gzipped where the path ends in .gz; TypeError for a type that IDX does not have."""
+    """Writes an IDX file, gzipped if the path ends in .gz; TypeError for a type that IDX does not have."""
     codes = {np.dtype(name): code for code, name in _TYPES.items()}
     dtype = array.dtype.newbyteorder(">")
     if dtype not in codes:
@@ -92,7 +92,7 @@ def write_idx(path: str | Path, array: Array) -> None:
 
 
 def find_idx(folder: str | Path, part: str, kind: str) -> Path | None:
-    """The file of a part ("train", "t10k") and kind ("images", "labels") under MNIST's names, if it is there."""
+    """The file of a part ("train", "t10k") and kind ("images", "labels") under MNIST's names, or None."""
     names = [f"{part}-{kind}{separator}idx{rank}-ubyte" for separator in "-." for rank in (1, 2, 3, 4)]
     for name in names:
         for suffix in ("", ".gz"):
@@ -108,7 +108,7 @@ def matches(name: str) -> bool:
 
 
 def load(name: str, seed: int = 0) -> Arrays:
-    """Training images and labels, and the test set where the folder has one. Only bytes are pixels, to be divided by 255."""
+    """Training images and labels, and the test set if the folder has one. Only uint8 images are divided by 255."""
     folder = Path(name)
     x, y = _pair(folder, "train")
     test = _pair(folder, "t10k") if find_idx(folder, "t10k", "images") is not None else None
@@ -116,7 +116,7 @@ def load(name: str, seed: int = 0) -> Arrays:
 
 
 def inputs(name: str, seed: int = 0) -> Array:
-    """The test images, or else the training ones."""
+    """The test images, else the training images."""
     images = find_idx(name, "t10k", "images") or find_idx(name, "train", "images")
     if images is None:
         raise ValueError(f"{name} has neither t10k-images-idx3-ubyte nor train-images-idx3-ubyte (plain or .gz)")

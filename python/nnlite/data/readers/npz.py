@@ -15,12 +15,12 @@ DESCRIPTION = "a .npz or .npy file"
 
 
 def matches(name: str) -> bool:
-    """Whether `name` ends so."""
+    """Whether `name` has one of the suffixes."""
     return Path(name).suffix.lower() in (".npz", ".npy")
 
 
 def load(name: str, seed: int = 0) -> Arrays | Table:
-    """x (or X, x_train, data), y (or Y, y_train, target) and, where both are there, x_test and y_test; a `.npy` as a table."""
+    """x (or X, x_train, data), y (or Y, y_train, target) and, if both exist, x_test and y_test; a `.npy` is read as a table."""
     found = _read(name)
     if not isinstance(found, dict):
         return _table(name, found)
@@ -38,13 +38,13 @@ def load(name: str, seed: int = 0) -> Arrays | Table:
 
 
 def inputs(name: str, seed: int = 0) -> Array | Table:
-    """x alone."""
+    """Only x."""
     found = _read(name)
     return _inputs_of(name, found) if isinstance(found, dict) else _table(name, found)
 
 
 def _read(name: str) -> dict[str, Array] | Array:
-    data = Path(name).read_bytes()  # apart, so that a file that cannot be opened stays an OSError
+    data = Path(name).read_bytes()  # outside the try: a file that cannot be opened stays an OSError
     kind = Path(name).suffix.lower()
     try:
         with warnings.catch_warnings():
@@ -53,7 +53,7 @@ def _read(name: str) -> dict[str, Array] | Array:
             if kind == ".npy":
                 return np.asarray(found)
             return dict(found)
-    except Exception as error:  # a damaged archive shows as almost any type: zlib's, zipfile's, the header parser's
+    except Exception as error:  # a damaged archive raises almost any type: zlib's, zipfile's, the header parser's
         raise ValueError(
             f"{name} is not a readable {kind} file of plain arrays: {error or type(error).__name__}"
         ) from None
@@ -64,7 +64,7 @@ def _table(name: str, array: Array) -> Table:
     fields = array.dtype.names
     if array.size == 0 or (array.ndim != 1 if fields else array.ndim != 2):
         raise ValueError(
-            f"{name} holds an array of shape {array.shape}; it must be a table (N, columns), targets included, or name its "
+            f"{name} holds an array of shape {array.shape}; it must be a table (N, columns) that includes the targets, or name its "
             "arrays in a .npz: numpy.savez(file, x=x, y=y)"
         )
     columns: dict[str, Array] = {}

@@ -17,14 +17,14 @@ def matches(name: str) -> bool:
 
 
 def load(name: str, seed: int = 0) -> Arrays:
-    """The whole set; ImportError naming the extra where scikit-learn is missing."""
+    """The whole set; ImportError that names the extra if scikit-learn is missing."""
     bunch = _bunch(name)
     names = [str(n) for n in bunch.target_names] if "target_names" in bunch else None
     return Arrays(name, bunch.data, bunch.target, names, pixels=16.0 if name == "digits" else 0.0)
 
 
 def inputs(name: str, seed: int = 0) -> Array:
-    """Its inputs alone."""
+    """Only its inputs."""
     return np.asarray(_bunch(name).data)
 
 
@@ -32,5 +32,5 @@ def _bunch(name: str) -> Any:
     try:
         from sklearn import datasets
     except ImportError:
-        raise ImportError(f"the data {name!r} comes with scikit-learn: pip install 'nnlite[sklearn]'") from None
+        raise ImportError(f"the data set {name!r} needs scikit-learn: pip install 'nnlite[sklearn]'") from None
     return getattr(datasets, f"load_{name}")()

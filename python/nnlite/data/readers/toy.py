@@ -1,4 +1,4 @@
-"""The toy data that the library makes itself, by name."""
+"""Synthetic toy data, by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,10 +27,10 @@ def matches(name: str) -> bool:
 
 
 def load(name: str, seed: int = 0) -> Arrays:
-    """The rows that a seed makes."""
+    """The rows for a seed."""
     return Arrays(name, *TOYS[name](seed))
 
 
 def inputs(name: str, seed: int = 0) -> Array:
-    """Their inputs alone."""
+    """Only their inputs."""
     return TOYS[name](seed)[0]
