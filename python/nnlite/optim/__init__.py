@@ -3,11 +3,12 @@
 from ..naming import publish
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
+from .lbfgs import LBFGS
 from .lr_scheduler import *
 from .optimizer import Optimizer
 from .sgd import SGD
 
-__all__ = ["SGD", "Optimizer", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
+__all__ = ["LBFGS", "SGD", "Optimizer", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
 __all__ += lr_scheduler.__all__
 
 publish(__name__)
