@@ -79,6 +79,31 @@ def test_a_copied_optimizer_alone_leaves_the_model(how: Callable[[Any], Any]) ->
 
 
 @both
+def test_lbfgs(how: Callable[[Any], Any]) -> None:
+    parameter = nn.Parameter(np.array([-1.0, 2.0]))
+    optimizer = optim.LBFGS([parameter], max_iter=3)
+
+    def iterate(own: optim.LBFGS) -> list[float]:
+        (x,) = own.param_groups[0]["params"]
+
+        def closure() -> nl.Tensor:
+            own.zero_grad()
+            loss = (x**4 + x).sum()
+            loss.backward()
+            return loss
+
+        own.step(closure)
+        return x.tolist()
+
+    iterate(optimizer)
+    other = how(optimizer)
+    before = parameter.tolist()
+    after = iterate(other)
+    assert parameter.tolist() == before
+    assert iterate(optimizer) == after != before
+
+
+@both
 def test_schedules(how: Callable[[Any], Any]) -> None:
     model = nn.Linear(3, 1)
     optimizer = optim.SGD(model.parameters(), lr=0.1)

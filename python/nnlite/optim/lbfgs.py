@@ -83,11 +83,12 @@ class LBFGS(Optimizer):
     ...     loss.backward()
     ...     return loss
     >>> first = optimizer.step(closure)
-    >>> [round(value, 6) for value in x.tolist()]
+    >>> [round(value, 3) for value in x.tolist()]
     [1.0, 1.0]
     """
 
     requires_closure = True
+    _rule = "SGD"  # of the native group, which holds the parameters and clears gradients, and updates nothing
 
     def __init__(
         self,
@@ -111,6 +112,11 @@ class LBFGS(Optimizer):
             "line_search_fn": line_search_fn,
         }
         super().__init__(params, defaults)
+
+    @property
+    def updates(self) -> int:
+        """Counts all changes of parameters: equal before and after where nothing was changed."""
+        return self._memory.func_evals
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Makes the one group; ValueError for a second."""

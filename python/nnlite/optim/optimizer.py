@@ -25,6 +25,7 @@ class Optimizer:
     """
 
     param_groups: list[dict[str, Any]]
+    requires_closure = False  # whether step() evaluates the loss itself
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -111,6 +112,15 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update from the gradients; `closure` computes and returns the loss anew, if given."""
         raise NotImplementedError
+
+    def native_options(self) -> list[Any]:
+        """The options of each group, for native epochs."""
+        raise NotImplementedError
+
+    @property
+    def updates(self) -> int:
+        """Counts all changes of parameters: equal before and after where nothing was changed."""
+        return sum(group.steps for group in self.native_groups())
 
     def native_groups(self) -> list[_core.SGDGroup]:
         """The native side of the groups as they are now, for captured programs."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._core import Tensor
 from ..autograd.grad_mode import enable_grad
 from ..descriptions import brief, described
 from ..nn import Module
@@ -78,6 +79,7 @@ class Fit:
         self._shows_rates = bool(schedules_of(listeners))
         self._schedules = stepped_per_batch(listeners)
         self._eager = not plan.compile or listeners.watches_batches or bool(self._schedules)
+        self._eager |= state.optimizer.requires_closure
 
     def run(self) -> None:
         """Checks what is left to check, then runs all epochs that are still to do."""
@@ -247,7 +249,7 @@ class Fit:
     def _eager_step(self, chosen: NDArray[np.int64]) -> float:
         """Forward, backward and update of one batch; its loss."""
         state, position = self.state, self.position
-        before, steps = Memento(state), self._steps()
+        before, updates = Memento(state), state.optimizer.updates
         try:
             state.optimizer.zero_grad()
             with enable_grad():
@@ -266,10 +268,9 @@ class Fit:
             if done.is_empty:
                 before.restore()
             else:
-                loss.backward()
-                state.optimizer.step()
+                self._update(loss, chosen)
         except BaseException:
-            if self._steps() == steps:
+            if state.optimizer.updates == updates:
                 before.restore()
             else:  # an interruption after the update: the batch counts
                 self._advance(done)
@@ -277,8 +278,22 @@ class Fit:
         self._advance(done)
         return done.value
 
-    def _steps(self) -> int:
-        return sum(group.steps for group in self.state.optimizer.native_groups())
+    def _update(self, loss: Tensor, chosen: NDArray[np.int64]) -> None:
+        """The optimizer's step from a batch's loss."""
+        state = self.state
+        if not state.optimizer.requires_closure:
+            loss.backward()
+            state.optimizer.step()
+            return
+        first = [loss]
+
+        def closure() -> Tensor:
+            value = first.pop() if first else eager_batch(state.model, state.criterion, self.plan.rows, chosen)[1]
+            state.optimizer.zero_grad()
+            value.backward()
+            return value
+
+        state.optimizer.step(closure)
 
     def _advance(self, done: BatchLoss) -> None:
         """One batch more is done."""

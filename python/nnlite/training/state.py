@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core import Generator, Tensor
 from ..nn import Module
-from ..optim import SGD, LRScheduler
+from ..optim import LRScheduler, Optimizer
 from .arrays import Array
 from .history import History
 
@@ -31,7 +31,7 @@ class TrainingState:
     `stop_training` ends the fit after the epoch.
     """
 
-    def __init__(self, model: Module, criterion: Callable[..., Any], optimizer: SGD, seed: int) -> None:
+    def __init__(self, model: Module, criterion: Callable[..., Any], optimizer: Optimizer, seed: int) -> None:
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer

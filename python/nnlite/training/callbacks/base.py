@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ...descriptions import described
 from ...nn import Module
-from ...optim import SGD
+from ...optim import Optimizer
 from ..history import History
 from ..state import NamedMetric
 
@@ -17,7 +17,7 @@ class RunningTrainer(Protocol):
 
     model: Module
     criterion: Callable[..., Any]
-    optimizer: SGD
+    optimizer: Optimizer
     metrics: list[NamedMetric]
     seed: int
     epoch: int
