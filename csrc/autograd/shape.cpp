@@ -33,7 +33,10 @@ void Shape::erase(int at) {
 }
 
 bool Shape::operator==(const Shape& other) const {
-  return std::equal(begin(), end(), other.begin(), other.end());
+  if (rank_ != other.rank_) return false;
+  for (int i = 0; i < rank_; ++i)
+    if ((*this)[i] != other[i]) return false;
+  return true;
 }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {

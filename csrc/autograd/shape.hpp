@@ -47,12 +47,19 @@ struct TypeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Dimensions of a row-major array, without an allocation.
+// Dimensions of a row-major array, without an allocation. Only those in use are set and copied: every operation copies
+// several shapes.
 class Shape {
  public:
   static constexpr int kMaxRank = 16;
 
-  Shape() = default;
+  Shape() {}  // "= default" would let Shape{} clear all dimensions
+  Shape(const Shape& other) { *this = other; }
+  Shape& operator=(const Shape& other) {
+    rank_ = other.rank_;
+    for (size_t i = 0; i < static_cast<size_t>(rank_); ++i) dims_[i] = other.dims_[i];
+    return *this;
+  }
   Shape(std::initializer_list<int64_t> dims) {
     for (int64_t dim : dims) push_back(dim);
   }
@@ -80,7 +87,7 @@ class Shape {
   bool operator!=(const Shape& other) const { return !(*this == other); }
 
  private:
-  std::array<int64_t, kMaxRank> dims_{};
+  std::array<int64_t, kMaxRank> dims_;
   int rank_ = 0;
 };
 
