@@ -249,10 +249,14 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
 
 namespace {
 
+constexpr size_t kUsualNodes = 32;  // room for a small network's, so that the lists need not grow
+
 // Reachable nodes that need a gradient, latest first.
 std::vector<Node*> nodes_behind(const TensorPtr& root) {
   const uint64_t walk = next_number++;
-  std::vector<Node*> found, pending{root->node.get()};
+  std::vector<Node*> found, pending;
+  found.reserve(kUsualNodes), pending.reserve(kUsualNodes);
+  pending.push_back(root->node.get());
   while (!pending.empty()) {
     Node* node = pending.back();
     pending.pop_back();
@@ -295,10 +299,17 @@ TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
   return origin.node == nullptr ? tensor->grad : origin.node->doutput;
 }
 
-void propagate(Node& node) {
+// What the nodes of a backward pass work with, one after the other.
+struct Scratch {
+  std::vector<TensorPtr> made;
+  Gradients gradients;
+};
+
+void propagate(Node& node, Scratch& scratch) {
   const TensorPtr doutput = std::exchange(node.doutput, nullptr);
-  std::vector<TensorPtr> made(node.inputs.size());
-  Gradients gradients(node.inputs.size());
+  auto& [made, gradients] = scratch;
+  made.assign(node.inputs.size(), nullptr);
+  gradients.assign(node.inputs.size(), Gradient());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (!origin_of(node.inputs[i], node).wants_gradient) continue;
     made[i] = std::make_shared<Tensor>(node.arrays[i].shape, node.arrays[i].dtype);
@@ -352,37 +363,26 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
     require_same_kind(*root->grad, copy);
     return add_into(root->grad->array(), copy.array());
   }
+  const std::shared_ptr<Node> last = root->node;
   const std::vector<Node*> nodes = nodes_behind(root);
-  // Earlier nodes are held by later ones' inputs: nothing may be released before the walk has ended.
+  // A node is held by the inputs of later ones: the earliest lets go first.
   struct Cleanup {
     const std::vector<Node*>& nodes;
     bool release;
-    std::vector<std::shared_ptr<Node>> keep;
-    Cleanup(const std::vector<Node*>& walked, bool forget) : nodes(walked), release(forget) {
-      size_t inputs = 0;
-      for (const Node* node : nodes)
-        for (const TensorPtr& input : node->inputs) inputs += input == nullptr ? 0 : 1 + input->past.size();
-      keep.reserve(inputs + 1);  // the destructor must not need memory
-    }
     ~Cleanup() {
-      for (Node* node : nodes) {
-        node->doutput = nullptr;
+      for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
+        Node& node = **at;
+        node.doutput = nullptr;
         if (!release) continue;
-        for (TensorPtr& input : node->inputs) {
-          if (input == nullptr) continue;
-          if (input->node != nullptr) keep.push_back(input->node);
-          for (const Tensor::Past& before : input->past)
-            if (before.node != nullptr) keep.push_back(before.node);
-        }
-        node->inputs.clear();
-        node->released = true;
+        node.inputs.clear();
+        node.released = true;
       }
     }
-  } cleanup(nodes, !retain_graph);
-  cleanup.keep.push_back(root->node);
-  root->node->doutput = seed;
+  } const cleanup{nodes, !retain_graph};
+  last->doutput = seed;
+  Scratch scratch;
   for (Node* node : nodes)
-    if (node->doutput != nullptr) propagate(*node);
+    if (node->doutput != nullptr) propagate(*node, scratch);
 }
 
 }  // namespace nnlite
