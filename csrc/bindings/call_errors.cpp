@@ -183,13 +183,19 @@ bool refuses_none(const PyObject* function, PyObject* const* arguments, size_t f
 }
 
 PyObject* entry(PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
-  const auto count = PyVectorcall_NARGS(flagged) + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
-  const bool any_none = std::find(arguments, arguments + count, Py_None) != arguments + count;
-  if (any_none && refuses_none(function, arguments, flagged, names)) return nullptr;
   PyObject* const result = pybind_entry(function, arguments, flagged, names);
   if (result == nullptr && PyErr_ExceptionMatches(PyExc_TypeError))
     rewrite_pending(function, arguments, flagged, names);
   return result;
+}
+
+// Of functions with a parameter that refuses None.
+PyObject* entry_without_none(PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
+  const auto count = PyVectorcall_NARGS(flagged) + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
+  for (py::ssize_t i = 0; i < count; ++i)
+    if (arguments[i] == Py_None)
+      return refuses_none(function, arguments, flagged, names) ? nullptr : entry(function, arguments, flagged, names);
+  return entry(function, arguments, flagged, names);
 }
 
 void watch(py::handle object, const std::string& shown, bool is_method) {
@@ -199,14 +205,16 @@ void watch(py::handle object, const std::string& shown, bool is_method) {
   PyMethodDef* const definition = reinterpret_cast<PyCFunctionObject*>(function)->m_ml;
   if (definition->ml_flags != (METH_FASTCALL | METH_KEYWORDS) || PyCFunction_GET_SELF(function) == nullptr) return;
   const auto found = reinterpret_cast<Entry>(reinterpret_cast<void (*)()>(definition->ml_meth));
-  if (found == entry) return;
+  if (found == entry || found == entry_without_none) return;
   if (pybind_entry == nullptr) pybind_entry = found;
   if (found != pybind_entry) return;
   Signature signature = parsed_signature(shown, definition->ml_doc, is_method);
   for (size_t i = 0; i < signature.parameters.size(); ++i)
     signature.refuses_none.push_back(is_refused_none(signature, i));
+  const std::vector<bool>& refused = signature.refuses_none;
+  const bool any = std::find(refused.begin(), refused.end(), true) != refused.end();
   signatures()[PyCFunction_GET_SELF(function)] = std::move(signature);
-  definition->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry));
+  definition->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(any ? entry_without_none : entry));
 }
 
 void watch_class(py::handle type) {
