@@ -44,9 +44,8 @@ class SmallBlocks {
 
   // The class of a size, kClasses for one that is not kept.
   static int class_of(size_t bytes) {
-    int at = kEnabled ? 0 : kClasses;
-    while (at < kClasses && size_of(at) < bytes) ++at;
-    return at;
+    if (!kEnabled || bytes > size_of(kClasses - 1)) return kClasses;
+    return bytes <= kAlignment ? 0 : 64 - __builtin_clzll((bytes - 1) / kAlignment);
   }
   static size_t size_of(int at) { return kAlignment << at; }
 
