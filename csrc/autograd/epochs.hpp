@@ -34,7 +34,7 @@ struct EpochRequest {
   int64_t first_epoch = 0, epochs = 1;
   int64_t first_batch = 0;                    // of the first epoch, where it was begun before;
   LossTotal total;                            // then that of the batches already done
-  std::vector<SgdOptions> options;            // for each group
+  std::vector<UpdateOptions> options;         // for each group
   OutputRows outputs;                         // of the last epoch
   bool drop_last = false;                     // leave out a last batch that is not full
   std::vector<OutputRows> single_losses;      // one for each of the programs', in a pass without updates

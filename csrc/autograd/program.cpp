@@ -68,7 +68,7 @@ void require_kept(const Node& node, const Array& written) {
 }  // namespace
 
 Program::Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-                 std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses)
+                 std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses)
     : inputs_(std::move(inputs)),
       output_(std::move(output)),
       loss_(std::move(loss)),
@@ -247,7 +247,7 @@ double Program::loss() const {
   return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
 }
 
-bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool first) {
+bool Program::backward_and_update(const std::vector<UpdateOptions>& options, bool first) {
   Interrupt* const interrupt = Interrupt::current();
   const bool fused =
       std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; });
@@ -260,7 +260,8 @@ bool Program::backward_and_update(const std::vector<SgdOptions>& options, bool f
     for (const auto& slot : parameters_) {
       if (slot.gradient) continue;
       before.keep(slot.values.data, slot.values.bytes());
-      if (slot.update().velocity != nullptr) before.keep(slot.update().velocity->array().data, slot.values.bytes());
+      for (const TensorPtr& buffer : slot.update().buffers)
+        if (buffer != nullptr) before.keep(buffer->array().data, slot.values.bytes());
     }
   }
   const Hold hold_all(interrupt, fused);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "autograd/optimizer.hpp"
 #include "autograd/reduced_loss.hpp"
-#include "autograd/sgd.hpp"
 #include "autograd/trace.hpp"
 
 namespace nnlite {
@@ -16,9 +16,10 @@ class Program : public SharedObject {
   // `loss` and `groups` may be absent: then the program only predicts. `single_losses` are computed beside the output.
   // The trace must have been closed.
   Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-          std::vector<std::shared_ptr<SgdGroup>> groups, std::vector<TensorPtr> single_losses = {});
+          std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses = {});
 
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
+  const std::vector<std::shared_ptr<ParameterGroup>>& groups() const { return groups_; }
   const TensorPtr& output() const { return output_; }
   const std::vector<TensorPtr>& single_losses() const { return single_losses_; }
   // Parameters to train and running statistics: what a step writes into.
@@ -35,7 +36,7 @@ class Program : public SharedObject {
   // Gradients and updates of all parameters; false: stopped, undone, no parameter changed. The same holds where it
   // throws, if it is the `first` step since anything that memory depends on may have changed: later ones allocate
   // nothing, and go on under the options of the first.
-  bool backward_and_update(const std::vector<SgdOptions>& options, bool first);
+  bool backward_and_update(const std::vector<UpdateOptions>& options, bool first);
 
   // Tells the memory that steps write that it has been changed.
   void count_changes() const;
@@ -65,7 +66,7 @@ class Program : public SharedObject {
   };
   struct ParameterSlot {
     TensorPtr parameter;
-    std::shared_ptr<SgdGroup> group;
+    std::shared_ptr<ParameterGroup> group;
     size_t group_number, index;  // within the groups, within its group
     Array values;                // of the parameter
     Array gradient;              // empty when the update is fused into the step that makes the gradient
@@ -86,7 +87,7 @@ class Program : public SharedObject {
   TensorPtr output_, loss_;
   std::vector<TensorPtr> single_losses_;
   BatchShare share_;
-  std::vector<std::shared_ptr<SgdGroup>> groups_;
+  std::vector<std::shared_ptr<ParameterGroup>> groups_;
   std::vector<ForwardStep> forward_;
   std::vector<BackwardStep> backward_;
   std::vector<ParameterSlot> parameters_;

@@ -1,5 +1,6 @@
 // Optimizer groups, traces, programs and the native epochs.
 #include <algorithm>
+#include <map>
 
 #include "autograd/epochs.hpp"
 #include "bindings/bindings.hpp"
@@ -7,35 +8,93 @@
 namespace nnlite {
 namespace {
 
-using Options = std::tuple<double, double, double, double, bool, bool>;
+using GroupPtr = std::shared_ptr<ParameterGroup>;
 
-SgdOptions options_from(const Options& o) {
-  return {std::get<0>(o), std::get<1>(o), std::get<2>(o), std::get<3>(o), std::get<4>(o), std::get<5>(o)};
+// The keys of a row's options, which live as long as the process.
+const std::vector<PyObject*>& option_keys(const OptimizerRow& row) {
+  static std::map<const OptimizerRow*, std::vector<PyObject*>> known;
+  std::vector<PyObject*>& keys = known[&row];
+  while (keys.size() < static_cast<size_t>(row.option_count))
+    keys.push_back(PyUnicode_InternFromString(row.options[keys.size()]));
+  return keys;
 }
 
-py::list velocities_of(const SgdGroup& group) {
-  py::list buffers;
+py::handle item_of(py::handle group, PyObject* key) {
+  if (!PyDict_Check(group.ptr())) throw TypeError("a parameter group must be a dictionary");
+  PyObject* const value = PyDict_GetItemWithError(group.ptr(), key);
+  if (value == nullptr && PyErr_Occurred() == nullptr) PyErr_SetObject(PyExc_KeyError, key);
+  if (value == nullptr) throw py::error_already_set();
+  return value;
+}
+
+double number_from(py::handle value) {
+  const double number = PyFloat_AsDouble(value.ptr());
+  if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return number;
+}
+
+// The options that a row takes from a parameter group, a dictionary. A key that stands twice is a pair.
+UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
+  UpdateOptions options{};
+  const std::vector<PyObject*>& keys = option_keys(row);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const py::handle value = item_of(group, keys[i]);
+    if (i + 1 < keys.size() && keys[i + 1] == keys[i]) {
+      const auto [first, second] = value.cast<std::pair<py::object, py::object>>();
+      options[i] = number_from(first), options[i + 1] = number_from(second);
+      ++i;
+    } else {
+      options[i] = number_from(value);
+    }
+  }
+  return options;
+}
+
+UpdateOptions options_from(const OptimizerRow& row, const std::vector<double>& values) {
+  if (values.size() != static_cast<size_t>(row.option_count))
+    throw std::invalid_argument(text(row.name, " has ", row.option_count, " options, got ", values.size()));
+  UpdateOptions options{};
+  std::copy(values.begin(), values.end(), options.begin());
+  return options;
+}
+
+// Each parameter's state as PyTorch has it, empty where there is none yet.
+py::list states_of(const ParameterGroup& group) {
+  py::list states;
   for (size_t i = 0; i < group.parameters().size(); ++i) {
-    const TensorPtr velocity = group.velocity(i);
-    buffers.append(velocity == nullptr ? py::object(py::none()) : numpy_view(velocity).attr("copy")());
+    const ParameterState state = group.state(i);
+    py::dict entries;
+    for (int b = 0; b < group.row().buffer_count; ++b)
+      if (state.buffers[b] != nullptr) entries[group.row().buffers[b]] = numpy_view(state.buffers[b]).attr("copy")();
+    states.append(entries);
   }
-  return buffers;
+  return states;
 }
 
-void set_velocities(SgdGroup& group, const py::sequence& buffers) {
-  if (buffers.size() != group.parameters().size())
-    throw std::invalid_argument(
-        text("got ", buffers.size(), " momentum buffers for ", group.parameters().size(), " parameters"));
-  std::vector<TensorPtr> velocities;
-  for (size_t i = 0; i < buffers.size(); ++i) {
-    const TensorPtr velocity = optional_operand(buffers[i], group.parameters()[i]->dtype());
-    if (velocity != nullptr && velocity->shape() != group.parameters()[i]->shape())
-      throw std::invalid_argument(text("momentum buffer ", i, " has shape ", velocity->shape(), ", its parameter ",
-                                       group.parameters()[i]->shape()));
-    if (velocity != nullptr) velocity->values();
-    velocities.push_back(velocity);
+ParameterState state_from(const ParameterGroup& group, size_t i, const py::dict& entries) {
+  ParameterState state;
+  const Tensor& parameter = *group.parameters()[i];
+  for (int b = 0; b < group.row().buffer_count; ++b) {
+    const char* const name = group.row().buffers[b];
+    if (!entries.contains(name)) continue;
+    TensorPtr& buffer = state.buffers[b];
+    buffer = operand(entries[name], parameter.dtype());
+    if (buffer->shape() != parameter.shape())
+      throw std::invalid_argument(
+          text(name, " of parameter ", i, " has shape ", buffer->shape(), ", the parameter ", parameter.shape()));
+    buffer->values();
+    state.steps = 1;
   }
-  for (size_t i = 0; i < velocities.size(); ++i) group.set_velocity(i, velocities[i]);
+  return state;
+}
+
+void set_states(ParameterGroup& group, const py::sequence& states) {
+  if (states.size() != group.parameters().size())
+    throw std::invalid_argument(
+        text("got the states of ", states.size(), " parameters for ", group.parameters().size()));
+  std::vector<ParameterState> read;
+  for (size_t i = 0; i < states.size(); ++i) read.push_back(state_from(group, i, states[i].cast<py::dict>()));
+  for (size_t i = 0; i < read.size(); ++i) group.set_state(i, read[i]);
 }
 
 RowSource source_from(const py::array& array, const Tensor& input) {
@@ -138,8 +197,8 @@ py::array_t<double> array_of(const std::vector<double>& values) {
 
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
                 uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch,
-                std::pair<double, double> total, const std::vector<Options>& options, const py::object& outputs,
-                const py::object& poll, bool drop_last) {
+                std::pair<double, double> total, const std::vector<std::vector<double>>& options,
+                const py::object& outputs, const py::object& poll, bool drop_last) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -157,7 +216,11 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   request.seed = seed, request.first_epoch = first_epoch, request.epochs = epochs;
   if (first_batch < 0) throw std::invalid_argument(text("first_batch must be at least 0, got ", first_batch));
   request.first_batch = first_batch, request.total = {total.first, total.second};
-  for (const Options& option : options) request.options.push_back(options_from(option));
+  const Program& first = *request.programs.begin()->second;
+  if (options.size() != first.groups().size())
+    throw std::invalid_argument(text("got options for ", options.size(), " of ", first.groups().size(), " groups"));
+  for (size_t g = 0; g < options.size(); ++g)
+    request.options.push_back(options_from(first.groups()[g]->row(), options[g]));
   EpochResult result;
   {
     const WithoutGil release;
@@ -191,8 +254,6 @@ py::tuple run(const py::dict& programs, const py::sequence& arrays, int64_t batc
   return py::make_tuple(array_of(result.losses), array_of(result.weights));
 }
 
-using GroupPtr = std::shared_ptr<SgdGroup>;
-
 // Whether `params` is a list of the very objects in `held`.
 bool holds_same(py::handle params, const py::tuple& held) {
   const auto count = static_cast<Py_ssize_t>(held.size());
@@ -202,13 +263,16 @@ bool holds_same(py::handle params, const py::tuple& held) {
   return true;
 }
 
-// One step of several groups: whatever can fail, fails before any of them changes.
-void step_groups(const std::vector<GroupPtr>& groups, const std::vector<Options>& options) {
-  if (groups.size() != options.size())
-    throw std::invalid_argument(text("got options for ", options.size(), " of ", groups.size(), " groups"));
-  if (std::count(groups.begin(), groups.end(), nullptr) > 0) throw TypeError("groups must be a sequence of SGDGroups");
-  for (size_t i = 0; i < groups.size(); ++i) groups[i]->prepare(options_from(options[i]));
-  for (size_t i = 0; i < groups.size(); ++i) groups[i]->step(options_from(options[i]));
+// One step of several groups, whose options stand in dictionaries: whatever can fail, fails before any of them changes.
+void step_groups(const std::vector<GroupPtr>& groups, const py::sequence& param_groups) {
+  if (groups.size() != param_groups.size())
+    throw std::invalid_argument(text("got options for ", param_groups.size(), " of ", groups.size(), " groups"));
+  if (std::count(groups.begin(), groups.end(), nullptr) > 0)
+    throw TypeError("groups must be a sequence of ParameterGroups");
+  std::vector<UpdateOptions> options;
+  for (size_t i = 0; i < groups.size(); ++i) options.push_back(options_from(groups[i]->row(), param_groups[i]));
+  for (size_t i = 0; i < groups.size(); ++i) groups[i]->prepare(options[i]);
+  for (size_t i = 0; i < groups.size(); ++i) groups[i]->step(options[i]);
 }
 
 void define_trace(py::module_& module) {
@@ -245,40 +309,53 @@ void define_trace(py::module_& module) {
 
 void define_training(py::module_& module) {
   using py::arg;
-  py::class_<SgdGroup, GroupPtr>(module, "SGDGroup", "The parameters of one group with their momentum buffers.")
-      .def(py::init([](std::vector<TensorPtr> parameters, const std::optional<py::sequence>& momentum_buffers) {
-             auto group = std::make_shared<SgdGroup>(std::move(parameters));
-             if (momentum_buffers) set_velocities(*group, *momentum_buffers);
+  py::class_<ParameterGroup, GroupPtr>(module, "ParameterGroup", "The parameters of one group with their state.")
+      .def(py::init([](const std::string& optimizer, std::vector<TensorPtr> parameters,
+                       const std::optional<py::sequence>& states) {
+             auto group = std::make_shared<ParameterGroup>(optimizer, std::move(parameters));
+             if (states) set_states(*group, *states);
              return group;
            }),
-           arg("parameters"), arg("momentum_buffers") = py::none())
+           arg("optimizer"), arg("parameters"), arg("states") = py::none())
       .def(
           "step",
-          [](SgdGroup& group, py::handle params, const py::tuple& held, double lr, double momentum, double dampening,
-             double weight_decay, bool nesterov, bool maximize) {
-            if (!holds_same(params, held)) return false;
-            group.step({lr, momentum, dampening, weight_decay, nesterov, maximize});
+          [](ParameterGroup& group, py::handle param_group, const py::tuple& held) {
+            static PyObject* const params = PyUnicode_InternFromString("params");
+            if (!holds_same(item_of(param_group, params), held)) return false;
+            group.step(options_from(group.row(), param_group));
             return true;
           },
-          arg("params"), arg("held"), arg("lr"), arg("momentum"), arg("dampening"), arg("weight_decay"),
-          arg("nesterov"), arg("maximize"))
+          arg("param_group"), arg("held"))
       .def(
           "zero_grad",
-          [](SgdGroup& group, py::handle params, const py::tuple& held) {
+          [](ParameterGroup& group, py::handle params, const py::tuple& held) {
             if (!holds_same(params, held)) return false;
             group.zero_grad();
             return true;
           },
           arg("params"), arg("held"))
-      .def_property_readonly("serial", &SgdGroup::serial)
-      .def_property_readonly("steps", &SgdGroup::steps)
+      .def(
+          "options",
+          [](const ParameterGroup& group, py::handle param_group) {
+            const UpdateOptions options = options_from(group.row(), param_group);
+            return std::vector<double>(options.begin(), options.begin() + group.row().option_count);
+          },
+          arg("param_group"))
+      .def_property_readonly("state_names",
+                             [](const ParameterGroup& group) {
+                               const OptimizerRow& row = group.row();
+                               return std::vector<std::string>(row.buffers, row.buffers + row.buffer_count);
+                             })
+      .def_property_readonly("serial", &ParameterGroup::serial)
+      .def_property_readonly("steps", &ParameterGroup::steps)
       .def("__reduce__",
            [](const py::object& self) {
-             const auto& group = self.cast<const SgdGroup&>();
-             return py::make_tuple(py::type::of(self), py::make_tuple(group.parameters(), velocities_of(group)));
+             const auto& group = self.cast<const ParameterGroup&>();
+             return py::make_tuple(py::type::of(self),
+                                   py::make_tuple(group.row().name, group.parameters(), states_of(group)));
            })
-      .def_property("momentum_buffers", &velocities_of, &set_velocities);
-  module.def("step_groups", &step_groups, arg("groups"), arg("options"));
+      .def_property("states", &states_of, &set_states);
+  module.def("step_groups", &step_groups, arg("groups"), arg("param_groups"));
   module.def("holds_same", &holds_same, arg("params"), arg("held"));
   define_trace(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("orders"), arg("seed"),

@@ -69,7 +69,6 @@ class GemmCall {
 
   // An empty sum is zero, and still gets its bias or update: one pass with no k.
   void run() {
-    if (task_.epilogue.update != nullptr) learning_rate_ = plain_rate(*task_.epilogue.update);
     do {
       k_end_ = smaller(k_begin_ + plan_.block_depth, task_.k);
       for (int64_t column = 0; column < plan_.columns; column += plan_.block_columns)
@@ -234,9 +233,9 @@ class GemmCall {
     const GemmEpilogue<T>& epilogue = task_.epilogue;
     const Sums<T> c{c_at(row, column), task_.c_stride}, apart{workspace_, plan_.panel};
     // A plain update is done before the sums leave their registers.
-    const bool in_tile = epilogue.update == nullptr || is_plain(*epilogue.update);
+    const bool in_tile = epilogue.update == nullptr || epilogue.update->is_plain;
     tile_.bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + column;
-    tile_.learning_rate = epilogue.update != nullptr && in_tile ? &learning_rate_ : nullptr;
+    tile_.learning_rate = epilogue.update != nullptr && in_tile ? &epilogue.update->plain_rate : nullptr;
     multiply_into(multiply, b, k, k_end_, in_tile ? c : apart);
     tile_.bias = tile_.learning_rate = nullptr;
     if (!in_tile) update(apart, row, rows, column, count);
@@ -251,11 +250,10 @@ class GemmCall {
   T* c_at(int64_t row, int64_t column) const { return task_.c + (range_.row_begin + row) * task_.c_stride + column; }
 
   void update(const Sums<T>& sums, int64_t row, int64_t rows, int64_t column, int64_t count) {
-    const GemmEpilogue<T>& epilogue = task_.epilogue;
+    const Update<T>& update = *task_.epilogue.update;
     for (int64_t i = 0; i < rows; ++i) {
       T* c = c_at(row + i, column);
-      sgd_span(c, sums.data + i * sums.stride,
-               epilogue.velocity == nullptr ? nullptr : epilogue.velocity + (c - task_.c), count, *epilogue.update);
+      update.apply(c, sums.data + i * sums.stride, update, c - task_.c, count);
     }
   }
 
@@ -268,7 +266,6 @@ class GemmCall {
   Tile<T> tile_;
   const T* a_ = nullptr;
   int64_t k_begin_ = 0, k_end_ = 0, row_begin_ = 0, row_end_ = 0;
-  T learning_rate_ = 0;
 };
 
 // The kernel for shapes that a row of tiles would serve badly, null for all others.

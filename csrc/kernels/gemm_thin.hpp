@@ -11,10 +11,10 @@ constexpr int64_t kThinDepth = 4;
 // So many rows are loaded before any is stored: a load right behind the masked store of another row's end has to wait.
 constexpr int64_t kThinRows = 4;
 
-// value(sum, offset in C, column, lanes) is what C gets.
+// value(sum, offset in C, column, lanes) is what `to` gets, whose rows stand `to_stride` apart.
 template <class T, int Rows, class Value>
 [[gnu::always_inline]] inline void multiply_thin_rows(const GemmTask<T>& task, int64_t row, const TileRange& range,
-                                                      const Value& value) {
+                                                      T* to, int64_t to_stride, const Value& value) {
   using V = Vec<T>;
   const T* const a = task.a.data + row * task.a.row_stride;
   const T* const b = task.b.data + range.column_begin;
@@ -30,35 +30,47 @@ template <class T, int Rows, class Value>
         sum[i] = fma(V::broadcast(a + i * task.a.row_stride + k * task.a.column_stride), from, sum[i]);
     }
     for (int i = 0; i < Rows; ++i) sum[i] = value(sum[i], c + i * task.c_stride + j, range.column_begin + j, count);
-    for (int i = 0; i < Rows; ++i) store_lanes(sum[i], task.c + c + i * task.c_stride + j, count);
+    for (int i = 0; i < Rows; ++i) store_lanes(sum[i], to + i * to_stride + j, count);
   });
 }
 
-template <class T, int Rows, class Value>
+template <class T, class Value>
 void for_thin_rows(const GemmTask<T>& task, const TileRange& range, const Value& value) {
+  const auto c_at = [&](int64_t row) { return task.c + row * task.c_stride + range.column_begin; };
   int64_t row = range.row_begin;
-  for (; row + Rows <= range.row_end; row += Rows) multiply_thin_rows<T, Rows>(task, row, range, value);
-  if constexpr (Rows > 1)
-    for (; row < range.row_end; ++row) multiply_thin_rows<T, 1>(task, row, range, value);
+  for (; row + kThinRows <= range.row_end; row += kThinRows)
+    multiply_thin_rows<T, kThinRows>(task, row, range, c_at(row), task.c_stride, value);
+  for (; row < range.row_end; ++row) multiply_thin_rows<T, 1>(task, row, range, c_at(row), task.c_stride, value);
+}
+
+// Any update but the plain one: the gradient of a stretch of a row is made in the level-1 cache, then applied.
+template <class T>
+void update_thin_rows(const GemmTask<T>& task, const TileRange& range) {
+  constexpr int64_t stretch = 512;
+  alignas(64) T gradient[stretch];
+  const Update<T>& update = *task.epilogue.update;
+  for (int64_t row = range.row_begin; row < range.row_end; ++row)
+    for (int64_t column = range.column_begin; column < range.column_end; column += stretch) {
+      const TileRange part{row, row + 1, column, smaller(column + stretch, range.column_end)};
+      multiply_thin_rows<T, 1>(task, row, part, gradient, 0, [](Vec<T> sum, int64_t, int64_t, int) { return sum; });
+      const int64_t at = row * task.c_stride + column;
+      update.apply(task.c + at, gradient, update, at, part.column_end - column);
+    }
 }
 
 template <class T>
 void multiply_thin(const GemmTask<T>& task, const TileRange& range) {
   using V = Vec<T>;
   const GemmEpilogue<T>& epilogue = task.epilogue;
-  if (epilogue.update != nullptr && is_plain(*epilogue.update)) {
-    const V rate(plain_rate(*epilogue.update));
-    for_thin_rows<T, kThinRows>(task, range, [&](V sum, int64_t at, int64_t, int count) {
+  if (epilogue.update != nullptr && epilogue.update->is_plain) {
+    const V rate(epilogue.update->plain_rate);
+    for_thin_rows(task, range, [&](V sum, int64_t at, int64_t, int count) {
       return fnma(rate, sum, load_lanes(task.c + at, count));
     });
   } else if (epilogue.update != nullptr) {
-    const SgdRule<T> rule(*epilogue.update);
-    for_thin_rows<T, 1>(task, range, [&](V sum, int64_t at, int64_t, int count) {
-      T* const velocity = epilogue.velocity == nullptr ? nullptr : epilogue.velocity + at;
-      return rule.updated(load_lanes(task.c + at, count), sum, velocity, count);
-    });
+    update_thin_rows(task, range);
   } else {
-    for_thin_rows<T, kThinRows>(task, range, [&](V sum, int64_t, int64_t column, int count) {
+    for_thin_rows(task, range, [&](V sum, int64_t, int64_t column, int count) {
       return epilogue.bias == nullptr ? sum : sum + load_lanes(epilogue.bias + column, count);
     });
   }

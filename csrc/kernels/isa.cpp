@@ -9,6 +9,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "kernels/optimizers.hpp"
 #include "kernels/table.hpp"
 #include "kernels/types.hpp"
 
@@ -25,7 +26,7 @@ namespace {
 #include "kernels/binary.hpp"
 #include "kernels/leaf_tree.hpp"
 #include "kernels/losses.hpp"
-#include "kernels/sgd.hpp"
+#include "kernels/update.hpp"
 #include "kernels/transpose.hpp"
 #include "kernels/ahead.hpp"
 #include "kernels/gather.hpp"
@@ -58,6 +59,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.binary_count = count_of(kBinaryKernels<T>);
   kernels.losses = kLossKernels<T>;
   kernels.loss_count = count_of(kLossKernels<T>);
+  kernels.updates = UpdateFunctions<T, Optimizers>::functions;
   kernels.sum_rows = sum_rows<T>;
   kernels.sum_columns = sum_columns<T>;
   kernels.sum_all = sum_all<T>;
@@ -77,7 +79,6 @@ constexpr Kernels<T> all_kernels() {
   kernels.normalize_columns = normalize_columns<T>;
   kernels.batch_norm_backward = batch_norm_backward<T>;
   kernels.transpose = transpose_matrix<T>;
-  kernels.sgd = sgd_span<T>;
   kernels.uniform = uniform<T>;
   kernels.normal = normal<T>;
   kernels.dropout_mask = dropout_mask<T>;

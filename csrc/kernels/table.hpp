@@ -54,19 +54,44 @@ struct MatrixView {
   int64_t column_stride;
 };
 
-// w -= lr * step, with PyTorch's order of operations (see sgd.hpp).
+constexpr int kMostOptions = 9, kMostBuffers = 3, kRuleBytes = 96;  // of an optimizer
+
+// An optimizer as its caller sees it: see optimizers.hpp.
+struct OptimizerRow {
+  const char* name;
+  int option_count;
+  const char* const* options;
+  int buffer_count;
+  const char* const* buffers;
+  unsigned (*in_use)(const double* options);
+  double (*initial)(const double* options);
+  bool (*is_plain)(const double* options);
+  double (*plain_rate)(const double* options);
+  int64_t steady_after;
+  void (*make_float_rule)(const double* options, int64_t steps, void* rule);
+  void (*make_double_rule)(const double* options, int64_t steps, void* rule);
+};
+
 template <class T>
-struct SgdCoefficients {
-  T lr, momentum, gradient_share, weight_decay;  // gradient_share = 1 - dampening
-  bool nesterov, maximize, first_step;
+struct Update;
+template <class T>
+using UpdateFunction = void (*)(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n);
+
+// How one parameter is updated in the step at hand.
+template <class T>
+struct Update {
+  UpdateFunction<T> apply;
+  const void* rule;          // as the row's make_..._rule left it
+  T* buffers[kMostBuffers];  // state, laid out as the parameter
+  bool is_plain;             // w = w - plain_rate * gradient and nothing else
+  T plain_rate;
 };
 
 // What happens to a finished sum of a matrix product, in this order.
 template <class T>
 struct GemmEpilogue {
-  const T* bias = nullptr;                     // (n): C = sum + bias
-  const SgdCoefficients<T>* update = nullptr;  // C is a parameter and the sum its gradient
-  T* velocity = nullptr;                       // momentum buffer, laid out as C; used by update
+  const T* bias = nullptr;            // (n): C = sum + bias
+  const Update<T>* update = nullptr;  // C is a parameter and the sum its gradient
 };
 
 // C (m, n) = A (m, k) B (k, n); C is row-major with rows `c_stride` apart.
@@ -107,6 +132,7 @@ struct Kernels {
   int binary_count;
   const LossKernel<T>* losses;
   int loss_count;
+  const UpdateFunction<T>* updates;  // in the order of optimizers.hpp
 
   void (*transpose)(const T* x, int64_t rows, int64_t columns, T* out);  // out (columns, rows)
 
@@ -141,8 +167,6 @@ struct Kernels {
                             T* normalized, int64_t rows, int64_t columns);
   void (*batch_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, const T* mean_dy,
                               const T* mean_dy_normalized, T* dx, int64_t rows, int64_t columns);
-
-  void (*sgd)(T* weight, const T* gradient, T* velocity, int64_t n, const SgdCoefficients<T>& coefficients);
 
   void (*uniform)(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T high);
   void (*normal)(T* out, int64_t begin, int64_t n, RandomStream stream, T mean, T standard_deviation);

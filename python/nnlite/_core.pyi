@@ -270,26 +270,21 @@ def use_generator(generator: Generator | None) -> Generator | None:
 def manual_seed(seed: int) -> Generator: ...
 
 # Optimizers
-class SGDGroup:
-    """The parameters of one group with their momentum buffers."""
+class ParameterGroup:
+    """The parameters of one group with their state."""
 
     def __init__(
-        self, parameters: Sequence[Tensor], momentum_buffers: Sequence[Array | None] | None = None
+        self, optimizer: str, parameters: Sequence[Tensor], states: Sequence[dict[str, Array]] | None = None
     ) -> None: ...
-    def step(
-        self,
-        params: Any,
-        held: tuple[Tensor, ...],
-        lr: float,
-        momentum: float,
-        dampening: float,
-        weight_decay: float,
-        nesterov: bool,
-        maximize: bool,
-    ) -> bool:
-        """One update, unless `params` is no longer the list of the objects in `held`: then False."""
+    def step(self, param_group: dict[str, Any], held: tuple[Tensor, ...]) -> bool:
+        """One update, unless param_group["params"] is no longer the list of the objects in `held`: then False."""
     def zero_grad(self, params: Any, held: tuple[Tensor, ...]) -> bool:
         """Forgets the gradients, on the same condition as `step`."""
+    def options(self, param_group: dict[str, Any]) -> list[float]:
+        """The options of the group as native epochs take them."""
+    @property
+    def state_names(self) -> list[str]:
+        """PyTorch's names of what the optimizer may remember of a parameter."""
     @property
     def serial(self) -> int:
         """A number that no other group of the process has."""
@@ -297,12 +292,12 @@ class SGDGroup:
     def steps(self) -> int:
         """How many times `step` has updated the parameters."""
     @property
-    def momentum_buffers(self) -> list[Array | None]:
-        """Copies."""
-    @momentum_buffers.setter
-    def momentum_buffers(self, buffers: Sequence[Array | None]) -> None: ...
+    def states(self) -> list[dict[str, Array]]:
+        """Each parameter's state under PyTorch's names, copied; empty where there is none yet."""
+    @states.setter
+    def states(self, states: Sequence[dict[str, Array]]) -> None: ...
 
-def step_groups(groups: Sequence[SGDGroup], options: Sequence[tuple[float, float, float, float, bool, bool]]) -> None:
+def step_groups(groups: Sequence[ParameterGroup], param_groups: Sequence[dict[str, Any]]) -> None:
     """One step of several groups; where it fails, none of them has changed."""
 
 def holds_same(params: Any, held: tuple[Any, ...]) -> bool:
@@ -326,7 +321,7 @@ class Program:
         inputs: Sequence[Tensor],
         output: Tensor,
         loss: Tensor | None = None,
-        groups: Sequence[SGDGroup] = (),
+        groups: Sequence[ParameterGroup] = (),
         single_losses: Sequence[Tensor] = (),
     ) -> None: ...
     def changing(self) -> list[Tensor]:
@@ -350,7 +345,7 @@ def train_epochs(
     epochs: int,
     first_batch: int,
     total: tuple[float, float],
-    options: Sequence[tuple[float, float, float, float, bool, bool]],
+    options: Sequence[Sequence[float]],
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
     drop_last: bool = False,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/table.hpp"
+#include "updating.hpp"
 
 namespace nnlite {
 extern const KernelTable NNLITE_TABLE;
@@ -111,37 +112,47 @@ void products(const Kernels<T>& table, const std::string& type) {
       }
 }
 
-// The SGD update in the epilogue gives what a separate pass would: in the tile where it is plain, or from memory.
+// An update in the epilogue gives what a separate pass would: in the tile where it is plain, or from memory.
 template <class T>
 void epilogues(const Kernels<T>& table, const std::string& type, int64_t k) {
   const int64_t m = 13, n = 70;
-  const std::vector<T> a = values<T>(m * k), b = values<T>(k * n), start = values<T>(m * n),
-                       momentum = values<T>(m * n);
+  const std::vector<T> a = values<T>(m * k), b = values<T>(k * n), start = values<T>(m * n);
   const auto product = [&](std::vector<T>& c, const GemmEpilogue<T>& epilogue) {
     const GemmTask<T> task{m, n, k, {a.data(), k, 1}, {b.data(), n, 1}, c.data(), n, true, epilogue};
     const TileRange range{0, m, 0, n};
     std::vector<T> workspace(static_cast<size_t>(table.gemm_workspace(task, range)));
     table.gemm(task, range, workspace.data(), nullptr);
   };
-  const auto require_equal = [&](const char* what, const std::vector<T>& x, const std::vector<T>& y) {
-    print(type + " epilogue " + what, x);
-    if (x != y) std::printf("MISMATCH %s %s\n", type.c_str(), what);
-  };
-  std::vector<T> plain(start.size());
-  product(plain, {});
-  for (const T momentum_factor : {T(0), T(0.9)}) {
-    const SgdCoefficients<T> coefficients{
-        T(0.1), momentum_factor, T(1), momentum_factor / 90, momentum_factor > 0, true, false};
-    std::vector<T> weight = start, velocity = momentum, expected = start, expected_velocity = momentum;
-    const bool remembers = momentum_factor > 0;
-    GemmEpilogue<T> update;
-    update.update = &coefficients;
-    update.velocity = remembers ? velocity.data() : nullptr;
-    product(weight, update);
-    table.sgd(expected.data(), plain.data(), remembers ? expected_velocity.data() : nullptr, m * n, coefficients);
-    require_equal(remembers ? "update with momentum" : "update", weight, expected);
-    require_equal("velocity", velocity, expected_velocity);
-  }
+  std::vector<T> gradient(start.size());
+  product(gradient, {});
+  for (int number = 0; number < Optimizers::count; ++number)
+    for (const bool on : {false, true}) {
+      const std::string name = type + ' ' + Optimizers::rows[number].name + (on ? " on" : " off");
+      std::vector<std::vector<T>> memory;
+      const auto make_buffer = [&] {
+        memory.push_back(values<T>(m * n));
+        for (T& value : memory.back()) value *= value;  // some are sums of squares
+        return memory.back().data();
+      };
+      const Updating<T> fused(table, number, options_of_all(on), make_buffer);
+      const size_t used = memory.size();
+      size_t copied = 0;
+      const Updating<T> apart(table, number, options_of_all(on), [&] {
+        memory.push_back(std::vector<T>(memory[copied++]));
+        return memory.back().data();
+      });
+      std::vector<T> weight = start, expected = start;
+      GemmEpilogue<T> epilogue;
+      epilogue.update = &fused.update();
+      product(weight, epilogue);
+      apart.update().apply(expected.data(), gradient.data(), apart.update(), 0, m * n);
+      print(name, weight);
+      if (weight != expected) std::printf("MISMATCH %s\n", name.c_str());
+      for (size_t i = 0; i < used; ++i) {
+        print(name + " buffer", memory[i]);
+        if (memory[i] != memory[used + i]) std::printf("MISMATCH %s buffer\n", name.c_str());
+      }
+    }
 }
 
 template <class T>
@@ -171,9 +182,6 @@ void rows(const Kernels<T>& table, const std::string& type) {
   print(type + " layer_norm", y);
   table.layer_norm_backward(dx.data(), column.data(), weight.data(), dy.data(), y.data(), n, classes),
       print(type + " layer_norm gradient", y);
-  std::vector<T> w = values<T>(77), velocity = values<T>(77);
-  table.sgd(w.data(), x.data(), velocity.data(), 77, {T(0.1), T(0.9), T(1), T(0.01), true, false, false});
-  print(type + " sgd", w), print(type + " sgd velocity", velocity);
 }
 
 template <class T>

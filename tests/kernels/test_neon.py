@@ -21,6 +21,7 @@ FLAGS = [
     "-fno-trapping-math",
     "-static",
     f"-I{ROOT / 'csrc'}",
+    f"-I{Path(__file__).parent}",
 ]
 
 pytestmark = [

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/table.hpp"
+#include "updating.hpp"
 
 namespace nnlite {
 extern const KernelTable NNLITE_TABLE;
@@ -290,14 +291,12 @@ void normalizations(const Kernels<T>& table, const std::string& type, int64_t ro
 
 template <class T>
 void updates(const Kernels<T>& table, const std::string& type, int64_t n) {
-  for (int options = 0; options < 4; ++options)
-    check(type + "sgd", n, [&] {
-      const bool remembers = options & 1, first = options & 2;
-      T* weight = numbers<T>(n);
-      const T* gradient = numbers<T>(n);
-      table.sgd(weight, gradient, remembers ? numbers<T>(n) : nullptr, n,
-                {T(0.1), remembers ? T(0.9) : T(0), T(1), T(0.01), remembers, false, first});
-    });
+  for (int number = 0; number < Optimizers::count; ++number)
+    for (const bool on : {false, true})
+      check(type + Optimizers::rows[number].name, n, [&] {
+        const Updating<T> updating(table, number, options_of_all(on), [&] { return numbers<T>(n); });
+        updating.update().apply(numbers<T>(n), numbers<T>(n), updating.update(), 0, n);
+      });
 }
 
 template <class T>
@@ -310,6 +309,8 @@ void random_numbers(const Kernels<T>& table, const std::string& type, int64_t n)
   }
 }
 
+constexpr int kEpilogues = 2 + 2 * Optimizers::count;  // nothing, a bias, then each optimizer's updates
+
 // One product, or the part of it that begins at `corner`, C's rows `gap` further apart than they are long.
 template <class T>
 void product(const Kernels<T>& table, int64_t m, int64_t n, int64_t k, int form, int epilogue, int64_t corner,
@@ -317,14 +318,13 @@ void product(const Kernels<T>& table, int64_t m, int64_t n, int64_t k, int form,
   const T *a = numbers<T>(m * k), *b = numbers<T>(k * n);
   const int64_t c_size = m * n + (m - 1) * gap;
   T* c = numbers<T>(c_size);
-  const bool remembers = epilogue == 3;
-  const SgdCoefficients<T> coefficients{T(0.1), remembers ? T(0.9) : T(0), T(1), T(0), remembers, false, false};
+  const int number = epilogue < 2 ? 0 : (epilogue - 2) / 2;
+  const Updating<T> updating(table, number, options_of_all(epilogue % 2 != 0), [&] { return numbers<T>(c_size); });
   GemmTask<T> task{
       m,       n,         k, {a, form == 2 ? 1 : k, form == 2 ? m : 1}, {b, form == 1 ? 1 : n, form == 1 ? k : 1}, c,
       n + gap, form == 2, {}};
   if (epilogue == 1) task.epilogue.bias = numbers<T>(n);
-  if (epilogue >= 2) task.epilogue.update = &coefficients;
-  if (remembers) task.epilogue.velocity = numbers<T>(c_size);
+  if (epilogue >= 2) task.epilogue.update = &updating.update();
   const TileRange range{corner < m ? corner : 0, m, corner < n ? corner : 0, n};
   RowsAhead ahead{reinterpret_cast<const char*>(a),
                   k * int64_t{sizeof(T)},
@@ -340,7 +340,7 @@ void products(const Kernels<T>& table, const std::string& type, int64_t m, int64
   const std::string name =
       type + "product of " + std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n) + " form ";
   for (int form = 0; form < 3; ++form)
-    for (int epilogue = 0; epilogue < 4; ++epilogue)
+    for (int epilogue = 0; epilogue < kEpilogues; ++epilogue)
       check(name + std::to_string(form) + " epilogue " + std::to_string(epilogue), n,
             [&] { product(table, m, n, k, form, epilogue, epilogue == 0 ? 24 : 0, epilogue == 1 ? 3 : 0); });
 }

@@ -17,7 +17,15 @@ import nnlite as nl
 ROOT = Path(__file__).parents[2]
 ISAS = nl.show_config()["available_isas"]
 # As in CMakeLists.txt.
-FLAGS = ["-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-w", f"-I{ROOT / 'csrc'}"]
+FLAGS = [
+    "-std=c++17",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-w",
+    f"-I{ROOT / 'csrc'}",
+    f"-I{ROOT / 'tests/kernels'}",
+]
 INSTRUCTIONS = {
     "avx2": ["-O3", "-mavx2", "-mfma"],
     "avx512": ["-O3", "-mavx2", "-mfma", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],

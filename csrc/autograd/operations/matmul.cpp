@@ -1,7 +1,7 @@
 // Affine maps and matrix products.
 #include "autograd/broadcasting.hpp"
 #include "autograd/operations.hpp"
-#include "autograd/sgd.hpp"
+#include "autograd/optimizer.hpp"
 #include "runtime/matrix_product.hpp"
 
 namespace nnlite {
@@ -93,11 +93,10 @@ class Linear final : public Operation {
     GemmTask<T> task{
         outputs_, inputs_, rows_, transposed<T>(dout.data, outputs_), rows_of<T>(in[0].data, inputs_), gradient.as<T>(),
         inputs_,  true,    {}};
-    SgdCoefficients<T> coefficients;
+    Update<T> update;
     if (gradient.update != nullptr) {
-      coefficients = gradient.update->options.coefficients<T>(gradient.update->first_step);
-      task.epilogue.update = &coefficients;
-      task.epilogue.velocity = gradient.update->velocity_as<T>();
+      update = gradient.update->current<T>();
+      task.epilogue.update = &update;
     }
     matrix_product(task);
   }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _core
 from .._core import Tensor
+from ..autograd.grad_mode import enable_grad
 from ..nn.options import number
 
+State = dict[str, Any]  # what is remembered of one parameter, under PyTorch's names
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 # Options of PyTorch's groups that say how it computes, not what.
@@ -21,19 +23,20 @@ class Optimizer:
     """Base of the optimizers: `param_groups` is a list of dictionaries with "params" and the options of each group.
 
     The groups may be edited: options take effect at the next step, and so do parameters that join or leave a group. A
-    parameter that leaves and returns finds its momentum again.
+    parameter that leaves and returns finds its state again.
     """
 
     param_groups: list[dict[str, Any]]
     requires_closure = False  # whether step() evaluates the loss itself
+    _rule: ClassVar[str]  # the row of csrc/kernels/optimizers.hpp
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups = []
         # The native side of each group, and the parameters that it was made from.
-        self._native: list[_core.SGDGroup] = []
+        self._native: list[_core.ParameterGroup] = []
         self._held: list[tuple[Tensor, ...]] = []
-        self._parked: dict[int, tuple[Tensor, Any]] = {}  # momentum of parameters that have left the groups
+        self._absent: dict[int, tuple[Tensor, State]] = {}  # state of parameters that have left the groups
         if hasattr(params, "parameters"):
             raise TypeError(
                 f"params is a {type(params).__name__}: pass its parameters, as in SGD(model.parameters(), lr=0.1)"
@@ -66,16 +69,16 @@ class Optimizer:
         self._check(group)
         _require_trainable([*(other["params"] for other in self.param_groups), group["params"]])
         self.native_groups()
-        native = _native_group(group["params"], self._momenta())
+        native = self._native_group(group["params"], self._states())
         self.param_groups.append(group)
         self._native = [*self._native, native]
         self._held = [*self._held, tuple(group["params"])]
         for parameter in group["params"]:
-            self._parked.pop(id(parameter), None)
+            self._absent.pop(id(parameter), None)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._parked = {id(tensor): (tensor, momentum) for tensor, momentum in self._parked.values()}  # of the copies
+        self._absent = {id(tensor): (tensor, kept) for tensor, kept in self._absent.values()}  # of the copies
 
     def _check_kinds(self, options: Mapping[str, Any]) -> None:
         """Raises TypeError for options that are not numbers, switches for switches."""
@@ -110,19 +113,31 @@ class Optimizer:
                     parameter.grad.zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update from the gradients; `closure` computes and returns the loss anew, if given."""
-        raise NotImplementedError
+        """One update from the gradients; parameters without one are left alone. `closure` computes and returns the loss."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        groups, held = self.param_groups, self._held
+        try:
+            if len(groups) == len(held) == 1 and self._native[0].step(groups[0], held[0]):
+                return loss  # your own loop pays for each microsecond
+            _core.step_groups(self.native_groups(), groups)
+        except (KeyError, TypeError):
+            self.require_options()
+            raise
+        return loss
 
-    def native_options(self) -> list[Any]:
+    def native_options(self) -> list[list[float]]:
         """The options of each group, for native epochs."""
-        raise NotImplementedError
+        return [native.options(group) for native, group in zip(self.native_groups(), self.param_groups, strict=True)]
 
     @property
     def updates(self) -> int:
         """Counts all changes of parameters: equal before and after where nothing was changed."""
         return sum(group.steps for group in self.native_groups())
 
-    def native_groups(self) -> list[_core.SGDGroup]:
+    def native_groups(self) -> list[_core.ParameterGroup]:
         """The native side of the groups as they are now, for captured programs."""
         groups, held = self.param_groups, self._held
         if len(groups) != len(held) or not all(
@@ -135,41 +150,44 @@ class Optimizer:
         """Makes the native side anew where `param_groups` was edited; nothing changes where the edit is refused."""
         lists = [_listed(group["params"]) for group in self.param_groups]
         _require_trainable(lists)
-        momenta = self._momenta()
+        states = self._states()
         known = {tuple(map(id, held)): native for held, native in zip(self._held, self._native, strict=True)}
-        natives = [known.get(tuple(map(id, params))) or _native_group(params, momenta) for params in lists]
+        natives = [known.get(tuple(map(id, params))) or self._native_group(params, states) for params in lists]
         for group, params in zip(self.param_groups, lists, strict=True):
             group["params"] = params
         self._native, self._held = natives, [tuple(params) for params in lists]
         present = {id(parameter) for params in lists for parameter in params}
-        self._parked = {key: entry for key, entry in momenta.items() if key not in present}
+        self._absent = {key: entry for key, entry in states.items() if key not in present}
 
-    def _momenta(self) -> dict[int, tuple[Tensor, Any]]:
-        """Each parameter with its momentum buffer, by identity."""
-        momenta = dict(self._parked)
+    def _states(self) -> dict[int, tuple[Tensor, State]]:
+        """Each parameter with its state, by identity."""
+        states = dict(self._absent)
         for held, native in zip(self._held, self._native, strict=True):
-            for parameter, buffer in zip(held, native.momentum_buffers, strict=True):
-                if buffer is not None:
-                    momenta[id(parameter)] = parameter, buffer
-        return momenta
+            for parameter, state in zip(held, native.states, strict=True):
+                if state:
+                    states[id(parameter)] = parameter, state
+        return states
+
+    def _native_group(
+        self, params: Sequence[Tensor], states: Mapping[int, tuple[Tensor, State]]
+    ) -> _core.ParameterGroup:
+        return _core.ParameterGroup(self._rule, params, [states[id(p)][1] if id(p) in states else {} for p in params])
 
     def state_dict(self) -> dict[str, Any]:
-        """State and groups in PyTorch's layout: parameters by number, momentum buffers as NumPy arrays."""
-        state: dict[int, dict[str, Any]] = {}
+        """State and groups in PyTorch's layout: parameters by number, what is remembered of them as NumPy arrays."""
+        state: dict[int, State] = {}
         groups = []
         number = 0
         for native, group in zip(self.native_groups(), self.param_groups, strict=True):
             numbers = list(range(number, number + len(group["params"])))
             number += len(numbers)
-            for index, buffer in zip(numbers, native.momentum_buffers, strict=True):
-                if buffer is not None:
-                    state[index] = {"momentum_buffer": buffer}
+            state.update({index: kept for index, kept in zip(numbers, native.states, strict=True) if kept})
             options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
             groups.append({**options, "params": numbers})
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over options and momentum buffers from a state dict of this class or of PyTorch's of the same name.
+        """Takes over options and state from a state dict of this class or of PyTorch's of the same name.
 
         Raises KeyError for a missing entry, ValueError for groups or buffers of another size and for options out of
         range, TypeError for options that are no numbers; the optimizer is then as it was.
@@ -178,7 +196,7 @@ class Optimizer:
         groups = _groups_of(state_dict, [len(held) for held in self._held])
         options = [self._loaded_options(group) for group in groups]
         natives = [
-            _native_group(held, _buffers_of(held, group["params"], state_dict["state"]))
+            self._native_group(held, self._loaded_states(held, group["params"], state_dict["state"]))
             for held, group in zip(self._held, groups, strict=True)
         ]
         for own, new in zip(self.param_groups, options, strict=True):
@@ -187,7 +205,7 @@ class Optimizer:
             own.update(new)
             own.update(kept)
         self._native = natives
-        self._parked = {}
+        self._absent = {}
 
     def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a saved group; a switch that it does not know is at its default, as in PyTorch."""
@@ -200,6 +218,21 @@ class Optimizer:
         self._check_kinds(options)
         self._check({**options, "lr": abs(options["lr"])})  # a schedule may have taken the rate below 0
         return options
+
+    def _loaded_states(
+        self, params: Sequence[Tensor], numbers: Iterable[Any], state: Mapping[Any, Any]
+    ) -> dict[int, tuple[Tensor, State]]:
+        """Each parameter of a group with its saved state."""
+        names = self._native[0].state_names
+        found: dict[int, tuple[Tensor, State]] = {}
+        for parameter, key in zip(params, numbers, strict=True):
+            entry = state.get(key, {})
+            if not isinstance(entry, Mapping):
+                raise TypeError(f"the state of parameter {key} must be a dictionary, got {type(entry).__name__}")
+            kept = {name: _buffer(entry[name], name, key, parameter) for name in names if entry.get(name) is not None}
+            if kept:
+                found[id(parameter)] = parameter, kept
+        return found
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -247,12 +280,6 @@ def _require_trainable(groups: Iterable[Iterable[Any]]) -> None:
         known.add(id(parameter))
 
 
-def _native_group(params: Sequence[Tensor], momenta: Mapping[int, tuple[Tensor, Any]]) -> _core.SGDGroup:
-    native = _core.SGDGroup(params)
-    native.momentum_buffers = [momenta[id(p)][1] if id(p) in momenta else None for p in params]
-    return native
-
-
 def _groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[str, Any]]:
     """The groups of a state dict, if they are of the sizes `own`."""
     if not isinstance(state_dict, Mapping):
@@ -279,24 +306,10 @@ def _groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[st
     return groups
 
 
-def _buffers_of(
-    params: Sequence[Tensor], numbers: Iterable[Any], state: Mapping[Any, Any]
-) -> dict[int, tuple[Tensor, Any]]:
-    """Each parameter of a group with its saved momentum buffer."""
-    momenta: dict[int, tuple[Tensor, Any]] = {}
-    for parameter, key in zip(params, numbers, strict=True):
-        entry = state.get(key, {})
-        if not isinstance(entry, Mapping):
-            raise TypeError(f"the state of parameter {key} must be a dictionary, got {type(entry).__name__}")
-        value = entry.get("momentum_buffer")
-        if value is None:
-            continue
-        buffer = np.asarray(value.detach() if hasattr(value, "detach") else value)
-        if buffer.dtype.kind not in "fiub":
-            raise TypeError(f"the momentum buffer of parameter {key} has dtype {buffer.dtype}")
-        if buffer.shape != parameter.shape:
-            raise ValueError(
-                f"the momentum buffer of parameter {key} has shape {buffer.shape}, its parameter {parameter.shape}"
-            )
-        momenta[id(parameter)] = parameter, buffer
-    return momenta
+def _buffer(value: Any, name: str, key: Any, parameter: Tensor) -> np.ndarray[Any, Any]:
+    buffer = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    if buffer.dtype.kind not in "fiub":
+        raise TypeError(f"the {name} of parameter {key} has dtype {buffer.dtype}")
+    if buffer.shape != parameter.shape:
+        raise ValueError(f"the {name} of parameter {key} has shape {buffer.shape}, its parameter {parameter.shape}")
+    return buffer

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from .._core import step_groups
-from ..autograd.grad_mode import enable_grad
 from .optimizer import Optimizer, Parameters
-
-Options = tuple[float, float, float, float, bool, bool]
 
 
 class SGD(Optimizer):
@@ -33,6 +29,8 @@ class SGD(Optimizer):
     >>> loss = nn.MSELoss()(model([[1.0, 2.0]]), [[3.0]])
     >>> optimizer.zero_grad(); loss.backward(); optimizer.step()
     """
+
+    _rule = "SGD"
 
     def __init__(
         self,
@@ -64,36 +62,3 @@ class SGD(Optimizer):
                 "SGD: nesterov needs a momentum and no dampening, got "
                 f"momentum={options['momentum']}, dampening={options['dampening']}"
             )
-
-    def native_options(self) -> list[Options]:
-        """(lr, momentum, dampening, weight_decay, nesterov, maximize) of each group."""
-        return [_options_of(group) for group in self.param_groups]
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update from the gradients; parameters without one are left alone."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        groups, held = self.param_groups, self._held
-        try:
-            if len(groups) == len(held) == 1:  # an own loop pays for each microsecond
-                group = groups[0]
-                if self._native[0].step(group["params"], held[0], *_options_of(group)):
-                    return loss
-            step_groups(self.native_groups(), self.native_options())
-        except (KeyError, TypeError):
-            self.require_options()
-            raise
-        return loss
-
-
-def _options_of(group: Mapping[str, Any]) -> Options:
-    return (
-        group["lr"],
-        group["momentum"],
-        group["dampening"],
-        group["weight_decay"],
-        group["nesterov"],
-        group["maximize"],
-    )

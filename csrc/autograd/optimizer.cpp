@@ -1,0 +1,157 @@
+#include "autograd/optimizer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
+
+#include "autograd/operations.hpp"
+#include "kernels/optimizers.hpp"
+#include "runtime/dispatch.hpp"
+#include "runtime/floating_point.hpp"
+#include "runtime/team.hpp"
+
+namespace nnlite {
+namespace {
+
+std::atomic<uint64_t> next_serial{0};
+
+int number_of(const std::string& optimizer) {
+  for (int i = 0; i < Optimizers::count; ++i)
+    if (optimizer == Optimizers::rows[i].name) return i;
+  throw std::invalid_argument(text("there is no optimizer '", optimizer, '\''));
+}
+
+}  // namespace
+
+template <class T>
+Update<T> ParameterUpdate::current() const {
+  Update<T> update{kernels<T>().updates[group->number_],
+                   group->rule_after(steps, dtype_of<T>()),
+                   {},
+                   group->is_plain_,
+                   static_cast<T>(group->plain_rate_)};
+  std::memcpy(update.buffers, data.data(), sizeof(data));
+  return update;
+}
+template Update<float> ParameterUpdate::current() const;
+template Update<double> ParameterUpdate::current() const;
+
+void update_parameter(const Array& parameter, const void* gradient, const ParameterUpdate& parameter_update) {
+  dispatch(parameter.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Update<T> update = parameter_update.current<T>();
+    parallel_spans(parameter.size(), 4096, 4, [&](int64_t begin, int64_t end) {
+      update.apply(parameter.as<T>() + begin, static_cast<const T*>(gradient) + begin, update, begin, end - begin);
+    });
+  });
+}
+
+ParameterGroup::ParameterGroup(const std::string& optimizer, std::vector<TensorPtr> parameters)
+    : row_(Optimizers::rows[number_of(optimizer)]),
+      number_(number_of(optimizer)),
+      parameters_(std::move(parameters)),
+      updates_(parameters_.size()),
+      serial_(next_serial++) {
+  for (const TensorPtr& parameter : parameters_)
+    if (parameter == nullptr || !is_floating(parameter->dtype()))
+      throw TypeError(text(optimizer, " needs float32 or float64 parameters"));
+  for (ParameterUpdate& update : updates_) update.group = this;
+  options_.fill(std::numeric_limits<double>::quiet_NaN());  // equal to none that will come
+}
+
+void ParameterGroup::set_options(const UpdateOptions& options) {
+  if (options == options_) return;
+  options_ = options;
+  in_use_ = row_.in_use(options.data());
+  is_plain_ = row_.is_plain(options.data());
+  plain_rate_ = row_.plain_rate(options.data());
+  rule_.steps = -1;
+}
+
+const void* ParameterGroup::rule_after(int64_t steps, DType dtype) {
+  steps = std::min(steps, row_.steady_after);
+  if (rule_.steps != steps || rule_.dtype != dtype) {
+    (dtype == DType::float32 ? row_.make_float_rule : row_.make_double_rule)(options_.data(), steps, rule_.bytes);
+    rule_.steps = steps, rule_.dtype = dtype;
+  }
+  return rule_.bytes;
+}
+
+void ParameterGroup::prepare(size_t i, const UpdateOptions& options) {
+  set_options(options);
+  for (size_t b = 0; in_use_ >> b != 0; ++b) {
+    if ((in_use_ >> b & 1) == 0) continue;
+    TensorPtr& buffer = updates_[i].buffers[b];
+    buffer = buffer == nullptr ? full(parameters_[i]->shape(), parameters_[i]->dtype(), row_.initial(options.data()))
+                               : like_parameter(i, b, buffer);
+    updates_[i].data[b] = buffer->array().data;
+  }
+}
+
+void ParameterGroup::finish(size_t i) {
+  if (in_use_ != 0) ++updates_[i].steps;
+}
+
+// All checks and all memory: a failure must not leave some parameters updated and others not.
+void ParameterGroup::prepare(const UpdateOptions& options) {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const TensorPtr &parameter = parameters_[i], &gradient = parameter->grad;
+    if (gradient == nullptr) continue;
+    if (gradient->shape() != parameter->shape() || gradient->dtype() != parameter->dtype())
+      throw std::invalid_argument(text("parameter ", i, " of shape ", parameter->shape(), " has a gradient of shape ",
+                                       gradient->shape(), " and type ", name_of(gradient->dtype())));
+    prepare(i, options);
+  }
+}
+
+void ParameterGroup::step(const UpdateOptions& options) {
+  const FloatingPointScope scope;
+  prepare(options);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const TensorPtr& parameter = parameters_[i];
+    if (parameter->grad == nullptr) continue;
+    update_parameter(parameter->array(), parameter->grad->array().data, updates_[i]);
+    parameter->storage()->count_change();
+    finish(i);
+  }
+  ++steps_;
+}
+
+void ParameterGroup::zero_grad() {
+  for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
+}
+
+// A parameter's data may have been replaced: its state follows the type; another shape leaves it without a meaning.
+TensorPtr ParameterGroup::like_parameter(size_t i, size_t buffer, const TensorPtr& values) const {
+  const Tensor& parameter = *parameters_[i];
+  if (values->shape() != parameter.shape())
+    throw std::invalid_argument(text(row_.buffers[buffer], " of parameter ", i, " has shape ", values->shape(),
+                                     ", the parameter ", parameter.shape(), "; make a new optimizer"));
+  return cast(values, parameter.dtype());
+}
+
+ParameterState ParameterGroup::state(size_t i) const {
+  const ParameterState& state = updates_[i];
+  if (state.steps == 0) return {};
+  ParameterState found{state.steps, {}};
+  for (size_t b = 0; b < kMostBuffers; ++b)
+    if (state.buffers[b] != nullptr) found.buffers[b] = like_parameter(i, b, state.buffers[b]);
+  return found;
+}
+
+void ParameterGroup::set_state(size_t i, const ParameterState& state) {
+  ParameterState copy{state.steps, {}};
+  for (size_t b = 0; b < kMostBuffers; ++b) {
+    if (state.buffers[b] == nullptr) continue;
+    const Array& values = state.buffers[b]->array();
+    if (values.shape != parameters_[i]->shape() || values.dtype != parameters_[i]->dtype())
+      throw std::invalid_argument(text(row_.buffers[b], " of parameter ", i, " has shape ", values.shape,
+                                       ", the parameter ", parameters_[i]->shape()));
+    copy.buffers[b] = std::make_shared<Tensor>(values.shape, values.dtype);
+    std::memcpy(copy.buffers[b]->array().data, values.data, values.bytes());
+  }
+  static_cast<ParameterState&>(updates_[i]) = copy;
+}
+
+}  // namespace nnlite

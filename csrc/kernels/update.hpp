@@ -1,0 +1,32 @@
+// The pass that updates a span of a parameter, for each row of optimizers.hpp.
+
+// The lanes of an optimizer's buffers that belong to the weights at hand.
+template <class T>
+struct StateLanes {
+  T* const* buffers;
+  int64_t at;
+  int count;
+
+  [[gnu::always_inline]] Vec<T> load(int buffer) const { return load_lanes(buffers[buffer] + at, count); }
+  [[gnu::always_inline]] void store(int buffer, Vec<T> values) const {
+    store_lanes(values, buffers[buffer] + at, count);
+  }
+};
+
+// `weight` and `gradient` stand at element `at` of the parameter. Cost: one pass over weight, gradient and buffers.
+template <class Row, class T>
+void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n) {
+  using Rule = typename Row::template Rule<T>;
+  const Rule rule = *static_cast<const Rule*>(update.rule);
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    const StateLanes<T> state{update.buffers, at + i, count};
+    store_lanes(rule.updated(load_lanes(weight + i, count), load_lanes(gradient + i, count), state), weight + i, count);
+  });
+}
+
+template <class T, class List>
+struct UpdateFunctions;
+template <class T, class... Rows>
+struct UpdateFunctions<T, OptimizerList<Rows...>> {
+  static constexpr UpdateFunction<T> functions[] = {update_span<Rows, T>...};
+};
