@@ -57,7 +57,7 @@ class Pass {
       set_order(i);
       result.status = train_epoch(i + 1 == request_.epochs, result.total);
       result.batch = at_.batch;
-      if (result.status != EpochStatus::done) break;
+      if (result.status != StepStatus::done) break;
       result.losses.push_back(result.total.value(request_.programs.begin()->second->share().is_sum()));
       result.total = {};
     }
@@ -111,31 +111,35 @@ class Pass {
     return true;
   }
 
-  EpochStatus train_epoch(bool last, LossTotal& total) {
-    EpochStatus status = EpochStatus::stopped;
+  StepStatus train_epoch(bool last, LossTotal& total) {
+    StepStatus status = StepStatus::stopped;
     const bool whole = for_batches([&](Program& program, int64_t begin, int64_t count) {
-      try {
-        if (!program.forward()) return false;
-        const double loss = program.loss();
-        if (program.share().is_empty(loss)) {
-          program.undo();
-        } else if (!std::isfinite(loss)) {
-          program.undo();
-          status = EpochStatus::diverged;
-          return false;
-        } else if (!program.backward_and_update(request_.options, is_first(program))) {
-          return false;
-        } else {
-          total.add(loss, program.share());
-        }
-      } catch (...) {
-        program.undo();
-        throw;
-      }
+      status = train_batch(program, total);
+      if (status != StepStatus::done) return false;
       if (last) keep(request_.outputs, *program.output(), begin, count);
       return true;
     });
-    return whole ? EpochStatus::done : status;
+    if (whole) return StepStatus::done;
+    return status == StepStatus::diverged ? status : StepStatus::stopped;
+  }
+
+  // A batch without weight is skipped.
+  StepStatus train_batch(Program& program, LossTotal& total) {
+    try {
+      if (!program.forward()) return StepStatus::stopped;
+      const double loss = program.loss();
+      const bool is_empty = program.share().is_empty(loss);
+      if (is_empty || !std::isfinite(loss)) {
+        program.undo();
+        return is_empty ? StepStatus::done : StepStatus::diverged;
+      }
+      const StepStatus status = program.backward_and_update(request_.options, is_first(program));
+      if (status == StepStatus::done) total.add(loss, program.share());
+      return status;
+    } catch (...) {
+      program.undo();
+      throw;
+    }
   }
 
   // Whether this is the first step of a program in this pass.

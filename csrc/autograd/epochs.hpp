@@ -41,11 +41,9 @@ struct EpochRequest {
   std::function<bool(const Progress&)> poll;  // false: stop
 };
 
-enum class EpochStatus { done, diverged, stopped };
-
 struct EpochResult {
-  std::vector<double> losses;  // of each whole epoch
-  EpochStatus status = EpochStatus::done;
+  std::vector<double> losses;            // of each whole epoch
+  StepStatus status = StepStatus::done;  // of the last step
   int64_t batch = 0;  // where it stopped, in epoch first_epoch + losses.size(), and that epoch's total so far
   LossTotal total;
 };

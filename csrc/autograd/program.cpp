@@ -68,12 +68,14 @@ void require_kept(const Node& node, const Array& written) {
 }  // namespace
 
 Program::Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-                 std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses)
+                 std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses,
+                 Stages stages)
     : inputs_(std::move(inputs)),
       output_(std::move(output)),
       loss_(std::move(loss)),
       single_losses_(std::move(single_losses)),
-      groups_(std::move(groups)) {
+      groups_(std::move(groups)),
+      stages_(std::move(stages)) {
   if (inputs_.empty() || inputs_[0] == nullptr || inputs_[0]->shape().rank() == 0)
     throw std::invalid_argument("a program needs at least one input, with a first dimension of rows");
   if (loss_ != nullptr && loss_->array().size() != 1)
@@ -151,7 +153,10 @@ void Program::plan_backward() {
   parameters_.erase(
       std::remove_if(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; }),
       parameters_.end());
-  if (3 * work_ <= kFuseLimit) fuse_updates();
+  if (!stages_.empty())
+    plan_stages();
+  else if (3 * work_ <= kFuseLimit)
+    fuse_updates();
 }
 
 // Running statistics may be read before they are moved, unless the backward pass reads them once more.
@@ -211,6 +216,11 @@ void Program::fuse_updates() {
   }
 }
 
+void Program::plan_stages() {
+  for (const auto& slot : parameters_) stage_gradients_.push_back(slot.gradient);
+  for (const auto& stage : stages_) stage->prepare(stage_gradients_);
+}
+
 bool Program::forward() {
   Interrupt* const interrupt = Interrupt::current();
   for (const ForwardStep& step : forward_)
@@ -247,7 +257,7 @@ double Program::loss() const {
   return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
 }
 
-bool Program::backward_and_update(const std::vector<UpdateOptions>& options, bool first) {
+StepStatus Program::backward_and_update(const std::vector<UpdateOptions>& options, bool first) {
   Interrupt* const interrupt = Interrupt::current();
   const bool fused =
       std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; });
@@ -265,6 +275,19 @@ bool Program::backward_and_update(const std::vector<UpdateOptions>& options, boo
     }
   }
   const Hold hold_all(interrupt, fused);
+  run_backward();
+  const bool finite = is_stopped(interrupt) || run_stages();
+  if (is_stopped(interrupt) || !finite) {
+    undo();
+    return finite ? StepStatus::stopped : StepStatus::diverged;
+  }
+  before.discard();
+  const Hold hold_updates(interrupt, true);
+  update_parameters();
+  return StepStatus::done;
+}
+
+void Program::run_backward() {
   for (const BackwardStep& step : backward_) {
     step.node->operation->vjp(step.node->arrays, step.node->output, step.doutput, step.gradients);
     for (const Addition& addition : step.additions)
@@ -273,18 +296,22 @@ bool Program::backward_and_update(const std::vector<UpdateOptions>& options, boo
         kernels<T>().add(addition.target.as<T>(), addition.term.as<T>(), addition.target.as<T>(),
                          addition.target.size());
       });
-    if (is_stopped(interrupt)) {
-      undo();
-      return false;
-    }
+    if (is_stopped(Interrupt::current())) return;
   }
-  before.discard();
-  const Hold hold_updates(interrupt, true);
+}
+
+// A stage that is stopped half-way has seen gradients that mean nothing.
+bool Program::run_stages() {
+  return std::all_of(stages_.begin(), stages_.end(), [&](const auto& stage) {
+    return stage->apply(stage_gradients_) || is_stopped(Interrupt::current());
+  });
+}
+
+void Program::update_parameters() {
   for (auto& slot : parameters_) {
     if (slot.gradient) update_parameter(slot.values, slot.gradient.data, slot.update());
     slot.group->finish(slot.index);
   }
-  return true;
 }
 
 void Program::count_changes() const {

@@ -7,16 +7,20 @@
 
 #include "autograd/optimizer.hpp"
 #include "autograd/reduced_loss.hpp"
+#include "autograd/stages.hpp"
 #include "autograd/trace.hpp"
 
 namespace nnlite {
 
+enum class StepStatus { done, diverged, stopped };
+
 class Program : public SharedObject {
  public:
   // `loss` and `groups` may be absent: then the program only predicts. `single_losses` are computed beside the output.
-  // The trace must have been closed.
+  // The trace must have been closed. `stages` stand between the backward pass and the update.
   Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
-          std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses = {});
+          std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses = {},
+          Stages stages = {});
 
   const std::vector<TensorPtr>& inputs() const { return inputs_; }
   const std::vector<std::shared_ptr<ParameterGroup>>& groups() const { return groups_; }
@@ -33,10 +37,10 @@ class Program : public SharedObject {
   void undo();
   double loss() const;
   const BatchShare& share() const { return share_; }
-  // Gradients and updates of all parameters; false: stopped, undone, no parameter changed. The same holds where it
-  // throws, if it is the `first` step since anything that memory depends on may have changed: later ones allocate
-  // nothing, and go on under the options of the first.
-  bool backward_and_update(const std::vector<UpdateOptions>& options, bool first);
+  // Gradients, stages and updates of all parameters. Stopped, or diverged by what a stage says: undone, no parameter
+  // changed. The same holds where it throws, if it is the `first` step since anything that memory depends on may have
+  // changed: later ones allocate nothing, and go on under the options of the first.
+  StepStatus backward_and_update(const std::vector<UpdateOptions>& options, bool first);
 
   // Tells the memory that steps write that it has been changed.
   void count_changes() const;
@@ -82,6 +86,10 @@ class Program : public SharedObject {
   void require_unread_state(const Trace& trace) const;
   Array buffer(const Shape& shape, DType dtype);
   void fuse_updates();
+  void plan_stages();
+  void run_backward();
+  bool run_stages();
+  void update_parameters();
 
   std::vector<TensorPtr> inputs_;
   TensorPtr output_, loss_;
@@ -91,6 +99,8 @@ class Program : public SharedObject {
   std::vector<ForwardStep> forward_;
   std::vector<BackwardStep> backward_;
   std::vector<ParameterSlot> parameters_;
+  Stages stages_;
+  Arrays stage_gradients_;  // what they see: the gradients of all parameters in the groups' order
   std::vector<StoragePtr> buffers_;
   std::vector<std::pair<const Tensor*, Array>> gradients_;  // planned so far, by tensor
   double work_ = 0;

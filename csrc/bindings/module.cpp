@@ -26,6 +26,7 @@ PYBIND11_MODULE(_core, module) {
   define_tensor(module);
   define_functions(module);
   define_random(module);
+  define_clipping(module);
   define_training(module);
   define_prediction(module);
   define_runtime(module);

@@ -297,10 +297,16 @@ void define_trace(py::module_& module) {
       [](py::handle shape, py::handle dtype) { return Trace().placeholder(shape_from(shape), dtype_from(dtype)); },
       py::arg("shape"), py::arg("dtype"));
   py::class_<Program, std::shared_ptr<Program>>(module, "Program", "A recorded step over buffers planned once.")
-      .def(py::init(&make<Program, const Trace&, std::vector<TensorPtr>, TensorPtr, TensorPtr, std::vector<GroupPtr>,
-                          std::vector<TensorPtr>>),
+      .def(py::init([](const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
+                       std::vector<GroupPtr> groups, std::vector<TensorPtr> single_losses,
+                       std::optional<double> clip_norm, std::optional<double> clip_value) {
+             return std::make_shared<Program>(trace, std::move(inputs), std::move(output), std::move(loss),
+                                              std::move(groups), std::move(single_losses),
+                                              clipping_stages(clip_norm, clip_value));
+           }),
            py::arg("trace"), py::arg("inputs"), py::arg("output"), py::arg("loss") = py::none(),
-           py::arg("groups") = std::vector<GroupPtr>(), py::arg("single_losses") = std::vector<TensorPtr>())
+           py::arg("groups") = std::vector<GroupPtr>(), py::arg("single_losses") = std::vector<TensorPtr>(),
+           py::arg("clip_norm") = py::none(), py::arg("clip_value") = py::none())
       .def("changing", &Program::changing)
       .def("describe", &Program::describe);
 }

@@ -63,6 +63,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.sum_rows = sum_rows<T>;
   kernels.sum_columns = sum_columns<T>;
   kernels.sum_all = sum_all<T>;
+  kernels.sum_squares = sum_squares<T>;
   kernels.loss_sum = loss_sum<T>;
   kernels.max_columns = max_columns<T>;
   kernels.first_nonfinite = first_nonfinite<T>;

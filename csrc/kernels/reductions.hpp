@@ -49,7 +49,7 @@ void sum_columns(const T* x, int64_t rows, int64_t columns, T* out) {
 
 // The leaves are spans of kLeafRows rows; leaf(begin, n) gives the lanes' sums of n elements from `begin`.
 template <class T, class Leaf>
-T sum_leaves(int64_t rows, int64_t columns, Leaf leaf) {
+Vec<T> lanes_of_leaves(int64_t rows, int64_t columns, Leaf leaf) {
   LeafTree<Vec<T>, 1> tree;
   Vec<T> sum[1] = {Vec<T>(T(0))};
   for (int64_t begin = 0; begin < rows; begin += kLeafRows) {
@@ -57,7 +57,12 @@ T sum_leaves(int64_t rows, int64_t columns, Leaf leaf) {
     sum[0] = leaf(begin * columns, (end - begin) * columns);
     tree.add(begin / kLeafRows, end == rows, sum);
   }
-  return sum_lanes(sum[0]);
+  return sum[0];
+}
+
+template <class T, class Leaf>
+T sum_leaves(int64_t rows, int64_t columns, Leaf leaf) {
+  return sum_lanes(lanes_of_leaves<T>(rows, columns, leaf));
 }
 
 template <class T>
@@ -72,6 +77,19 @@ T loss_sum(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int6
     loss.leaf_sum(x + begin, t + begin, n, parameter, lanes);
     return Vec<T>::load(lanes);
   });
+}
+
+// The lanes' sums of n squares in double, where no square of a float overflows.
+template <class T>
+void sum_squares(const T* x, int64_t n, double* lanes) {
+  const Vec<double> sums = lanes_of_leaves<double>(n, 1, [&](int64_t begin, int64_t count) {
+    double squares[kLeafRows];
+    for (int64_t i = 0; i < count; ++i)
+      squares[i] = static_cast<double>(x[begin + i]) * static_cast<double>(x[begin + i]);
+    return sum_span(squares, count);
+  });
+  static_assert(Vec<double>::lanes == kDoubleLanes, "the lanes of the contract");
+  sums.store(lanes);
 }
 
 // The first position of a row's largest value; a NaN counts as the largest, as in NumPy and PyTorch. One pass for the

@@ -12,6 +12,9 @@ namespace nnlite {
 // batch-wise sum adds the rows of a leaf in order and then combines leaves 2i and 2i+1, level by level.
 constexpr int64_t kLeafRows = 128;
 
+// Lanes in which doubles are summed on every instruction set (rule 4).
+constexpr int kDoubleLanes = 8;
+
 // What a derivative reads: bits of UnaryKernel::reads.
 constexpr int kReadsInput = 1, kReadsOutput = 2;
 
@@ -142,6 +145,7 @@ struct Kernels {
   void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);  // along each row: lanes
   T (*sum_all)(const T* x, int64_t rows, int64_t columns);                 // everything: leaves of rows
   T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
+  void (*sum_squares)(const T* x, int64_t n, double* lanes);  // kDoubleLanes sums, in leaves of elements
   void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
   int64_t (*first_nonfinite)(const T* x, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);

@@ -303,6 +303,16 @@ def step_groups(groups: Sequence[ParameterGroup], param_groups: Sequence[dict[st
 def holds_same(params: Any, held: tuple[Any, ...]) -> bool:
     """Whether `params` is a list of the very objects in `held`."""
 
+# Clipping
+def gradient_norm(gradients: Sequence[Tensor]) -> float:
+    """The 2-norm of all elements together, in float64."""
+
+def clip_to_norm(gradients: Sequence[Tensor], norm: float, max_norm: float) -> None:
+    """Multiplies them by max_norm / (norm + 1e-6) where that is below 1."""
+
+def clip_to_value(gradients: Sequence[Tensor], max_value: float) -> None:
+    """Bounds each element by ±max_value."""
+
 # Captured programs
 class Trace:
     """Context manager: operations inside are recorded by shape and not run; reading a value raises CaptureError."""
@@ -323,6 +333,8 @@ class Program:
         loss: Tensor | None = None,
         groups: Sequence[ParameterGroup] = (),
         single_losses: Sequence[Tensor] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None: ...
     def changing(self) -> list[Tensor]:
         """The parameters to train and the running statistics: what a step writes into."""

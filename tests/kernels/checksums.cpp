@@ -178,6 +178,8 @@ void rows(const Kernels<T>& table, const std::string& type) {
   table.sum_rows(x.data(), n, classes, classes, sums.data()), print(type + " sum_rows", sums);
   table.sum_columns(x.data(), n, classes, column.data()), print(type + " sum_columns", column);
   print(type + " sum_all", std::vector<T>{table.sum_all(x.data(), n, classes)});
+  std::vector<double> lanes(kDoubleLanes);
+  table.sum_squares(x.data(), n * classes, lanes.data()), print(type + " sum_squares", lanes);
   table.layer_norm(x.data(), weight.data(), weight.data(), T(1e-5), y.data(), dx.data(), column.data(), n, classes);
   print(type + " layer_norm", y);
   table.layer_norm_backward(dx.data(), column.data(), weight.data(), dy.data(), y.data(), n, classes),

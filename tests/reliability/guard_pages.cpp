@@ -163,9 +163,9 @@ void elementwise(const Kernels<T>& table, const std::string& type, int64_t n) {
     const T *a = numbers<T>(n), *b = numbers<T>(n);
     table.add(a, b, numbers<T>(n), n);
   });
-  check(type + "scale", n, [&] {
+  check(type + "scale, sum_squares", n, [&] {
     const T* x = numbers<T>(n);
-    table.scale(x, T(0.3), numbers<T>(n), n);
+    table.scale(x, T(0.3), numbers<T>(n), n), table.sum_squares(x, n, numbers<double>(kDoubleLanes));
   });
   check(type + "first_nonfinite", n, [&] {
     T* x = numbers<T>(n);

@@ -90,6 +90,11 @@ def stages(folder: Path) -> dict[str, Stage]:
         "fit, eager": Stage(
             lambda trainer: trainer.fit(X, Y, compile=False, **OPTIONS), lambda r: len(r) == 2, trains=True
         ),
+        "fit, clipped": Stage(  # by bounds out of reach: the same bits by another way
+            lambda trainer: trainer.fit(X, Y, clip_norm=1e9, clip_value=1e9, **OPTIONS),
+            lambda r: len(r) == 2,
+            trains=True,
+        ),
         "own step": Stage(own_step, lambda r: r is True),
         "predict": Stage(predict, same),
         "predictor": Stage(predictor, same),

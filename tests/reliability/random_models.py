@@ -247,19 +247,29 @@ class Program:
         self.x = rng.normal(size=(ROWS, INPUTS)).astype(np.float32)
         self.y = rng.integers(0, CLASSES, ROWS) if classes else rng.uniform(size=(ROWS, CLASSES)).astype(np.float32)
         self.epochs = choose.choice([1, 3])
+        self.stages: dict[str, float] = choose.choice(
+            [{}, {"clip_norm": 0.3}, {"clip_value": 0.05}, {"clip_norm": 0.5, "clip_value": 0.1}]
+        )
+        self.accumulate = choose.choice([1, 1, 2])
 
     def fit(self, **options: Any) -> str:
-        self.trainer.fit(self.x, self.y, epochs=self.epochs, batch_size=BATCH, progress=False, **options)
+        settings = {"epochs": self.epochs, "batch_size": BATCH, "accumulate": self.accumulate, "progress": False}
+        self.trainer.fit(self.x, self.y, **settings, **self.stages, **options)
         return self.model.fingerprint()
 
     def own_loop(self) -> str:
         nl.manual_seed(SEED)
-        loader = nl.data.DataLoader(nl.data.TensorDataset(self.x, self.y), batch_size=BATCH, shuffle=True, seed=SEED)
+        dataset = nl.data.TensorDataset(self.x, self.y)
+        loader = nl.data.DataLoader(dataset, batch_size=BATCH * self.accumulate, shuffle=True, seed=SEED)
         self.model.train()
         for _ in range(self.epochs):
             for xb, yb in loader:
                 self.optimizer.zero_grad()
                 self.criterion(self.model(xb), yb).backward()
+                if "clip_norm" in self.stages:
+                    optim.clip_grad_norm_(self.model.parameters(), self.stages["clip_norm"])
+                if "clip_value" in self.stages:
+                    optim.clip_grad_value_(self.model.parameters(), self.stages["clip_value"])
                 self.optimizer.step()
             self.trainer.epoch += 1
         return self.model.fingerprint()

@@ -52,6 +52,7 @@ def large() -> tuple[nn.Module, Rows]:
 
 
 NETWORKS = {f.__name__: f for f in (tiny, random, large)}
+CLIPPING = {"random": {"clip_norm": 0.5, "clip_value": 0.1}}  # of its gradients, a stage that can be stopped half-way
 
 
 def make_trainer(name: str) -> tuple[nl.Trainer, Rows]:
@@ -113,9 +114,10 @@ class StopAfter(Callback):
 def uninterrupted(name: str, epochs: int, batches: int) -> dict[str, np.ndarray]:
     """The weights after so many epochs and batches; the batches run from Python."""
     trainer, (x, y, batch_size) = make_trainer(name)
-    trainer.fit(x, y, epochs=epochs, batch_size=batch_size, progress=False)
+    options = {"batch_size": batch_size, "progress": False, **CLIPPING.get(name, {})}
+    trainer.fit(x, y, epochs=epochs, **options)
     try:
-        trainer.fit(x, y, batch_size=batch_size, progress=False, callbacks=[StopAfter(batches)])
+        trainer.fit(x, y, callbacks=[StopAfter(batches)], **options)
     except StopIteration:
         return trainer.model.state_dict()
     raise AssertionError("an epoch has no such batch")
@@ -134,6 +136,7 @@ def interrupt_one_fit(name: str, waits: list[float], folder: str) -> tuple[list[
     file = Path(folder) / "checkpoint.safetensors"
     # The checkpoint is written at the start and on Ctrl-C only.
     options = {"checkpoint": folder, "resume": True, "checkpoint_seconds": 1e6, "progress": False}
+    options.update(CLIPPING.get(name, {}))
     waited, native = [], 0
     for wait in waits:
         trainer, (x, y, batch_size) = make_trainer(name)

@@ -33,26 +33,23 @@ def clip_grad_norm_(
     if not gradients:
         return 0.0
     order, limit = float(norm_type), float(max_norm)
-    with no_grad():
-        total = _norm(Tensor(np.array([_norm(gradient, order) for gradient in gradients])), order)
+    total = _core.gradient_norm(gradients) if order == 2 else _total(gradients, order)
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(f"the norm of order {order:g} of the gradients is {total}, so they cannot be clipped")
-    scale = limit / (total + 1e-6)
-    if not scale >= 1:
-        with np.errstate(all="ignore"):
-            for gradient in gradients:
-                values = gradient.numpy()
-                values *= values.dtype.type(scale)
+    _core.clip_to_norm(gradients, total, limit)
     return total
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clips every gradient element to [-clip_value, clip_value]. `foreach` is accepted and changes nothing."""
     del foreach
-    bound = float(clip_value)
-    for gradient in _gradients_of(parameters):
-        values = gradient.numpy()
-        np.clip(values, -bound, bound, out=values)
+    _core.clip_to_value(_gradients_of(parameters), float(clip_value))
+
+
+def _total(gradients: Sequence[Tensor], order: float) -> float:
+    """The norm of the gradients' norms."""
+    with no_grad():
+        return _norm(Tensor(np.array([_norm(gradient, order) for gradient in gradients])), order)
 
 
 def _norm(x: Tensor, order: float) -> float:
@@ -65,8 +62,6 @@ def _norm(x: Tensor, order: float) -> float:
         return float(size.max() if order > 0 else size.min())
     if order == 0:
         return float(np.count_nonzero(values.numpy()))
-    if order == 2:
-        return math.sqrt(float(_core.unary("square", values).sum()))
     if order == 1:
         return float(values.abs().sum())
     return float((values.abs() ** order).sum() ** (1 / order))

@@ -12,6 +12,7 @@ from .._core import CaptureError, Program, Tensor, Trace
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..nn import Module
 from ..optim import Optimizer
+from .clipping import NO_CLIPPING, Clipping
 from .loss import RecordedLoss, SingleLosses, recorded_loss, step_loss
 from .python_state import PythonState
 from .rows import Rows, check_labels, input_dtypes
@@ -22,11 +23,16 @@ _WAY_OUT = "pass compile=False to run it operation by operation"
 
 
 class Step(NamedTuple):
-    """What a program does with a batch: the model's output; with a criterion the loss; with an optimizer the update."""
+    """What a program does with a batch: the model's output; with a criterion the loss; with an optimizer a clipped update."""
 
     model: Module
     criterion: Callable[..., Any] | None = None
     optimizer: Optimizer | None = None
+    clipping: Clipping = NO_CLIPPING
+
+    def roots(self) -> list[Any]:
+        """The objects whose Python code runs."""
+        return [part for part in (self.model, self.criterion, self.optimizer) if part is not None]
 
 
 class Programs(NamedTuple):
@@ -142,8 +148,7 @@ class Capture:
         if len(rows) % batch_size:
             sizes.add(len(rows) % batch_size)
         self._follows_epochs = False
-        roots = [part for part in step if part is not None]
-        with undone_on_failure(*roots) as before:
+        with undone_on_failure(*step.roots()) as before:
             found = {size: self._program(step, rows, size, before) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
@@ -158,7 +163,7 @@ class Capture:
         dtypes = input_dtypes(step.model, step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
         kind = (step.criterion is not None, step.optimizer is not None)
-        key = (*kind, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
+        key = (*kind, step.clipping, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
         groups = [] if step.optimizer is None else step.optimizer.native_groups()
         serials = [group.serial for group in groups]
 
@@ -170,9 +175,18 @@ class Capture:
         signature = first.signature()
         is_known = known is not None and known.signature == signature and known.groups == serials
         if not is_known or before.changes():
-            confirm(first, traced, *(part for part in step if part is not None))
+            confirm(first, traced, *step.roots())
         if known is None or not is_known:
-            program = Program(first.trace, first.inputs, first.output, first.loss.tensor, groups, first.loss.kept())
+            program = Program(
+                first.trace,
+                first.inputs,
+                first.output,
+                first.loss.tensor,
+                groups,
+                first.loss.kept(),
+                step.clipping.norm,
+                step.clipping.value,
+            )
             known = _Known(signature, serials, program, first.output, first.loss)
         _require_no_arrays_of(known.program, before)
         self._known[key] = known

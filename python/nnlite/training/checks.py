@@ -33,7 +33,7 @@ def check_plan(state: TrainingState, evaluation: Evaluation, plan: Plan, eager: 
     """What needs a pass through the model to be checked; what that pass recorded."""
     programs = None
     if not eager:
-        step = Step(state.model, state.criterion, state.optimizer)
+        step = Step(state.model, state.criterion, state.optimizer, plan.clipping)
         programs = evaluation.capture.programs(step, plan.in_batches, plan.batch_size)
         check_labels(state.criterion, plan.rows.target, programs.row_shape)
         evaluation.check_metrics(plan.rows, programs.row_shape, programs.dtype)

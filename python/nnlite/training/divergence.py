@@ -34,7 +34,7 @@ class Memento:
 
 
 def divergence(state: TrainingState, rows: Rows, chosen: Any, batch: int) -> DivergenceError:
-    """The error for a batch whose loss was not finite; the batch is computed once more to name the layer."""
+    """The error for a batch whose loss or gradients were not finite; the batch is computed once more to name the layer."""
     before, trained, epoch = Memento(state), _trained(state), state.epoch
     gradients = [(parameter, parameter.grad) for _, parameter in trained]
     for _, parameter in trained:
@@ -48,11 +48,12 @@ def divergence(state: TrainingState, rows: Rows, chosen: Any, batch: int) -> Div
     for parameter, gradient in gradients:
         parameter.grad = gradient
     layer, where = _culprit(norms, overflowing)
+    what = "the norm of the gradients is not finite" if math.isfinite(loss.item()) else f"the loss became {loss.item()}"
     lr = float(state.optimizer.param_groups[0]["lr"])
     return DivergenceError(
-        f"the loss became {loss.item()} in epoch {epoch}, batch {batch} (both counted from 0); {where}; the learning "
+        f"{what} in epoch {epoch}, batch {batch} (both counted from 0); {where}; the learning "
         f"rate is {lr:g}. The weights are those before this batch. Try a smaller learning rate (lr={lr / 10:g}), "
-        "standardised inputs and targets, or gradient clipping in a loop of your own.",
+        "standardised inputs and targets, or fit(clip_norm=1).",
         epoch=epoch,
         batch=batch,
         loss=loss.item(),

@@ -177,7 +177,7 @@ class Fit:
 
     def _run_natively(self, epochs: int) -> None:
         state, plan, position = self.state, self.plan, self.position
-        step = Step(state.model, state.criterion, state.optimizer)
+        step = Step(state.model, state.criterion, state.optimizer, plan.clipping)
         programs = self._programs or self._evaluation.capture.programs(step, plan.in_batches, plan.batch_size)
         self._programs = None
         epochs = 1 if programs.follows_epochs else epochs
@@ -268,7 +268,7 @@ class Fit:
             if done.is_empty:
                 before.restore()
             else:
-                self._update(loss, chosen)
+                self._update(loss, chosen, before)
         except BaseException:
             if state.optimizer.updates == updates:
                 before.restore()
@@ -278,11 +278,11 @@ class Fit:
         self._advance(done)
         return done.value
 
-    def _update(self, loss: Tensor, chosen: NDArray[np.int64]) -> None:
-        """The optimizer's step from a batch's loss."""
+    def _update(self, loss: Tensor, chosen: NDArray[np.int64], before: Memento) -> None:
+        """The optimizer's step from a batch's loss; `before` is the state before it was computed."""
         state = self.state
         if not state.optimizer.requires_closure:
-            loss.backward()
+            self._backward(loss, before)
             state.optimizer.step()
             return
         first = [loss]
@@ -290,10 +290,17 @@ class Fit:
         def closure() -> Tensor:
             value = first.pop() if first else eager_batch(state.model, state.criterion, self.plan.rows, chosen)[1]
             state.optimizer.zero_grad()
-            value.backward()
+            self._backward(value, before)
             return value
 
         state.optimizer.step(closure)
+
+    def _backward(self, loss: Tensor, before: Memento) -> None:
+        """The clipped gradients of a loss."""
+        loss.backward()
+        if not self.plan.clipping.apply(self.state.optimizer):
+            before.restore()
+            raise self._divergence(self.position.batch)
 
     def _advance(self, done: BatchLoss) -> None:
         """One batch more is done."""

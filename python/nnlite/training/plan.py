@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .clipping import NO_CLIPPING, Clipping
 from .rows import Rows
 
 _MOST_HASHED = 1 << 27  # bytes of each array, some 0.1 s
@@ -27,6 +28,7 @@ class Plan:
     shuffle: bool
     compile: bool
     drop_last: bool = False
+    clipping: Clipping = NO_CLIPPING
 
     @property
     def batches(self) -> int:
@@ -48,6 +50,8 @@ class Plan:
             "batch_size": self.batch_size,
             "drop_last": self.drop_last,
             "shuffle": self.shuffle,
+            "clip_norm": self.clipping.norm,
+            "clip_value": self.clipping.value,
             "the shapes of the data": [list(array.shape) for array in self.rows.arrays()],
             "the hash of the data": self._data_hash,
         }

@@ -20,7 +20,7 @@ from .loss import LossTotal
 
 _NAME = "checkpoint.safetensors"
 _ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
-_BEFORE = {"drop_last": False}  # what files of earlier versions do not say
+_BEFORE = {"drop_last": False, "clip_norm": None, "clip_value": None}  # what files of earlier versions do not say
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType), "options": (list, NoneType), "script": (dict, NoneType),

@@ -15,6 +15,7 @@ from .arrays import Array
 from .callbacks.base import Callback, CallbackList
 from .callbacks.schedules import with_schedules
 from .checks import require_trainable
+from .clipping import Clipping
 from .evaluation import Evaluation, predict
 from .fit import Fit
 from .guard import fitting, predicting
@@ -113,6 +114,9 @@ class Trainer(TrainingState):
         shuffle_split: bool | str = False,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
         callbacks: Iterable[Callback | LRScheduler] | None = None,
         scheduler: LRScheduler | Callback | Callable[[int, float], float] | None = None,
         progress: bool | str | None = None,
@@ -142,6 +146,15 @@ class Trainer(TrainingState):
         and no weight decay, no running statistics, no random numbers, no part in the loss. So is one where a loss of
         your own is NaN because it adds to such a mean. The losses of the history are those of all rows together, see
         `evaluate`.
+
+        `accumulate` makes one update of as many batches together, with the bits of one batch of accumulate x batch_size
+        rows, and counts as such a batch in progress, history, callbacks and schedules; it is computed as one too, so it
+        needs the memory of its rows' activations.
+
+        `clip_norm` bounds the norm of all gradients of the optimizer together before each update, as
+        `optim.clip_grad_norm_` does between `backward` and `step` of your own loop, with the same bits; `clip_value`
+        bounds each element, as `optim.clip_grad_value_` does, after the norm where both are given. With `clip_norm`, a
+        norm that is not finite raises DivergenceError, before it reaches a weight.
 
         `scheduler` is a schedule of `optim.lr_scheduler`, stepped after each epoch, or after each batch (skipped ones too)
         where its `interval` is "batch": so it is for OneCycleLR and CyclicLR, and `warm_up.interval = "batch"` sets it for
@@ -177,7 +190,9 @@ class Trainer(TrainingState):
         if class_weight is not None:
             rows = with_class_weight(rows, class_weight)
         epochs, batch_size = _positive("epochs", epochs, 0), _positive("batch_size", batch_size)
-        plan = Plan(rows, validation, epochs, batch_size, shuffle, compile, bool(drop_last))
+        batch_size *= _positive("accumulate", accumulate)
+        clipping = Clipping.of(clip_norm, clip_value)
+        plan = Plan(rows, validation, epochs, batch_size, shuffle, compile, bool(drop_last), clipping)
         if plan.batches == 0:
             raise ValueError(
                 f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"

@@ -1,0 +1,44 @@
+"""Clipping of a fit's gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..nn.options import number
+from ..optim import Optimizer, clip_grad_norm_, clip_grad_value_
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """The largest norm of all gradients together, then the largest size of an element; None leaves it out."""
+
+    norm: float | None = None
+    value: float | None = None
+
+    @classmethod
+    def of(cls, clip_norm: Any, clip_value: Any) -> Clipping:
+        """From `fit`'s arguments; TypeError or ValueError for what is not a number above 0."""
+        return cls(_bound("clip_norm", clip_norm), _bound("clip_value", clip_value))
+
+    def apply(self, optimizer: Optimizer) -> bool:
+        """Clips the gradients of the optimizer's parameters; False where their norm is not finite."""
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if self.norm is not None and not math.isfinite(clip_grad_norm_(parameters, self.norm)):
+            return False
+        if self.value is not None:
+            clip_grad_value_(parameters, self.value)
+        return True
+
+
+NO_CLIPPING = Clipping()
+
+
+def _bound(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    bound = number(name, value)
+    if not bound > 0:
+        raise ValueError(f"{name} must be above 0, or None to leave it out; got {value!r}")
+    return bound
