@@ -123,6 +123,36 @@ def test_a_schedule_of_ones_own() -> None:
     assert (again.last_epoch, again.peak, again.noted) == (4, 0.4, 5)
 
 
+class Damped:
+    """A function of the epoch with a state."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, epoch: float) -> float:
+        return float(self.rate**epoch)
+
+
+@pytest.mark.parametrize("make", [
+    lambda o, m, f: m.LambdaLR(o, f), lambda o, m, f: m.MultiplicativeLR(o, [f]), lambda o, m, f: m.CyclicLR(o, 0.1, 0.5, 2, scale_fn=f),
+])  # fmt: skip
+def test_the_state_of_a_callable_object_is_the_schedules(make: Any) -> None:
+    theirs = make(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4), torch.optim.lr_scheduler, Damped(0.5))
+    optimizer = make_optimizer()
+    first, again = make(optimizer, lr_scheduler, Damped(0.5)), make(make_optimizer(), lr_scheduler, Damped(0.9))
+    again.load_state_dict(first.state_dict())
+    other = make(make_optimizer(), lr_scheduler, Damped(0.9))
+    other.load_state_dict(theirs.state_dict())
+    for schedule in (again, other):  # a MultiplicativeLR goes on from the rates that there are
+        schedule.optimizer.load_state_dict(optimizer.state_dict())
+    for _ in range(3):
+        first.step()
+        again.step()
+        other.step()
+    assert first.get_last_lr() == again.get_last_lr()
+    assert first.get_last_lr() == other.get_last_lr()
+
+
 def test_a_state_replaces_no_method() -> None:
     schedule = lr_scheduler.StepLR(make_optimizer(), 2)
     schedule.load_state_dict({**schedule.state_dict(), "step": 3, "get_lr": 4, "optimizer": 5})

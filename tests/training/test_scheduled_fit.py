@@ -224,6 +224,29 @@ def test_a_resumed_fit_continues_its_schedule(tmp_path: Path, name: str, at: int
     assert resumed == outcome
 
 
+def test_a_fit_ended_between_the_last_batch_and_the_epochs_end_keeps_the_rate_of_the_history(tmp_path: Path) -> None:
+    _, outcome = interrupted_fit(tmp_path / "whole", "one cycle", None)
+    trainer = make_trainer()
+
+    class Fails(nn.CrossEntropyLoss):
+        """Ends the fit in the validation, after the batches of epoch 1."""
+
+        def forward(self, input: nl.Tensor, target: nl.Tensor) -> nl.Tensor:
+            if not self.training and trainer.epoch == 1:
+                raise Stop
+            return super().forward(input, target)
+
+    trainer.criterion = Fails()
+    options: dict[str, Any] = {"epochs": EPOCHS, "batch_size": BATCH, "checkpoint": tmp_path, "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        trainer.fit(X, Y, scheduler=make_schedule("one cycle", trainer.optimizer), validation_data=(X, Y), **options)
+    again = make_trainer()
+    schedule = make_schedule("one cycle", again.optimizer)
+    with pytest.warns(UserWarning, match="criterion was"):
+        history = again.fit(X, Y, scheduler=schedule, validation_data=(X, Y), resume=True, **options)
+    assert history["lr"] == outcome[0]["lr"]
+
+
 @pytest.mark.parametrize("after", [True, False], ids=["after the update", "before it"])
 def test_ctrl_c_beside_an_update_keeps_the_schedule_in_step(tmp_path: Path, monkeypatch: Any, after: bool) -> None:
     whole, _ = interrupted_fit(tmp_path / "whole", "one cycle", None)

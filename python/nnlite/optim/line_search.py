@@ -99,6 +99,10 @@ def _cubic_minimum(a: Point, b: Point, bounds: tuple[float, float]) -> float:
     if not square >= 0:
         return middle
     d2 = math.sqrt(square)
-    divisor = b.slope - a.slope + 2 * d2
-    place = b.step - (b.step - a.step) * ((b.slope + d2 - d1) / divisor) if divisor else middle
-    return min(max(place, least), greatest) if math.isfinite(place) else middle
+    place = b.step - (b.step - a.step) * _quotient(b.slope + d2 - d1, b.slope - a.slope + 2 * d2)
+    return middle if math.isnan(place) else min(max(place, least), greatest)
+
+
+def _quotient(a: float, b: float) -> float:
+    """By 0 infinite, as IEEE has it: a line falls as far as the bounds allow."""
+    return a / b if b else math.nan if a == 0 else math.copysign(math.inf, a) * math.copysign(1.0, b)
