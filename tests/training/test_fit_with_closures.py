@@ -79,6 +79,25 @@ def test_schedules_set_its_rate() -> None:
     assert history["lr"] == [0.5, 0.5, 0.25, 0.25]
 
 
+def test_each_evaluation_has_clipped_gradients() -> None:
+    trainer, own = (make_trainer(line_search_fn=None, lr=0.5) for _ in range(2))
+    trainer.fit(X, Y, epochs=3, batch_size=len(X), shuffle=False, clip_norm=0.05)
+
+    def closure() -> nl.Tensor:
+        own.optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(own.model(X), Y)
+        loss.backward()
+        optim.clip_grad_norm_(own.model.parameters(), 0.05)
+        return loss
+
+    for _ in range(3):
+        own.optimizer.step(closure)
+    assert trainer.model.fingerprint() == own.model.fingerprint()
+    free = make_trainer(line_search_fn=None, lr=0.5)
+    free.fit(X, Y, epochs=3, batch_size=len(X), shuffle=False)
+    assert free.model.fingerprint() != own.model.fingerprint()
+
+
 def test_a_batch_without_labels_is_skipped() -> None:
     trainer, labels = make_trainer(), np.where(np.arange(120) < 60, -100, Y)
     trainer.fit(X, labels, batch_size=60, shuffle=False)

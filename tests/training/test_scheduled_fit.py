@@ -312,6 +312,18 @@ def test_a_skipped_batch_is_a_step_of_the_schedule() -> None:
     assert schedule.last_epoch == 4
 
 
+def test_accumulated_batches_are_one_step_of_the_schedule() -> None:
+    def fit(**options: Any) -> tuple[str, int, list[float]]:
+        trainer = make_trainer()
+        schedule = OneCycleLR(trainer.optimizer, 0.5, 8)
+        history = trainer.fit(X, Y, epochs=EPOCHS, scheduler=schedule, clip_norm=0.1, **options)
+        return trainer.model.fingerprint(), schedule.last_epoch, history["lr"]
+
+    accumulated = fit(batch_size=32, accumulate=2)
+    assert accumulated == fit(batch_size=64)
+    assert accumulated[1] == 8
+
+
 # What is refused at the start
 
 
