@@ -63,6 +63,24 @@ def test_an_own_loop(name):
     assert by_own_loop(name) == GOLDEN[name]
 
 
+class Stop(Exception):
+    """Ends a fit as a crash would."""
+
+
+@pytest.mark.parametrize("name", [name for name in WORKLOADS if name != "wide"])
+def test_interrupted_and_resumed(name, tmp_path):
+    def stop(epoch, logs):
+        if epoch == 0 and not stopped:
+            stopped.append(epoch)
+            raise Stop
+
+    stopped = []
+    callback = nl.callbacks.LambdaCallback(on_epoch_end=stop)
+    with pytest.raises(Stop):
+        by_trainer(name, callbacks=[callback], checkpoint=tmp_path)
+    assert by_trainer(name, callbacks=[callback], checkpoint=tmp_path, resume=True) == GOLDEN[name]
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("options", [{}, {"maximize": True}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
 def test_batches_of_a_few_rows(batch, options):

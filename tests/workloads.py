@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -68,8 +69,34 @@ def wide():
     return model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.05), numbers(550, 300), classes(550, 10)
 
 
+def adam():
+    model = nn.MLP([20, 33, 3])
+    optimizer = optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1, amsgrad=True)
+    return model, nn.CrossEntropyLoss(), optimizer, numbers(150, 20), classes(150, 3)
+
+
+def nadam():
+    model = nn.MLP([12, 19, 3]).double()
+    groups = [{"params": list(model.parameters())[:2]}, {"params": list(model.parameters())[2:], "momentum_decay": 0.3}]
+    optimizer = optim.NAdam(groups, lr=0.01, weight_decay=1e-3)
+    return model, nn.CrossEntropyLoss(), optimizer, numbers(120, 12, dtype=np.float64), classes(120, 3)
+
+
+def rmsprop():
+    model = nn.Sequential(nn.Linear(20, 48), nn.BatchNorm1d(48), nn.Tanh(), nn.Linear(48, 1), nn.Flatten(0))
+    optimizer = optim.RMSprop(model.parameters(), lr=1e-3, centered=True, momentum=0.8)
+    return model, nn.BCEWithLogitsLoss(), optimizer, numbers(170, 20), classes(170, 2).astype(np.float32)
+
+
+def steps(name: str):
+    """The other optimizers."""
+    model = nn.MLP([9, 17, 4])
+    return model, nn.CrossEntropyLoss(), getattr(optim, name)(model.parameters()), numbers(130, 9), classes(130, 4)
+
+
 WORKLOADS: dict[str, Callable] = {
-    f.__name__: f for f in (tiny, classifier, normalised, activations, tokens, double, wide)
+    **{f.__name__: f for f in (tiny, classifier, normalised, activations, tokens, double, wide, adam, nadam, rmsprop)},
+    **{name.lower(): partial(steps, name) for name in ("Adagrad", "Adadelta", "Adamax", "RAdam")},
 }  # fmt: skip
 
 

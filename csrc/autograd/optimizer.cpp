@@ -27,7 +27,7 @@ int number_of(const std::string& optimizer) {
 template <class T>
 Update<T> ParameterUpdate::current() const {
   Update<T> update{kernels<T>().updates[group->number_],
-                   group->rule_after(steps, dtype_of<T>()),
+                   group->rule_after(*this, dtype_of<T>()).bytes,
                    {},
                    group->is_plain_,
                    static_cast<T>(group->plain_rate_)};
@@ -69,13 +69,14 @@ void ParameterGroup::set_options(const UpdateOptions& options) {
   rule_.steps = -1;
 }
 
-const void* ParameterGroup::rule_after(int64_t steps, DType dtype) {
-  steps = std::min(steps, row_.steady_after);
-  if (rule_.steps != steps || rule_.dtype != dtype) {
-    (dtype == DType::float32 ? row_.make_float_rule : row_.make_double_rule)(options_.data(), steps, rule_.bytes);
-    rule_.steps = steps, rule_.dtype = dtype;
-  }
-  return rule_.bytes;
+const ParameterGroup::Rule& ParameterGroup::rule_after(const ParameterState& state, DType dtype) {
+  const int64_t steps = std::min(state.steps, row_.steady_after);
+  if (rule_.steps == steps && rule_.scalar == state.scalar && rule_.dtype == dtype) return rule_;
+  const auto make = dtype == DType::float32 ? row_.make_float_rule : row_.make_double_rule;
+  make(options_.data(), steps, state.scalar, rule_.bytes);
+  rule_.steps = steps, rule_.scalar = state.scalar, rule_.dtype = dtype;
+  rule_.next_scalar = row_.next_scalar(options_.data(), steps, state.scalar);
+  return rule_;
 }
 
 void ParameterGroup::prepare(size_t i, const UpdateOptions& options) {
@@ -90,7 +91,10 @@ void ParameterGroup::prepare(size_t i, const UpdateOptions& options) {
 }
 
 void ParameterGroup::finish(size_t i) {
-  if (in_use_ != 0) ++updates_[i].steps;
+  if (in_use_ == 0) return;
+  ParameterUpdate& update = updates_[i];
+  if (row_.scalar != nullptr) update.scalar = rule_after(update, parameters_[i]->dtype()).next_scalar;
+  ++update.steps;
 }
 
 // All checks and all memory: a failure must not leave some parameters updated and others not.
@@ -118,6 +122,12 @@ void ParameterGroup::step(const UpdateOptions& options) {
   ++steps_;
 }
 
+uint64_t ParameterGroup::changes() const {
+  uint64_t changes = 0;
+  for (const TensorPtr& parameter : parameters_) changes += parameter->storage()->version();
+  return changes;
+}
+
 void ParameterGroup::zero_grad() {
   for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
 }
@@ -134,14 +144,14 @@ TensorPtr ParameterGroup::like_parameter(size_t i, size_t buffer, const TensorPt
 ParameterState ParameterGroup::state(size_t i) const {
   const ParameterState& state = updates_[i];
   if (state.steps == 0) return {};
-  ParameterState found{state.steps, {}};
+  ParameterState found{state.steps, state.scalar, {}};
   for (size_t b = 0; b < kMostBuffers; ++b)
     if (state.buffers[b] != nullptr) found.buffers[b] = like_parameter(i, b, state.buffers[b]);
   return found;
 }
 
 void ParameterGroup::set_state(size_t i, const ParameterState& state) {
-  ParameterState copy{state.steps, {}};
+  ParameterState copy{state.steps, state.scalar, {}};
   for (size_t b = 0; b < kMostBuffers; ++b) {
     if (state.buffers[b] == nullptr) continue;
     const Array& values = state.buffers[b]->array();

@@ -17,6 +17,7 @@ using UpdateOptions = std::array<double, kMostOptions>;
 // What an optimizer remembers of one parameter.
 struct ParameterState {
   int64_t steps = 0;  // that the buffers have seen
+  double scalar = 1;  // that all elements share
   std::array<TensorPtr, kMostBuffers> buffers;
 };
 
@@ -51,6 +52,9 @@ class ParameterGroup : public SharedObject {
   // How many times step() has updated the parameters.
   int64_t steps() const { return steps_; }
 
+  // Another number after any operation that has written into a parameter.
+  uint64_t changes() const;
+
   // One step from the parameters' grad; those without one are left alone.
   void step(const UpdateOptions& options);
   // Gets all memory that step() will need, so that it cannot fail.
@@ -74,12 +78,13 @@ class ParameterGroup : public SharedObject {
   // What a row makes of options and steps, which most parameters of a group share.
   struct Rule {
     int64_t steps = -1;
+    double scalar = 1, next_scalar = 1;
     DType dtype = DType::float32;
     alignas(double) unsigned char bytes[kRuleBytes];
   };
 
   void set_options(const UpdateOptions& options);
-  const void* rule_after(int64_t steps, DType dtype);
+  const Rule& rule_after(const ParameterState& state, DType dtype);
   TensorPtr like_parameter(size_t i, size_t buffer, const TensorPtr& values) const;
 
   const OptimizerRow& row_;

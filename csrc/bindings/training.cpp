@@ -64,6 +64,11 @@ py::list states_of(const ParameterGroup& group) {
   for (size_t i = 0; i < group.parameters().size(); ++i) {
     const ParameterState state = group.state(i);
     py::dict entries;
+    const auto add_number = [&](const char* name, double value) {
+      entries[name] = py::array_t<double>({}, {}, &value);
+    };
+    if (state.steps > 0 && group.row().counts_steps) add_number("step", static_cast<double>(state.steps));
+    if (state.steps > 0 && group.row().scalar != nullptr) add_number(group.row().scalar, state.scalar);
     for (int b = 0; b < group.row().buffer_count; ++b)
       if (state.buffers[b] != nullptr) entries[group.row().buffers[b]] = numpy_view(state.buffers[b]).attr("copy")();
     states.append(entries);
@@ -85,6 +90,9 @@ ParameterState state_from(const ParameterGroup& group, size_t i, const py::dict&
     buffer->values();
     state.steps = 1;
   }
+  const OptimizerRow& row = group.row();
+  if (row.counts_steps && state.steps > 0) state.steps = static_cast<int64_t>(number_from(entries["step"]));
+  if (row.scalar != nullptr && state.steps > 0) state.scalar = number_from(entries[row.scalar]);
   return state;
 }
 
@@ -352,8 +360,16 @@ void define_training(py::module_& module) {
                                const OptimizerRow& row = group.row();
                                return std::vector<std::string>(row.buffers, row.buffers + row.buffer_count);
                              })
+      .def_property_readonly("number_names",
+                             [](const ParameterGroup& group) {
+                               std::vector<std::string> names;
+                               if (group.row().counts_steps) names.emplace_back("step");
+                               if (group.row().scalar != nullptr) names.emplace_back(group.row().scalar);
+                               return names;
+                             })
       .def_property_readonly("serial", &ParameterGroup::serial)
       .def_property_readonly("steps", &ParameterGroup::steps)
+      .def_property_readonly("changes", &ParameterGroup::changes)
       .def("__reduce__",
            [](const py::object& self) {
              const auto& group = self.cast<const ParameterGroup&>();

@@ -57,7 +57,7 @@ struct MatrixView {
   int64_t column_stride;
 };
 
-constexpr int kMostOptions = 9, kMostBuffers = 3, kRuleBytes = 96;  // of an optimizer
+constexpr int kMostOptions = 9, kMostBuffers = 3, kRuleBytes = 80;  // of an optimizer
 
 // An optimizer as its caller sees it: see optimizers.hpp.
 struct OptimizerRow {
@@ -66,13 +66,16 @@ struct OptimizerRow {
   const char* const* options;
   int buffer_count;
   const char* const* buffers;
+  bool counts_steps;
+  const char* scalar;
+  double (*next_scalar)(const double* options, int64_t steps, double scalar);
   unsigned (*in_use)(const double* options);
   double (*initial)(const double* options);
   bool (*is_plain)(const double* options);
   double (*plain_rate)(const double* options);
   int64_t steady_after;
-  void (*make_float_rule)(const double* options, int64_t steps, void* rule);
-  void (*make_double_rule)(const double* options, int64_t steps, void* rule);
+  void (*make_float_rule)(const double* options, int64_t steps, double scalar, void* rule);
+  void (*make_double_rule)(const double* options, int64_t steps, double scalar, void* rule);
 };
 
 template <class T>

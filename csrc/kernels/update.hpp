@@ -14,14 +14,16 @@ struct StateLanes {
 };
 
 // `weight` and `gradient` stand at element `at` of the parameter. Cost: one pass over weight, gradient and buffers.
+// Whole vectors and the tail share their code, which is most of what an optimizer adds to the library.
 template <class Row, class T>
 void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n) {
   using Rule = typename Row::template Rule<T>;
   const Rule rule = *static_cast<const Rule*>(update.rule);
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for (int64_t i = 0; i < n; i += Vec<T>::lanes) {
+    const auto count = static_cast<int>(smaller(n - i, Vec<T>::lanes));
     const StateLanes<T> state{update.buffers, at + i, count};
     store_lanes(rule.updated(load_lanes(weight + i, count), load_lanes(gradient + i, count), state), weight + i, count);
-  });
+  }
 }
 
 template <class T, class List>

@@ -284,13 +284,19 @@ class ParameterGroup:
         """The options of the group as native epochs take them."""
     @property
     def state_names(self) -> list[str]:
-        """PyTorch's names of what the optimizer may remember of a parameter."""
+        """PyTorch's names of the arrays that the optimizer may remember of a parameter."""
+    @property
+    def number_names(self) -> list[str]:
+        """PyTorch's names of the single numbers that it remembers beside them."""
     @property
     def serial(self) -> int:
         """A number that no other group of the process has."""
     @property
     def steps(self) -> int:
         """How many times `step` has updated the parameters."""
+    @property
+    def changes(self) -> int:
+        """Another number after any operation that has written into a parameter."""
     @property
     def states(self) -> list[dict[str, Array]]:
         """Each parameter's state under PyTorch's names, copied; empty where there is none yet."""

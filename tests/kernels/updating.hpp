@@ -14,7 +14,7 @@ class Updating {
   template <class F>
   Updating(const Kernels<T>& table, int number, const std::vector<double>& options, const F& make_buffer) {
     const OptimizerRow& row = Optimizers::rows[number];
-    (sizeof(T) == sizeof(float) ? row.make_float_rule : row.make_double_rule)(options.data(), 3, rule_);
+    (sizeof(T) == sizeof(float) ? row.make_float_rule : row.make_double_rule)(options.data(), 3, 0.5, rule_);
     update_ = {
         table.updates[number], rule_, {}, row.is_plain(options.data()), static_cast<T>(row.plain_rate(options.data()))};
     for (int b = 0; b < row.buffer_count; ++b)

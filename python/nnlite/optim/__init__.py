@@ -2,13 +2,18 @@
 
 from ..naming import publish
 from . import lr_scheduler
+from .adam import Adam, Adamax, AdamW, NAdam, RAdam
+from .adaptive import Adadelta, Adagrad, RMSprop
 from .clip import clip_grad_norm_, clip_grad_value_
 from .lbfgs import LBFGS
 from .lr_scheduler import *
 from .optimizer import Optimizer
 from .sgd import SGD
 
-__all__ = ["LBFGS", "SGD", "Optimizer", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
+__all__ = [
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "Optimizer", "RAdam", "RMSprop",
+    "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
+]  # fmt: skip
 __all__ += lr_scheduler.__all__
 
 publish(__name__)

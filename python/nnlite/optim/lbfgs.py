@@ -88,7 +88,6 @@ class LBFGS(Optimizer):
     """
 
     requires_closure = True
-    _rule = "SGD"  # of the native group, which holds the parameters and clears gradients, and updates nothing
 
     def __init__(
         self,

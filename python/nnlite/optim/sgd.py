@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .arguments import require_not_negative
 from .optimizer import Optimizer, Parameters
 
 
@@ -54,9 +55,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _check(self, options: Mapping[str, Any]) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            if not options[name] >= 0.0:
-                raise ValueError(f"SGD: {name} must not be negative, got {options[name]}")
+        require_not_negative("SGD", options, "lr", "momentum", "weight_decay")
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError(
                 "SGD: nesterov needs a momentum and no dampening, got "

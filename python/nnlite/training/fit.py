@@ -79,7 +79,7 @@ class Fit:
         self._shows_rates = bool(schedules_of(listeners))
         self._schedules = stepped_per_batch(listeners)
         self._eager = not plan.compile or listeners.watches_batches or bool(self._schedules)
-        self._eager |= state.optimizer.requires_closure
+        self._eager |= not state.optimizer.is_native
 
     def run(self) -> None:
         """Checks what is left to check, then runs all epochs that are still to do."""
@@ -250,6 +250,7 @@ class Fit:
         """Forward, backward and update of one batch; its loss."""
         state, position = self.state, self.position
         before, updates = Memento(state), state.optimizer.updates
+        done: BatchLoss | None = None
         try:
             state.optimizer.zero_grad()
             with enable_grad():
@@ -270,7 +271,7 @@ class Fit:
             else:
                 self._update(loss, chosen, before)
         except BaseException:
-            if state.optimizer.updates == updates:
+            if done is None or state.optimizer.updates == updates:
                 before.restore()
             else:  # an interruption after the update: the batch counts
                 self._advance(done)

@@ -10,7 +10,7 @@ from ..data.frames import in_order, names_of, pair_in_order
 from ..descriptions import brief
 from ..metrics import resolve_all
 from ..nn import Module
-from ..optim import LBFGS, SGD, LRScheduler, Optimizer
+from ..optim import LRScheduler, Optimizer
 from .arrays import Array
 from .callbacks.base import Callback, CallbackList
 from .callbacks.schedules import with_schedules
@@ -79,7 +79,7 @@ class Trainer(TrainingState):
             raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
         if not callable(criterion):
             raise TypeError(f"criterion must be callable (a loss of nnlite.nn or a function), got {criterion!r}")
-        if not isinstance(optimizer, SGD | LBFGS):
+        if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be one of nnlite.optim, got {type(optimizer).__name__}")
         if isinstance(metrics, str) or callable(metrics):
             given = repr(metrics) if isinstance(metrics, str) else getattr(metrics, "__name__", "...")
