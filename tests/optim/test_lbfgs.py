@@ -166,6 +166,7 @@ def test_states_change_hands(problem: str, options: dict[str, Any]) -> None:
     mine.optimizer.load_state_dict(theirs)
     other.optimizer.load_state_dict(with_tensors(ours))
     assert mine.step()[1:] == other.step()[1:], "iterations and evaluations"
+    assert type(mine.optimizer.state_dict()["state"][0]["n_iter"]) is int
     np.testing.assert_allclose(mine.losses, other.losses, rtol=1e-8)
     np.testing.assert_allclose(mine.weights(), other.weights(), rtol=1e-8, atol=1e-10)
     fresh = Run(nl, problem, options)  # without the state it goes elsewhere

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,10 +119,14 @@ def random_composition(r: random.Random, groups: int, depth: int) -> tuple[str, 
 class Side:
     """An optimizer and its schedules, here or in PyTorch."""
 
-    def __init__(self, library: Any, parameter: Any, makers: list[Make], rates: list[float]) -> None:
-        self.library, self.parameter, self.makers = library, parameter, makers
-        self.optimizer = library.SGD([{"params": [parameter()], "lr": rate} for rate in rates], momentum=0.5)
+    def __init__(self, library: Any, name: str, parameter: Any, makers: Sequence[Make], rates: list[float]) -> None:
+        self.library, self.name, self.parameter, self.makers = library, name, parameter, makers
+        self.optimizer = self.make_optimizer([{"params": [parameter()], "lr": rate} for rate in rates])
         self.schedules = [make(library.lr_scheduler, self.optimizer, {}) for make in makers]
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        options: dict[str, Any] = {"momentum": 0.5} if self.name == "SGD" else {"betas": (0.7, 0.9)}
+        return getattr(self.library, self.name)(groups, **options)
 
     def reload(self, by_last_epoch: bool) -> None:
         """A new process: everything made again, then loaded."""
@@ -130,7 +134,7 @@ class Side:
         places = [schedule.last_epoch if hasattr(schedule, "base_lrs") else None for schedule in self.schedules]
         by_last_epoch &= None not in places
         groups = [{"params": group["params"], "lr": 0.5} for group in self.optimizer.param_groups]
-        self.optimizer = self.library.SGD(groups, momentum=0.5)
+        self.optimizer = self.make_optimizer(groups)
         if by_last_epoch:
             self.optimizer.load_state_dict(saved)
         last = [{"last_epoch": place} if by_last_epoch else {} for place in places]
@@ -162,8 +166,9 @@ class Side:
         except Exception as error:
             # PyTorch's error for a group without a cycle's options is a KeyError of the first of them.
             return ValueError if isinstance(error, KeyError) else type(error)
-        options = ("lr", "momentum", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
+        options = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
         groups = [[group.get(name) for name in options] for group in self.optimizer.param_groups]
+        assert self.name == "SGD" or all(isinstance(group["betas"], tuple) for group in self.optimizer.param_groups)
         places = [getattr(schedule, "last_epoch", None) for schedule in self.schedules]
         return groups, [schedule.get_last_lr() for schedule in self.schedules], places
 
@@ -178,12 +183,13 @@ def test_programs_give_the_rates_of_pytorch_to_the_last_bit(trials: int) -> None
     names, weights = ["step", "jump", "by hand", "load", "group", "exchange"], [14, 2, 2, 2, 1, 1]
     for seed in range(trials):
         r = random.Random(seed)
+        name = r.choice(["SGD", "Adam"])
         rates = [r.choice([0.1, 0.4, 1.0, 0.03]) for _ in range(r.randint(1, 3))]
         kinds, makers = zip(*(random_schedule(r, len(rates)) for _ in range(r.randint(1, 3))), strict=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's about the order of steps and about jumps
-            mine = Side(optim, lambda: nn.Parameter(np.ones(1)), makers, rates)
-            other = Side(torch.optim, lambda: torch.nn.Parameter(torch.ones(1)), makers, rates)
+            mine = Side(optim, name, lambda: nn.Parameter(np.ones(1)), makers, rates)
+            other = Side(torch.optim, name, lambda: torch.nn.Parameter(torch.ones(1)), makers, rates)
             for what in r.choices(names, weights, k=20):
                 i, value = r.randrange(len(kinds)), r.uniform(-2, 2)
                 if what == "exchange":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,24 +15,26 @@ from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer, Parameters
 
 
-@dataclass
 class _Memory:
     """What goes on from step to step, under PyTorch's names; its vectors are never changed in place."""
 
-    n_iter: int = 0
-    func_evals: int = 0
-    d: Tensor | None = None  # the last direction, and the step along it
-    t: float = 0.0
-    old_dirs: list[Tensor] = field(default_factory=list)  # differences of gradients, and of weights
-    old_stps: list[Tensor] = field(default_factory=list)
-    ro: list[float] = field(default_factory=list)
-    H_diag: float = 1.0
-    prev_flat_grad: Tensor | None = None
-    prev_loss: float | None = None
+    def __init__(self) -> None:
+        self.n_iter = 0
+        self.func_evals = 0
+        self.d: Tensor | None = None  # the last direction, and the step along it
+        self.t = 0.0
+        self.old_dirs: list[Tensor] = []  # differences of gradients, and of weights
+        self.old_stps: list[Tensor] = []
+        self.ro: list[float] = []
+        self.H_diag = 1.0
+        self.prev_flat_grad: Tensor | None = None
+        self.prev_loss: float | None = None
 
     def copy(self) -> _Memory:
         """Another one of the same vectors."""
-        return replace(self, old_dirs=[*self.old_dirs], old_stps=[*self.old_stps], ro=[*self.ro])
+        other = _Memory()
+        vars(other).update({name: [*value] if isinstance(value, list) else value for name, value in vars(self).items()})
+        return other
 
     def direction(self, gradient: Tensor, size: int) -> Tensor:
         """Minus the inverse Hessian's approximation times the gradient, by the two-loop recursion."""
@@ -230,7 +231,7 @@ class LBFGS(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """State and group in PyTorch's layout: all state is the first parameter's, vectors are NumPy arrays."""
-        state = {each.name: _as_arrays(getattr(self._memory, each.name)) for each in fields(_Memory)}
+        state = {name: _as_arrays(value) for name, value in vars(self._memory).items()}
         return {**super().state_dict(), "state": {0: state} if self._memory.func_evals else {}}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -258,19 +259,19 @@ def _loaded(state_dict: Mapping[str, Any], length: int) -> _Memory:
         return Tensor(array)
 
     found = _Memory()
-    for each in fields(_Memory):
-        value = state.get(each.name)
+    for name, own in [*vars(found).items()]:
+        value = state.get(name)
         if value is None:
             continue
-        if each.name in ("d", "prev_flat_grad"):
-            value = vector(each.name, value)
-        elif each.name in ("old_dirs", "old_stps"):
-            value = [vector(each.name, item) for item in value]
-        elif each.name == "ro":
+        if name in ("d", "prev_flat_grad"):
+            value = vector(name, value)
+        elif name in ("old_dirs", "old_stps"):
+            value = [vector(name, item) for item in value]
+        elif name == "ro":
             value = [number("ro", item) for item in value]
         else:
-            value = type(getattr(found, each.name) or 0.0)(number(each.name, value))
-        setattr(found, each.name, value)
+            value = (int if isinstance(own, int) else float)(number(name, value))
+        setattr(found, name, value)
     if not len(found.ro) == len(found.old_dirs) == len(found.old_stps):
         raise ValueError("old_dirs, old_stps and ro of LBFGS must be lists of one length")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,9 +85,13 @@ class SequentialLR(_Composed):
         for group in optimizer.param_groups:
             set_rate(group, group["initial_lr"])
         self._undo(self)
-        first = schedulers[bisect_right(self._milestones, 0)]
+        first = schedulers[self._index(0)]
         first._initial_step()
         self._last_lr = first.get_last_lr()
+
+    def _index(self, epoch: int) -> int:
+        """Which of the schedules an epoch belongs to."""
+        return sum(milestone <= epoch for milestone in self._milestones)
 
     def _undo(self, schedule: LRScheduler) -> None:
         """Takes back the first step that the parts made when they were made."""
@@ -102,7 +105,7 @@ class SequentialLR(_Composed):
         """Moves on by one epoch (or batch)."""
         with self._unchanged_on_error():
             self.last_epoch += 1
-            at = bisect_right(self._milestones, self.last_epoch)
+            at = self._index(self.last_epoch)
             part = self._schedulers[at]
             if at > 0 and self._milestones[at - 1] == self.last_epoch:
                 part._update_lr(0)
