@@ -65,7 +65,7 @@ CASES = {
     "nn.utils": "clip_grad_norm_",
     "nn.functional.max_pool2d": "no operations on images",
     "nn.functional.relu_": "it is relu",
-    "optim.Adam": "nnlite has SGD, with momentum",
+    "optim.Rprop": "nnlite has SGD, Adam, AdamW",
     "optim.lr_scheduler.SGD": "it is nnlite.optim.SGD",
     "float32": "np.float32",
     "device": "CPU alone",

@@ -41,7 +41,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "nnlite.optim": (
         (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
-        (r"[A-Z]", "nnlite has {sgd}, with momentum, nesterov and weight_decay"),
+        (r"[A-Z]", "nnlite has {sgd}, {adam}, {adaptive}, {lbfgs}, and trains a subclass of Optimizer that has a step()"),
     ),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "a DataLoader takes TensorDataset, Subset, or an object with len and rows"),),
     "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),

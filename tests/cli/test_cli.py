@@ -264,6 +264,7 @@ USAGE = {
     "a layer of nothing": ["train", "--hidden", "8,0"],
     "negative rate": ["train", "--lr", "-1"],
     "no number": ["train", "--lr", "nan"],
+    "unknown optimizer": ["train", "--optimizer", "rprop"],
     "no epoch": ["train", "--epochs", "0"],
     "half a batch": ["train", "--batch-size", "1.5"],
     "whole share": ["train", "--validation-split", "1"],
@@ -283,6 +284,7 @@ FAILURES = {
     "three classes by bce": (["train", "--loss", "bce"], "--loss bce is for 2 classes, spirals has 3"),
     "quantities by bce": (["train", "regression", "--loss", "bce"], "does not fit targets that are quantities"),
     "target of toy data": (["train", "--target", "y"], "--target names a column of a CSV file; spirals is none"),
+    "momentum of Adam": (["train", "--optimizer", "adam", "--momentum", "0.5"], "adam has no momentum"),
     "share of no row": (["train", "--validation-split", "0.0001"], "holds none out"),
 }
 

@@ -18,6 +18,7 @@ import numpy as np
 import nnlite as nl
 from nnlite import _core, nn, optim
 from nnlite.nn import functional as F
+from nnlite.optim.registry import OPTIMIZERS
 
 PLACES = ("ordinary memory", "before a guard page", "behind a guard page")
 SIZE = 64 * mmap.PAGESIZE  # of the memory between two guard pages
@@ -156,7 +157,9 @@ class Cases:
             )
 
     def _training(self) -> Iterator[tuple[str, Case]]:
-        yield "sgd", self._update
+        yield "SGD", lambda: self._update(optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+        for optimizer in OPTIMIZERS.values():
+            yield optimizer.__name__, lambda make=optimizer: self._update(make, weight_decay=0.01)
         for rows, columns in ((3, self._n), (self._n, 3)):
             yield f"predictor on ({rows}, {columns})", lambda r=rows, c=columns: self._predictions(r, c)
             for dtype in (np.float32, np.float64, np.uint8, np.int16, np.int64):
@@ -165,10 +168,10 @@ class Cases:
                     lambda r=rows, c=columns, d=dtype: self._fit(r, c, d),
                 )
 
-    def _update(self) -> Results:
-        """Two steps in place, so that the second has a momentum."""
+    def _update(self, make: Any, **options: Any) -> Results:
+        """Two steps in place, so that the second has a state."""
         parameters = [nl.from_numpy(self._numbers(self._n)).requires_grad_() for _ in range(2)]
-        optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+        optimizer = make(parameters, **options)
         for _ in range(2):
             optimizer.zero_grad()
             (parameters[0] * parameters[1]).sum().backward()

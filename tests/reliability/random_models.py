@@ -11,6 +11,7 @@ import numpy as np
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.nn import functional as F
+from nnlite.optim.registry import OPTIMIZERS
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 ROWS, BATCH, SEED = 70, 16, 11
@@ -218,6 +219,14 @@ def _inner(choose: random.Random) -> tuple[Criterion, bool]:
     )
 
 
+def _optimizer(choose: random.Random, model: nn.Module) -> optim.Optimizer:
+    momentum, decay = choose.choice([0.0, 0.9]), choose.choice([0.0, 0.01])
+    if choose.random() < 0.5:
+        return optim.SGD(model.parameters(), lr=0.02, momentum=momentum, nesterov=momentum > 0, weight_decay=decay)
+    name = choose.choice([name for name in OPTIMIZERS if name != "sgd"])
+    return OPTIMIZERS[name](model.parameters(), lr=0.002, weight_decay=decay)
+
+
 class Program:
     """One random model with its criterion, optimizer, trainer and data."""
 
@@ -232,14 +241,7 @@ class Program:
             self.criterion = wrap(self.model, inner)
         elif wrap == "annealed":
             self.criterion = _Annealed(inner)
-        momentum = choose.choice([0.0, 0.9])
-        self.optimizer = optim.SGD(
-            self.model.parameters(),
-            lr=0.02,
-            momentum=momentum,
-            nesterov=momentum > 0,
-            weight_decay=choose.choice([0.0, 0.01]),
-        )
+        self.optimizer = _optimizer(choose, self.model)
         self.trainer = nl.Trainer(self.model, self.criterion, self.optimizer, seed=SEED)
         if isinstance(self.criterion, _Annealed):
             self.criterion.trainer = self.trainer

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, nn, optim
+from .. import _core, nn
 from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..files.architecture import describe_model
 from ..metrics import METRICS, confusion_matrix, predicted_classes
 from ..nn.activations import ELEMENTWISE
 from ..nn.losses import LOSSES
+from ..optim.optimizer import Optimizer
+from ..optim.registry import OPTIMIZERS
 from ..training import Trainer
 from ..training.history import History
 from .arguments import count, not_negative, seed, share, sizes
@@ -28,8 +30,8 @@ Array = np.ndarray[Any, Any]
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
     "--target": (str, None, "COLUMN", "the column of a table to predict (the last one)"),
     "--hidden": (sizes, "128,64", "N,N", "sizes of the hidden layers (%(default)s)"),
-    "--lr": (not_negative, 0.05, "X", "learning rate (%(default)s)"),
-    "--momentum": (not_negative, 0.9, "X", "momentum (%(default)s)"),
+    "--lr": (not_negative, None, "X", "learning rate (0.05 of sgd, else PyTorch's default)"),
+    "--momentum": (not_negative, None, "X", "momentum of sgd (0.9) and rmsprop (0)"),
     "--weight-decay": (not_negative, 0.0, "X", "weight decay (%(default)s)"),
     "--epochs": (count, 50, "N", "passes over the rows (%(default)s)"),
     "--batch-size": (count, 32, "N", "rows in a step (%(default)s)"),
@@ -54,6 +56,7 @@ def add_train(commands: Any) -> None:
     for name, (kind, default, metavar, text) in _OPTIONS.items():
         parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
     parser.add_argument("--activation", choices=ELEMENTWISE, default="relu", help="between the layers (%(default)s)")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what takes the steps (%(default)s)")
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument(
         "--metric",
@@ -95,8 +98,7 @@ def run(options: argparse.Namespace) -> int:
     _core.manual_seed(options.seed)
     model, criterion = _model_for(source, options)
     metrics = list(dict.fromkeys((["accuracy"] if source.is_classification else []) + options.metric))
-    optimizer = optim.SGD(model.parameters(), options.lr, options.momentum, weight_decay=options.weight_decay)
-    trainer = Trainer(model, criterion, optimizer, metrics, options.seed)
+    trainer = Trainer(model, criterion, _optimizer_for(model, options), metrics, options.seed)
     if not options.json:
         tested = len(held_out[0]) if held_out else 0
         emit(f"{source.name}: {len(rows[0])} rows to train on, {tested} held out\n{model}")
@@ -116,6 +118,16 @@ def run(options: argparse.Namespace) -> int:
         _plot(options.plot, source, trainer, history)
         _say(f"curves saved to {options.plot}", options)
     return 0
+
+
+def _optimizer_for(model: nn.Module, options: argparse.Namespace) -> Optimizer:
+    given = {"lr": options.lr, "momentum": options.momentum, "weight_decay": options.weight_decay}
+    settings: dict[str, Any] = {"lr": 0.05, "momentum": 0.9} if options.optimizer == "sgd" else {}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return OPTIMIZERS[options.optimizer](model.parameters(), **settings)
+    except TypeError:
+        raise ValueError(f"--optimizer {options.optimizer} has no momentum; leave out --momentum") from None
 
 
 def _fit(
