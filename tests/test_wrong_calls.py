@@ -101,7 +101,7 @@ def test_every_property_that_is_set_wrongly_gets_one_line() -> None:
         (lambda: nl.Tensor.relu(None), "Tensor.relu(): self must be a Tensor, got None"),
         (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape and its dimensions are integers, got <class 'str'>"),
         (lambda: nl.Tensor(), "Tensor(): needs data"),
-        (lambda: _core.SGDGroup([3]), "SGDGroup(): parameters[0] must be a Tensor, got 3 (int)"),
+        (lambda: _core.ParameterGroup("SGD", [3]), "ParameterGroup(): parameters[0] must be a Tensor, got 3 (int)"),
         (lambda: _core.unary("relu", None), "unary(): input must be a Tensor, an array or numbers, got None"),
         (lambda: nl.maximum(TENSOR, {"a": 1}), "maximum(): other must be a Tensor, an array or numbers, got a dict"),
     ],
@@ -131,7 +131,7 @@ def test_an_exception_of_python_code_stays_as_it_is() -> None:
 def test_none_where_a_tensor_belongs_does_not_end_the_process() -> None:
     lines = [
         "nl.Tensor.shape.fget(None)", "nl.Tensor.__add__(None, 1)", "_core.FrozenProgram.__call__(None)",
-        "_core.SGDGroup([None])", "_core.Trace.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",
+        "_core.ParameterGroup('SGD', [None])", "_core.Trace.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",
         "_core.batch_norm(np.ones((2, 3)), nl.ones(3), None, None, None, None, True, 0.1, 1e-5)",
         "_core.Program(_core.Trace(), [None], None)", "_core.Program(_core.Trace(), [None], nl.ones(1))",
         "_core.train_epochs({1: None}, [np.ones((2, 2))], 1, None, 0, 0, 1, 0, 0.0, [], None, None)",

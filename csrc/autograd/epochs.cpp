@@ -45,6 +45,9 @@ class Pass {
       : request_(request),
         rows_(request.sources.at(0).rows),
         used_(request.drop_last ? rows_ - rows_ % request.batch_size : rows_),
+        options_(request.options.size()),
+        varies_(std::any_of(request.options.begin(), request.options.end(),
+                            [](const OptionRows& group) { return group.rows > 1; })),
         interrupt_([this] { return request_.poll == nullptr || request_.poll(at_); }) {}
 
   EpochResult train() {
@@ -116,6 +119,7 @@ class Pass {
     const bool whole = for_batches([&](Program& program, int64_t begin, int64_t count) {
       status = train_batch(program, total);
       if (status != StepStatus::done) return false;
+      ++step_;
       if (last) keep(request_.outputs, *program.output(), begin, count);
       return true;
     });
@@ -133,13 +137,23 @@ class Pass {
         program.undo();
         return is_empty ? StepStatus::done : StepStatus::diverged;
       }
-      const StepStatus status = program.backward_and_update(request_.options, is_first(program));
+      const bool first = is_first(program);
+      if (first || varies_) program.set_options(options_of_step());
+      const StepStatus status = program.backward_and_update(first);
       if (status == StepStatus::done) total.add(loss, program.share());
       return status;
     } catch (...) {
       program.undo();
       throw;
     }
+  }
+
+  const std::vector<UpdateOptions>& options_of_step() {
+    for (size_t g = 0; g < options_.size(); ++g) {
+      const OptionRows& group = request_.options[g];
+      std::copy_n(group.data + (group.rows > 1 ? step_ : 0) * group.columns, group.columns, options_[g].begin());
+    }
+    return options_;
   }
 
   // Whether this is the first step of a program in this pass.
@@ -163,6 +177,9 @@ class Pass {
   const FloatingPointScope scope_;
   const EpochRequest& request_;
   int64_t rows_, used_;
+  std::vector<UpdateOptions> options_;
+  bool varies_;      // the options do, from step to step
+  size_t step_ = 0;  // of the call
   Progress at_;
   const int64_t* order_ = nullptr;
   std::vector<int64_t> permutation_;

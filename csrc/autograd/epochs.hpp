@@ -19,6 +19,13 @@ struct OutputRows {
   size_t row_bytes = 0;
 };
 
+// What a group's updates go by: one row of options for all steps of a call, or one for each, skipped batches too.
+struct OptionRows {
+  const double* data = nullptr;  // (rows, columns)
+  int64_t rows = 0;
+  size_t columns = 0;
+};
+
 struct Progress {
   int64_t epoch = 0, batch = 0;
 };
@@ -34,7 +41,7 @@ struct EpochRequest {
   int64_t first_epoch = 0, epochs = 1;
   int64_t first_batch = 0;                    // of the first epoch, where it was begun before;
   LossTotal total;                            // then that of the batches already done
-  std::vector<UpdateOptions> options;         // for each group
+  std::vector<OptionRows> options;            // for each group
   OutputRows outputs;                         // of the last epoch
   bool drop_last = false;                     // leave out a last batch that is not full
   std::vector<OutputRows> single_losses;      // one for each of the programs', in a pass without updates

@@ -257,16 +257,19 @@ double Program::loss() const {
   return dispatch(loss_->dtype(), [&](auto zero) { return static_cast<double>(*loss_->array().as<decltype(zero)>()); });
 }
 
-StepStatus Program::backward_and_update(const std::vector<UpdateOptions>& options, bool first) {
+void Program::set_options(const std::vector<UpdateOptions>& options) {
+  for (const auto& slot : parameters_)
+    if (slot.parameter->array().data != slot.values.data)
+      throw std::runtime_error("the data of a parameter was replaced while a fit was using it");
+  for (const auto& slot : parameters_) slot.group->prepare(slot.index, options[slot.group_number]);
+}
+
+StepStatus Program::backward_and_update(bool first) {
   Interrupt* const interrupt = Interrupt::current();
   const bool fused =
       std::any_of(parameters_.begin(), parameters_.end(), [](const auto& slot) { return !slot.gradient; });
   Snapshot before;
   if (first) {
-    for (const auto& slot : parameters_)
-      if (slot.parameter->array().data != slot.values.data)
-        throw std::runtime_error("the data of a parameter was replaced while a fit was using it");
-    for (const auto& slot : parameters_) slot.group->prepare(slot.index, options[slot.group_number]);
     for (const auto& slot : parameters_) {
       if (slot.gradient) continue;
       before.keep(slot.values.data, slot.values.bytes());

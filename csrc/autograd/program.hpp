@@ -37,10 +37,12 @@ class Program : public SharedObject {
   void undo();
   double loss() const;
   const BatchShare& share() const { return share_; }
+  // What the updates go by from here on, for each group; gets the memory for it, and changes nothing where it throws.
+  void set_options(const std::vector<UpdateOptions>& options);
   // Gradients, stages and updates of all parameters. Stopped, or diverged by what a stage says: undone, no parameter
   // changed. The same holds where it throws, if it is the `first` step since anything that memory depends on may have
-  // changed: later ones allocate nothing, and go on under the options of the first.
-  StepStatus backward_and_update(const std::vector<UpdateOptions>& options, bool first);
+  // changed: later ones allocate nothing.
+  StepStatus backward_and_update(bool first);
 
   // Tells the memory that steps write that it has been changed.
   void count_changes() const;

@@ -50,14 +50,6 @@ UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
   return options;
 }
 
-UpdateOptions options_from(const OptimizerRow& row, const std::vector<double>& values) {
-  if (values.size() != static_cast<size_t>(row.option_count))
-    throw std::invalid_argument(text(row.name, " has ", row.option_count, " options, got ", values.size()));
-  UpdateOptions options{};
-  std::copy(values.begin(), values.end(), options.begin());
-  return options;
-}
-
 // Each parameter's state as PyTorch has it, empty where there is none yet.
 py::list states_of(const ParameterGroup& group) {
   py::list states;
@@ -203,10 +195,32 @@ py::array_t<double> array_of(const std::vector<double>& values) {
   return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
+using OptionArray = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+// One row of options, or one for each step, for each group; the arrays must live as long as they are used.
+std::vector<OptionRows> option_rows(const EpochRequest& request, const std::vector<OptionArray>& options) {
+  const auto& groups = request.programs.begin()->second->groups();
+  if (options.size() != groups.size())
+    throw std::invalid_argument(text("got options for ", options.size(), " of ", groups.size(), " groups"));
+  const int64_t rows = request.sources[0].rows, full = rows / request.batch_size;
+  const int64_t batches = full + (rows % request.batch_size > 0 && !request.drop_last);
+  const int64_t steps = batches * request.epochs - request.first_batch;
+  std::vector<OptionRows> found;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const OptimizerRow& row = groups[g]->row();
+    if (options[g].ndim() != 2 || options[g].shape(1) != row.option_count ||
+        (options[g].shape(0) != 1 && options[g].shape(0) != steps))
+      throw std::invalid_argument(text("the options of ", row.name, " must have the shape (1 or ", steps, ", ",
+                                       row.option_count, "), got ", shape_of(options[g])));
+    found.push_back({options[g].data(), options[g].shape(0), static_cast<size_t>(row.option_count)});
+  }
+  return found;
+}
+
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& orders,
                 uint64_t seed, int64_t first_epoch, int64_t epochs, int64_t first_batch,
-                std::pair<double, double> total, const std::vector<std::vector<double>>& options,
-                const py::object& outputs, const py::object& poll, bool drop_last) {
+                std::pair<double, double> total, const std::vector<OptionArray>& options, const py::object& outputs,
+                const py::object& poll, bool drop_last) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -224,11 +238,7 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
   request.seed = seed, request.first_epoch = first_epoch, request.epochs = epochs;
   if (first_batch < 0) throw std::invalid_argument(text("first_batch must be at least 0, got ", first_batch));
   request.first_batch = first_batch, request.total = {total.first, total.second};
-  const Program& first = *request.programs.begin()->second;
-  if (options.size() != first.groups().size())
-    throw std::invalid_argument(text("got options for ", options.size(), " of ", first.groups().size(), " groups"));
-  for (size_t g = 0; g < options.size(); ++g)
-    request.options.push_back(options_from(first.groups()[g]->row(), options[g]));
+  request.options = option_rows(request, options);
   EpochResult result;
   {
     const WithoutGil release;

@@ -363,15 +363,16 @@ def train_epochs(
     epochs: int,
     first_batch: int,
     total: tuple[float, float],
-    options: Sequence[Sequence[float]],
+    options: Sequence[ArrayLike],
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
     drop_last: bool = False,
 ) -> tuple[NDArray[np.float64], int, int, tuple[float, float], BaseException | None]:
     """(losses of whole epochs; status; the batch where it stopped; that epoch's (total, weight) so far; what stopped it).
 
-    Starts at `first_batch` of `first_epoch`, whose batches before it had `total`. The status is 0 done, 1 the loss was
-    not finite, 2 stopped: by a true answer of `poll` or by an exception, which is handed over.
+    Starts at `first_batch` of `first_epoch`, whose batches before it had `total`. `options` hold for each group one row, or
+    one for each step of the call (skipped batches too), as `ParameterGroup.options` gives it. The status is 0 done, 1 loss or
+    gradients were not finite, 2 stopped: by a true answer of `poll` or by an exception, which is handed over.
     """
 
 def run_batches(

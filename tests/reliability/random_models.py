@@ -253,9 +253,14 @@ class Program:
             [{}, {"clip_norm": 0.3}, {"clip_value": 0.05}, {"clip_norm": 0.5, "clip_value": 0.1}]
         )
         self.accumulate = choose.choice([1, 1, 2])
+        self.schedule: optim.lr_scheduler.LRScheduler | None = None
+        if choose.random() < 0.3:
+            steps = self.epochs * -(-ROWS // (BATCH * self.accumulate))
+            self.schedule = optim.lr_scheduler.OneCycleLR(self.optimizer, 0.05, steps)
 
     def fit(self, **options: Any) -> str:
         settings = {"epochs": self.epochs, "batch_size": BATCH, "accumulate": self.accumulate, "progress": False}
+        settings["scheduler"] = self.schedule
         self.trainer.fit(self.x, self.y, **settings, **self.stages, **options)
         return self.model.fingerprint()
 
@@ -273,5 +278,7 @@ class Program:
                 if "clip_value" in self.stages:
                     optim.clip_grad_value_(self.model.parameters(), self.stages["clip_value"])
                 self.optimizer.step()
+                if self.schedule is not None:
+                    self.schedule.step()
             self.trainer.epoch += 1
         return self.model.fingerprint()

@@ -29,6 +29,7 @@ from .divergence import Memento, divergence
 from .evaluation import Evaluation
 from .history import History
 from .loss import BatchLoss, LossTotal
+from .option_rows import OptionRows
 from .plan import Plan
 from .progress import Progress
 from .resume import Checkpoints
@@ -78,8 +79,7 @@ class Fit:
         self._programs: Programs | None = None  # of the first epoch, where no Python code runs before it
         self._shows_rates = bool(schedules_of(listeners))
         self._schedules = stepped_per_batch(listeners)
-        self._eager = not plan.compile or listeners.watches_batches or bool(self._schedules)
-        self._eager |= not state.optimizer.is_native
+        self._eager = not plan.compile or listeners.watches_batches or not state.optimizer.is_native
 
     def run(self) -> None:
         """Checks what is left to check, then runs all epochs that are still to do."""
@@ -183,7 +183,7 @@ class Fit:
         epochs = 1 if programs.follows_epochs else epochs
         if state.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
-        with self._bad_rows_undone():
+        with self._bad_rows_undone(), OptionRows(state.optimizer, self._schedules) as rows:
             losses, status, batch, total, error = _core.train_epochs(
                 programs.by_rows,
                 plan.rows.arrays(),
@@ -194,15 +194,18 @@ class Fit:
                 epochs,
                 position.batch,
                 (position.loss.total, position.loss.weight),
-                state.optimizer.native_options(),
+                rows.ahead(plan.batches * epochs - position.batch),
                 position.outputs,
                 self._poll if self._bar.shown or self._checkpoints is not None else None,
                 plan.drop_last,
             )
+        if len(losses) < epochs:
+            rows.back_to(len(losses) * plan.batches + batch - position.batch)
+        position.rates = self._named(rows.rates) or position.rates
         for loss in losses:
             self._epoch_done({"loss": float(loss)})
         if len(losses) < epochs:
-            self.position = Position(batch, LossTotal(*total, programs.is_sum), position.outputs)
+            self.position = Position(batch, LossTotal(*total, programs.is_sum), position.outputs, position.rates)
         if error is not None:
             try:
                 self._save()
@@ -313,9 +316,11 @@ class Fit:
 
     def _rates(self) -> dict[str, float]:
         """The groups' learning rates for the history, where there is a schedule."""
+        return self._named(rates_of(self.state.optimizer))
+
+    def _named(self, rates: list[float]) -> dict[str, float]:
         if not self._shows_rates:
             return {}
-        rates = rates_of(self.state.optimizer)
         return {"lr" if len(rates) == 1 else f"lr_{i}": rate for i, rate in enumerate(rates)}
 
     def _epoch_done(self, logs: Logs) -> None:

@@ -160,8 +160,8 @@ class Trainer(TrainingState):
         where its `interval` is "batch": so it is for OneCycleLR and CyclicLR, and `warm_up.interval = "batch"` sets it for
         others. A ReduceLROnPlateau is shown the validation loss, else the loss, or the figure that its `monitor` names.
         Schedules may also stand among the `callbacks`, several of them too; theirs are then all stepped. The history holds
-        "lr" ("lr_0", "lr_1", ... with several groups), the rate of each epoch's last update. Schedules by batch run every
-        batch from Python.
+        "lr" ("lr_0", "lr_1", ... with several groups), the rate of each epoch's last update. A schedule by
+        batch is stepped an epoch ahead of the native steps: one that reads the model or its figures needs compile=False.
 
         With `checkpoint` (a folder) the state of the fit is written there at its start, about every
         `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
