@@ -26,11 +26,16 @@ int number_of(const std::string& optimizer) {
 
 template <class T>
 Update<T> ParameterUpdate::current() const {
-  Update<T> update{kernels<T>().updates[group->number_],
-                   group->rule_after(*this, dtype_of<T>()).bytes,
-                   {},
-                   group->is_plain_,
-                   static_cast<T>(group->plain_rate_)};
+  const Kernels<T>& table = kernels<T>();
+  Update<T> update{};
+  update.is_plain = group->is_plain_;
+  if (update.is_plain) {
+    update.apply = table.plain_update;
+    update.plain_rate = static_cast<T>(group->plain_rate_);
+    return update;
+  }
+  update.apply = table.updates[group->number_];
+  update.rule = group->rule_after(*this, dtype_of<T>()).bytes;
   std::memcpy(update.buffers, data.data(), sizeof(data));
   return update;
 }

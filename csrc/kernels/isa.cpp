@@ -59,6 +59,7 @@ constexpr Kernels<T> all_kernels() {
   kernels.binary_count = count_of(kBinaryKernels<T>);
   kernels.losses = kLossKernels<T>;
   kernels.loss_count = count_of(kLossKernels<T>);
+  kernels.plain_update = update_plainly<T>;
   kernels.updates = UpdateFunctions<T, Optimizers>::functions;
   kernels.sum_rows = sum_rows<T>;
   kernels.sum_columns = sum_columns<T>;

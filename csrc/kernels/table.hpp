@@ -87,7 +87,7 @@ using UpdateFunction = void (*)(T* weight, const T* gradient, const Update<T>& u
 template <class T>
 struct Update {
   UpdateFunction<T> apply;
-  const void* rule;          // as the row's make_..._rule left it
+  const void* rule;          // as the row's make_..._rule left it; a plain update has none
   T* buffers[kMostBuffers];  // state, laid out as the parameter
   bool is_plain;             // w = w - plain_rate * gradient and nothing else
   T plain_rate;
@@ -139,6 +139,7 @@ struct Kernels {
   const LossKernel<T>* losses;
   int loss_count;
   const UpdateFunction<T>* updates;  // in the order of optimizers.hpp
+  UpdateFunction<T> plain_update;    // of those that are plain
 
   void (*transpose)(const T* x, int64_t rows, int64_t columns, T* out);  // out (columns, rows)
 

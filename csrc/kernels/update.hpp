@@ -26,6 +26,15 @@ void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t 
   }
 }
 
+// w - plain_rate * gradient, which needs no rule.
+template <class T>
+void update_plainly(T* weight, const T* gradient, const Update<T>& update, int64_t, int64_t n) {
+  const Vec<T> rate(update.plain_rate);
+  for_vectors<T>(n, [&](int64_t i, int count) {
+    store_lanes(fnma(rate, load_lanes(gradient + i, count), load_lanes(weight + i, count)), weight + i, count);
+  });
+}
+
 template <class T, class List>
 struct UpdateFunctions;
 template <class T, class... Rows>

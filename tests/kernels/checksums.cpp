@@ -152,6 +152,11 @@ void epilogues(const Kernels<T>& table, const std::string& type, int64_t k) {
       epilogue.update = &fused.update();
       product(weight, epilogue);
       apart.update().apply(expected.data(), gradient.data(), apart.update(), 0, m * n);
+      if (apart.update().is_plain) {
+        std::vector<T> plain = start;
+        table.plain_update(plain.data(), gradient.data(), apart.update(), 0, m * n);
+        if (!same(plain, expected)) std::printf("MISMATCH %s plain\n", name.c_str());
+      }
       print(name, weight);
       if (!same(weight, expected)) std::printf("MISMATCH %s\n", name.c_str());
       for (size_t i = 0; i < used; ++i) {

@@ -296,6 +296,7 @@ void updates(const Kernels<T>& table, const std::string& type, int64_t n) {
       check(type + Optimizers::rows[number].name, n, [&] {
         const Updating<T> updating(table, number, options_of_all(on), [&] { return numbers<T>(n); });
         updating.update().apply(numbers<T>(n), numbers<T>(n), updating.update(), 0, n);
+        table.plain_update(numbers<T>(n), numbers<T>(n), updating.update(), 0, n);
       });
 }
 
@@ -308,8 +309,6 @@ void random_numbers(const Kernels<T>& table, const std::string& type, int64_t n)
     check(type + "dropout_mask", n, [&] { table.dropout_mask(numbers<T>(n), begin, n, stream, T(0.7), T(2)); });
   }
 }
-
-constexpr int kEpilogues = 2 + 2 * Optimizers::count;  // nothing, a bias, then each optimizer's updates
 
 // One product, or the part of it that begins at `corner`, C's rows `gap` further apart than they are long.
 template <class T>
@@ -339,8 +338,9 @@ template <class T>
 void products(const Kernels<T>& table, const std::string& type, int64_t m, int64_t n, int64_t k) {
   const std::string name =
       type + "product of " + std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n) + " form ";
+  constexpr int epilogues = 2 + 2 * Optimizers::count;  // nothing, a bias, then each optimizer's updates
   for (int form = 0; form < 3; ++form)
-    for (int epilogue = 0; epilogue < kEpilogues; ++epilogue)
+    for (int epilogue = 0; epilogue < epilogues; ++epilogue)
       check(name + std::to_string(form) + " epilogue " + std::to_string(epilogue), n,
             [&] { product(table, m, n, k, form, epilogue, epilogue == 0 ? 24 : 0, epilogue == 1 ? 3 : 0); });
 }
