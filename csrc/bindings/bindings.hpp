@@ -24,6 +24,7 @@ void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
 void define_clipping(py::module_& module);
+void define_optimizers(py::module_& module);
 void define_training(py::module_& module);
 void define_prediction(py::module_& module);
 void define_runtime(py::module_& module);

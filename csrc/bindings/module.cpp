@@ -27,6 +27,7 @@ PYBIND11_MODULE(_core, module) {
   define_functions(module);
   define_random(module);
   define_clipping(module);
+  define_optimizers(module);
   define_training(module);
   define_prediction(module);
   define_runtime(module);

@@ -353,27 +353,8 @@ class FrozenProgram:
     def __init__(self, trace: Trace, inputs: Sequence[Tensor], output: Tensor) -> None: ...
     def __call__(self, *inputs: Any) -> Array | None: ...
 
-def train_epochs(
-    programs: dict[int, Program],
-    arrays: Sequence[Array],
-    batch_size: int,
-    orders: NDArray[np.int64] | None,
-    seed: int,
-    first_epoch: int,
-    epochs: int,
-    first_batch: int,
-    total: tuple[float, float],
-    options: Sequence[ArrayLike],
-    outputs: Array | None,
-    poll: Callable[[int, int], bool | None] | None,
-    drop_last: bool = False,
-) -> tuple[NDArray[np.float64], int, int, tuple[float, float], BaseException | None]:
-    """(losses of whole epochs; status; the batch where it stopped; that epoch's (total, weight) so far; what stopped it).
-
-    Starts at `first_batch` of `first_epoch`, whose batches before it had `total`. `options` hold for each group one row, or
-    one for each step of the call (skipped batches too), as `ParameterGroup.options` gives it. The status is 0 done, 1 loss or
-    gradients were not finite, 2 stopped: by a true answer of `poll` or by an exception, which is handed over.
-    """
+def train_epochs(request: Any) -> dict[str, Any]:
+    """Runs what a `training.native_epochs.EpochRequest` asks for; the fields of an EpochResult."""
 
 def run_batches(
     programs: dict[int, Program],

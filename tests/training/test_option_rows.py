@@ -13,6 +13,7 @@ import nnlite as nl
 from nnlite import _core, nn, optim
 from nnlite.optim.lr_scheduler import CyclicLR, ExponentialLR, LinearLR, LRScheduler, OneCycleLR
 from nnlite.optim.lr_scheduler.base import set_rate
+from nnlite.training.native_epochs import EpochRequest, train_epochs
 from nnlite.training.option_rows import OptionRows
 from nnlite.training.resume import Checkpoints
 
@@ -167,4 +168,4 @@ def test_options_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     program = _core.Program(trace, [x], output, loss, optimizer.native_groups())
     rows = np.ones((12, 2), np.float32)
     with pytest.raises(ValueError, match=r"options of SGD must have the shape \(1 or 3, 6\), got"):
-        _core.train_epochs({4: program}, [rows], 4, None, 0, 0, 1, 0, (0.0, 0.0), [np.ones(shape)], None, None)
+        train_epochs(EpochRequest({4: program}, [rows], 4, [np.ones(shape)]))

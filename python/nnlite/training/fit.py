@@ -29,6 +29,7 @@ from .divergence import Memento, divergence
 from .evaluation import Evaluation
 from .history import History
 from .loss import BatchLoss, LossTotal
+from .native_epochs import EpochRequest, train_epochs
 from .option_rows import OptionRows
 from .plan import Plan
 from .progress import Progress
@@ -36,7 +37,6 @@ from .resume import Checkpoints
 from .state import Beginning, TrainingState
 
 _SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
-_DIVERGED = 1  # a status of _core.train_epochs
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from process to process
 
 
@@ -184,35 +184,39 @@ class Fit:
         if state.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
         with self._bad_rows_undone(), OptionRows(state.optimizer, self._schedules) as rows:
-            losses, status, batch, total, error = _core.train_epochs(
-                programs.by_rows,
-                plan.rows.arrays(),
-                plan.batch_size,
-                None if plan.shuffle else np.arange(len(plan.rows))[None],
-                state.seed,
-                state.epoch,
-                epochs,
-                position.batch,
-                (position.loss.total, position.loss.weight),
-                rows.ahead(plan.batches * epochs - position.batch),
-                position.outputs,
-                self._poll if self._bar.shown or self._checkpoints is not None else None,
-                plan.drop_last,
+            done = train_epochs(
+                EpochRequest(
+                    programs.by_rows,
+                    plan.rows.arrays(),
+                    plan.batch_size,
+                    rows.ahead(plan.batches * epochs - position.batch),
+                    epochs,
+                    state.seed,
+                    state.epoch,
+                    position.batch,
+                    (position.loss.total, position.loss.weight),
+                    orders=None if plan.shuffle else np.arange(len(plan.rows))[None],
+                    outputs=position.outputs,
+                    poll=self._poll if self._bar.shown or self._checkpoints is not None else None,
+                    drop_last=plan.drop_last,
+                )
             )
-        if len(losses) < epochs:
-            rows.back_to(len(losses) * plan.batches + batch - position.batch)
+        count = len(done.losses)
+        if count < epochs:
+            rows.back_to(count * plan.batches + done.batch - position.batch)
         position.rates = self._named(rows.rates) or position.rates
-        for loss in losses:
+        for loss in done.losses:
             self._epoch_done({"loss": float(loss)})
-        if len(losses) < epochs:
-            self.position = Position(batch, LossTotal(*total, programs.is_sum), position.outputs, position.rates)
-        if error is not None:
+        if count < epochs:
+            total = LossTotal(*done.total, programs.is_sum)
+            self.position = Position(done.batch, total, position.outputs, position.rates)
+        if done.error is not None:
             try:
                 self._save()
             finally:
-                raise error
-        if status == _DIVERGED:
-            raise self._divergence(batch)
+                raise done.error
+        if done.diverged:
+            raise self._divergence(done.batch)
 
     @contextmanager
     def _bad_rows_undone(self) -> Iterator[None]:

@@ -1,0 +1,49 @@
+"""What a call of native epochs is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .arrays import Array
+
+
+@dataclass(frozen=True)
+class EpochRequest:
+    """Epochs of captured steps, from batch `first_batch` of `first_epoch` on."""
+
+    programs: dict[int, _core.Program]  # by their number of rows
+    arrays: Sequence[Array]  # all rows of each of the programs' inputs
+    batch_size: int
+    options: Sequence[ArrayLike]  # of each group: one row, or one for each step, as ParameterGroup.options gives it
+    epochs: int = 1
+    seed: int = 0
+    first_epoch: int = 0
+    first_batch: int = 0
+    total: tuple[float, float] = (0.0, 0.0)  # loss and weight of the batches before `first_batch`
+    orders: NDArray[np.int64] | None = (
+        None  # (epochs, N), the last one for all later epochs; None: shuffled by the seed
+    )
+    outputs: Array | None = None  # takes those of the last epoch
+    poll: Callable[[int, int], bool | None] | None = None  # asked now and then; True stops
+    drop_last: bool = False  # leave out a last batch that is not full
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """How far the epochs came."""
+
+    losses: NDArray[np.float64]  # of the whole epochs
+    diverged: bool  # loss or gradients of the next batch were not finite
+    batch: int  # the next one in the epoch after those,
+    total: tuple[float, float]  # and that epoch's loss and weight so far
+    error: BaseException | None  # what stopped the call
+
+
+def train_epochs(request: EpochRequest) -> EpochResult:
+    """Trains without Python; an exception on the way is handed over in the result."""
+    return EpochResult(**_core.train_epochs(request))
