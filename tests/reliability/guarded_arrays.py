@@ -18,7 +18,7 @@ import numpy as np
 import nnlite as nl
 from nnlite import _core, nn, optim
 from nnlite.nn import functional as F
-from nnlite.optim.registry import OPTIMIZERS
+from nnlite.optim import OPTIMIZERS
 
 PLACES = ("ordinary memory", "before a guard page", "behind a guard page")
 SIZE = 64 * mmap.PAGESIZE  # of the memory between two guard pages

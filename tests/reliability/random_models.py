@@ -11,7 +11,7 @@ import numpy as np
 import nnlite as nl
 from nnlite import nn, optim
 from nnlite.nn import functional as F
-from nnlite.optim.registry import OPTIMIZERS
+from nnlite.optim import OPTIMIZERS
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 ROWS, BATCH, SEED = 70, 16, 11
@@ -256,7 +256,8 @@ class Program:
         self.schedule: optim.lr_scheduler.LRScheduler | None = None
         if choose.random() < 0.3:
             steps = self.epochs * -(-ROWS // (BATCH * self.accumulate))
-            self.schedule = optim.lr_scheduler.OneCycleLR(self.optimizer, 0.05, steps)
+            cycles = bool({"momentum", "betas"} & self.optimizer.defaults.keys())
+            self.schedule = optim.lr_scheduler.OneCycleLR(self.optimizer, 0.05, steps, cycle_momentum=cycles)
 
     def fit(self, **options: Any) -> str:
         settings = {"epochs": self.epochs, "batch_size": BATCH, "accumulate": self.accumulate, "progress": False}

@@ -15,8 +15,7 @@ from ..files.architecture import describe_model
 from ..metrics import METRICS, confusion_matrix, predicted_classes
 from ..nn.activations import ELEMENTWISE
 from ..nn.losses import LOSSES
-from ..optim.optimizer import Optimizer
-from ..optim.registry import OPTIMIZERS
+from ..optim import OPTIMIZERS, Optimizer
 from ..training import Trainer
 from ..training.history import History
 from .arguments import count, not_negative, seed, share, sizes

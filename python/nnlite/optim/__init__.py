@@ -16,4 +16,9 @@ __all__ = [
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
 
+# Those that run natively, by the names that the command line takes.
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    each.__name__.lower(): each for each in (SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam)
+}
+
 publish(__name__)
