@@ -78,6 +78,37 @@ def test_native_epochs_follow_a_schedule_by_batch(name: str, tensor: bool) -> No
     assert histories[0] == histories[1]
 
 
+NATIVE = [
+    kind for name in optim.__all__ if isinstance(kind := getattr(optim, name), type) and getattr(kind, "_rule", None)
+]
+
+
+@pytest.mark.parametrize("kind", NATIVE, ids=lambda kind: kind.__name__)
+def test_every_optimizer_has_one_models_bits_under_stages_and_schedule(kind: type[optim.Optimizer]) -> None:
+    """One cycle moves a momentum or the first beta too, where there is one."""
+    found = {}
+    for way in ("native", "compile=False", "a loop of your own"):
+        model = make_trainer().model
+        optimizer = kind(model.parameters(), lr=0.05)
+        cycles = {"momentum", "betas"} & set(optimizer.defaults)
+        schedule = OneCycleLR(optimizer, 0.1, 2 * STEPS, cycle_momentum=bool(cycles))
+        trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optimizer, seed=5)
+        if way == "a loop of your own":
+            nl.manual_seed(5)
+            loader = nl.data.DataLoader(nl.data.TensorDataset(X, Y), batch_size=BATCH, shuffle=True, seed=5)
+            for x, y in [batch for _ in range(2) for batch in loader]:
+                optimizer.zero_grad()
+                trainer.criterion(model(x), y).backward()
+                optim.clip_grad_norm_(model.parameters(), 0.2)
+                optimizer.step()
+                schedule.step()
+        else:
+            options = {"compile": way == "native", "clip_norm": 0.2, "scheduler": schedule, "progress": False}
+            trainer.fit(X, Y, epochs=2, batch_size=BATCH, **options)
+        found[way] = model.fingerprint()
+    assert len(set(found.values())) == 1, found
+
+
 def test_python_sleeps_between_two_batches(monkeypatch: Any) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise AssertionError("a batch ran from Python")
