@@ -29,37 +29,38 @@ struct LeakyRelu {  // x where positive, else alpha x
   }
 };
 
-struct Elu {  // x where positive, else alpha (e^x - 1)
+struct Elu : ManyOperations {  // x where positive, else alpha (e^x - 1)
   template <class V>
-  static V forward(V x, V alpha, V) {
+  [[gnu::always_inline]] static V forward(V x, V alpha, V) {
     return select(x > V(0.0f), x, alpha * expm1(x));
   }
   template <class V>
-  static V backward(V x, V, V dy, V alpha, V) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V alpha, V) {
     return select(x > V(0.0f), dy, dy * (alpha * exp(x)));
   }
 };
 
-struct Gelu {  // x Phi(x)
+struct Gelu : ManyOperations {  // x Phi(x)
   template <class V>
-  static V forward(V x, V, V) {
+  [[gnu::always_inline]] static V forward(V x, V, V) {
     const NormalTail tail(x);
     // Minus infinity gives NaN, 0 times infinity, as in PyTorch.
     return select(x < V(0.0f), x - x, x) - tail.e().times(tail.a * tail.ratio);
   }
   template <class V>
-  static V backward(V x, V, V dy, V, V) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
     const NormalTail tail(x);
     const V change = tail.e().times(fnma(tail.a, V(0.39894228040143268), tail.ratio));  // Phi(-a) - a phi(a)
     return dy * (select(x < V(0.0f), change, V(1.0f) - change) + (x - x));
   }
 };
 
-struct GeluTanh {  // x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh(v / 2)) / 2
+struct GeluTanh
+    : ManyOperations {  // x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh(v / 2)) / 2
   // e^-|v| by powers of two: |v| log2(e) = a (linear + cubic a^2) in two parts, since it may be large. The head of
   // `linear` has so few bits that a subtraction finds what the sum loses.
   template <class V>
-  static auto gated(V x) {
+  [[gnu::always_inline]] static auto gated(V x) {
     using T = decltype(sum_lanes(x));
     using C = Constants<T>;
     const V a = min(V(C::gelu_tanh_max), abs(x));
@@ -71,34 +72,34 @@ struct GeluTanh {  // x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the sam
     return Gated<T>{x, a, binary_exponential(v, v_low)};
   }
   template <class V>
-  static V forward(V x, V, V) {
+  [[gnu::always_inline]] static V forward(V x, V, V) {
     return gated(x).value();
   }
   template <class V>
-  static V backward(V x, V, V dy, V, V) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
     const auto gate = gated(x);
     return dy * gate.derivative(fma(V(0.21406444881780074) * gate.a, gate.a, V(1.5957691216057308)));
   }
 };
 
-struct Silu {  // x sigmoid(x)
+struct Silu : ManyOperations {  // x sigmoid(x)
   template <class V>
-  static auto gated(V x) {
+  [[gnu::always_inline]] static auto gated(V x) {
     using T = decltype(sum_lanes(x));
     const V a = min(V(Constants<T>::logistic_max), abs(x));
     return Gated<T>{x, a, natural_exponential(-a)};
   }
   template <class V>
-  static V forward(V x, V, V) {
+  [[gnu::always_inline]] static V forward(V x, V, V) {
     return gated(x).value();
   }
   template <class V>
-  static V backward(V x, V, V dy, V, V) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
     return dy * gated(x).derivative(V(1.0f));
   }
 };
 
-struct Sigmoid {
+struct Sigmoid : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return sigmoid(x);
@@ -109,7 +110,7 @@ struct Sigmoid {
   }
 };
 
-struct Tanh {
+struct Tanh : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return tanh(x);
@@ -120,20 +121,20 @@ struct Tanh {
   }
 };
 
-struct Softplus {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > beta
+struct Softplus : ManyOperations {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > beta
   template <class V>
-  static V forward(V x, V alpha, V beta) {
+  [[gnu::always_inline]] static V forward(V x, V alpha, V beta) {
     const V scaled = alpha * x;
     return select(scaled > beta, x, softplus(scaled) / alpha);
   }
   template <class V>
-  static V backward(V x, V, V dy, V alpha, V beta) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V alpha, V beta) {
     const V scaled = alpha * x;
     return select(scaled > beta, dy, dy * sigmoid(scaled));
   }
 };
 
-struct Exp {
+struct Exp : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return exp(x);
@@ -144,7 +145,7 @@ struct Exp {
   }
 };
 
-struct Expm1 {
+struct Expm1 : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return expm1(x);
@@ -155,7 +156,7 @@ struct Expm1 {
   }
 };
 
-struct Log {
+struct Log : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return log(x);
@@ -166,7 +167,7 @@ struct Log {
   }
 };
 
-struct Log1p {
+struct Log1p : ManyOperations {
   template <class V>
   static V forward(V x, V, V) {
     return log1p(x);
@@ -244,13 +245,13 @@ struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
   }
 };
 
-struct Erf {
+struct Erf : ManyOperations {
   template <class V>
-  static V forward(V x, V, V) {
+  [[gnu::always_inline]] static V forward(V x, V, V) {
     return erf(x);
   }
   template <class V>
-  static V backward(V x, V, V dy, V, V) {
+  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
     using T = decltype(sum_lanes(x));
     const V a = min(V(Constants<T>::erfc_max), abs(x));
     return dy * gauss(a, T(2), V(0.0f)).times(V(1.1283791670955126));
@@ -281,14 +282,14 @@ struct Shift {  // x + alpha
 
 template <class F, class T>
 void map(const T* x, T* y, int64_t n, T alpha, T beta) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::forward(load_lanes(x + i, count), Vec<T>(alpha), Vec<T>(beta)), y + i, count);
   });
 }
 
 template <class F, class T>
 void map_gradient(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha, T beta) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::backward(load_lanes(x + i, count), load_lanes(y + i, count), load_lanes(dy + i, count),
                             Vec<T>(alpha), Vec<T>(beta)),
                 dx + i, count);

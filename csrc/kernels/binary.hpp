@@ -97,7 +97,7 @@ struct Minimum {
 };
 
 // Powers of floats are computed in double; see power.hpp.
-struct Power {
+struct Power : ManyOperations {
   template <class T>
   static VecD power_a(VecD a, VecD b, VecD, VecD dy) {
     return select(b == VecD(0.0), VecD(0.0), dy * (b * power<T>(a, b - VecD(1.0))));
@@ -141,7 +141,7 @@ template <class T>
 
 template <class F, class T>
 void binary_forward(const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* y, int64_t n) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::forward(load_operand(a, a_stride, i, count), load_operand(b, b_stride, i, count)), y + i, count);
   });
 }
@@ -149,7 +149,7 @@ void binary_forward(const T* a, int64_t a_stride, const T* b, int64_t b_stride, 
 template <class F, class T>
 void binary_backward_a(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* da,
                        int64_t n) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::backward_a(load_operand(a, a_stride, i, count), load_operand(b, b_stride, i, count),
                               load_lanes(y + i, count), load_lanes(dy + i, count)),
                 da + i, count);
@@ -159,7 +159,7 @@ void binary_backward_a(const T* a, int64_t a_stride, const T* b, int64_t b_strid
 template <class F, class T>
 void binary_backward_b(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* db,
                        int64_t n) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::backward_b(load_operand(a, a_stride, i, count), load_operand(b, b_stride, i, count),
                               load_lanes(y + i, count), load_lanes(dy + i, count)),
                 db + i, count);

@@ -20,16 +20,21 @@ template <class T, int Rows, class Value>
   const T* const b = task.b.data + range.column_begin;
   const int64_t c = row * task.c_stride + range.column_begin, depth = task.k;
   V first[Rows];
+#pragma GCC unroll 4
   for (int i = 0; i < Rows; ++i) first[i] = V::broadcast(a + i * task.a.row_stride);
   for_vectors<T>(range.column_end - range.column_begin, [&](int64_t j, int count) {
     V sum[Rows], from = load_lanes(b + j, count);
+#pragma GCC unroll 4
     for (int i = 0; i < Rows; ++i) sum[i] = fma(first[i], from, V(T(0)));
     for (int64_t k = 1; k < depth; ++k) {
       from = load_lanes(b + k * task.b.row_stride + j, count);
+#pragma GCC unroll 4
       for (int i = 0; i < Rows; ++i)
         sum[i] = fma(V::broadcast(a + i * task.a.row_stride + k * task.a.column_stride), from, sum[i]);
     }
+#pragma GCC unroll 4
     for (int i = 0; i < Rows; ++i) sum[i] = value(sum[i], c + i * task.c_stride + j, range.column_begin + j, count);
+#pragma GCC unroll 4
     for (int i = 0; i < Rows; ++i) store_lanes(sum[i], to + i * to_stride + j, count);
   });
 }

@@ -15,9 +15,11 @@ void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t colum
   const int64_t stride = task.b.column_stride, a_stride = task.a.row_stride;
   const T *const a = task.a.data + row * a_stride, *const b = task.b.data + column * stride;
   V sum[Rows];
+#pragma GCC unroll 4
   for (int i = 0; i < Rows; ++i) sum[i] = V(T(0));
   const auto add = [&](int64_t k, const T* turned) {
     const V values = V::load(turned);
+#pragma GCC unroll 4
     for (int i = 0; i < Rows; ++i) sum[i] = fma(V::broadcast(a + i * a_stride + k), values, sum[i]);
   };
   int64_t k = 0;
@@ -33,6 +35,7 @@ void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t colum
     transpose(b + begin, stride, square, lanes);
     for (; k < task.k; ++k) add(k, square + (k - begin) * lanes);
   }
+#pragma GCC unroll 4
   for (int i = 0; i < Rows; ++i) {
     if (task.epilogue.bias != nullptr) sum[i] = sum[i] + V::load(task.epilogue.bias + column);
     sum[i].store(task.c + (row + i) * task.c_stride + column);

@@ -24,9 +24,11 @@ struct LeafTree {
 
   void add(int64_t leaf, bool last, V (&sum)[Count]) {
     const int level = climb(leaf, last, [&](int below) {
+#pragma GCC unroll 4
       for (int j = 0; j < Count; ++j) sum[j] = parked[below][j] + sum[j];
     });
     if (!last)
+#pragma GCC unroll 4
       for (int j = 0; j < Count; ++j) parked[level][j] = sum[j];
   }
 };
@@ -36,25 +38,27 @@ struct LeafTree {
 // additions grows long.
 constexpr int64_t kLongestChain = 512;
 
-template <class T, int Count, class Body>
+template <class T, class F = void, int Count, class Body>
 [[gnu::always_inline]] inline void sum_vectors(int64_t n, Vec<T> (&sum)[Count], Body body) {
   constexpr int lanes = Vec<T>::lanes;
+#pragma GCC unroll 4
   for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
   int64_t begin = 0, end = n <= kLongestChain * lanes ? n : kLeafRows * lanes;
   LeafTree<Vec<T>, Count> tree;
   for (int64_t leaf = 0;; ++leaf) {
-    for_vectors<T>(end - begin, [&](int64_t i, int count) { body(begin + i, count, sum); });
+    for_vectors_of<F, T>(end - begin, [&](int64_t i, int count) { body(begin + i, count, sum); });
     if (end == n && leaf == 0) return;
     tree.add(leaf, end == n, sum);
     if (end == n) return;
     begin = end, end = smaller(begin + kLeafRows * lanes, n);
+#pragma GCC unroll 4
     for (int k = 0; k < Count; ++k) sum[k] = Vec<T>(T(0));
   }
 }
 
-template <class T, class Body>
+template <class T, class F = void, class Body>
 [[gnu::always_inline]] inline Vec<T> sum_of_vectors(int64_t n, Body body) {
   Vec<T> sum[1];
-  sum_vectors<T>(n, sum, [&](int64_t i, int count, Vec<T>(&to)[1]) { to[0] = body(i, count, to[0]); });
+  sum_vectors<T, F>(n, sum, [&](int64_t i, int count, Vec<T>(&to)[1]) { to[0] = body(i, count, to[0]); });
   return sum[0];
 }

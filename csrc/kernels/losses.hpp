@@ -65,7 +65,7 @@ struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0
   }
 };
 
-struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not below -100, as PyTorch
+struct BinaryCrossEntropy : ManyOperations {  // -(t log x + (1 - t) log(1 - x)), logarithms not below -100, as PyTorch
   template <class V>
   static V bounded_log(V x) {
     return max(V(-100.0f), x);
@@ -85,7 +85,7 @@ struct BinaryCrossEntropy {  // -(t log x + (1 - t) log(1 - x)), logarithms not 
   }
 };
 
-struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
+struct BinaryCrossEntropyWithLogits : ManyOperations {  // max(x, 0) - x t + log(1 + e^-|x|)
   template <class V>
   static V value(V x, V t, V) {
     return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x)));
@@ -102,7 +102,7 @@ struct BinaryCrossEntropyWithLogits {  // max(x, 0) - x t + log(1 + e^-|x|)
   }
 };
 
-struct KullbackLeibler {  // t (log t - x), where t is 0 what is left of it: -t x
+struct KullbackLeibler : ManyOperations {  // t (log t - x), where t is 0 what is left of it: -t x
   template <class V>
   static V value(V x, V t, V) {
     return select(t == V(0.0f), V(0.0f) - t * x, t * (log(t) - x));
@@ -117,7 +117,7 @@ struct KullbackLeibler {  // t (log t - x), where t is 0 what is left of it: -t 
   }
 };
 
-struct KullbackLeiblerOfLog {  // e^t (t - x)
+struct KullbackLeiblerOfLog : ManyOperations {  // e^t (t - x)
   template <class V>
   static V value(V x, V t, V) {
     return exp(t) * (t - x);
@@ -134,38 +134,41 @@ struct KullbackLeiblerOfLog {  // e^t (t - x)
 
 template <class F, class T>
 void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
     store_lanes(F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter)), loss + i, count);
   });
 }
 
 template <class F, class T>
 void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
-  const Vec<T> total = sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) {
+  const Vec<T> total = sum_of_vectors<T, F>(n, [&](int64_t i, int count, Vec<T> sum) {
     const Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
     return sum + (count == Vec<T>::lanes ? loss : select(first_lanes<T>(count), loss, Vec<T>(T(0))));
   });
   total.store(lanes);
 }
 
-template <class T, class F>
-[[gnu::always_inline]] inline void scaled_gradient(const T* dloss, int64_t stride, T* out, int64_t n, F gradient) {
-  for_vectors<T>(n, [&](int64_t i, int count) {
-    const Vec<T> dy = stride == 0 ? Vec<T>(*dloss) : load_lanes(dloss + i, count);
+template <class F, class T, class Gradient>
+[[gnu::always_inline]] inline void scaled_gradient(const T* dloss, int64_t stride, T* out, int64_t n,
+                                                   Gradient gradient) {
+  const Vec<T> every(*dloss);
+  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
+    Vec<T> dy = every;
+    if (stride != 0) dy = load_lanes(dloss + i, count);
     store_lanes(dy * gradient(i, count), out + i, count);
   });
 }
 
 template <class F, class T>
 void loss_backward(const T* x, const T* t, const T* dloss, int64_t stride, T* dx, int64_t n, T parameter) {
-  scaled_gradient(dloss, stride, dx, n, [&](int64_t i, int count) {
+  scaled_gradient<F>(dloss, stride, dx, n, [&](int64_t i, int count) {
     return F::gradient(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
   });
 }
 
 template <class F, class T>
 void loss_target_backward(const T* x, const T* t, const T* dloss, int64_t stride, T* dt, int64_t n, T parameter) {
-  scaled_gradient(dloss, stride, dt, n, [&](int64_t i, int count) {
+  scaled_gradient<F>(dloss, stride, dt, n, [&](int64_t i, int count) {
     return F::target_gradient(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
   });
 }

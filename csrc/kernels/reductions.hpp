@@ -9,14 +9,17 @@ void sum_rows_block(const T* x, int64_t rows, int64_t row_stride, int tail, T* o
   V sum[Count];
   for (int64_t begin = 0; begin < rows; begin += kLeafRows) {
     const int64_t end = smaller(begin + kLeafRows, rows);
+#pragma GCC unroll 4
     for (int j = 0; j < Count; ++j) sum[j] = V(T(0));
     for (int64_t row = begin; row < end; ++row) {
       const T* from = x + row * row_stride;
+#pragma GCC unroll 4
       for (int j = 0; j < Count - 1; ++j) sum[j] = sum[j] + V::load(from + j * V::lanes);
       sum[Count - 1] = sum[Count - 1] + load_lanes(from + (Count - 1) * V::lanes, tail);
     }
     tree.add(begin / kLeafRows, end == rows, sum);
   }
+#pragma GCC unroll 4
   for (int j = 0; j < Count - 1; ++j) sum[j].store(out + j * V::lanes);
   store_lanes(sum[Count - 1], out + (Count - 1) * V::lanes, tail);
 }

@@ -17,7 +17,7 @@ T max_of_row(const T* x, int64_t n) {
 template <class T>
 [[gnu::always_inline]] inline Vec<T> exp_of_row(const T* x, T shift, T* y, int64_t n) {
   using V = Vec<T>;
-  return sum_of_vectors<T>(n, [&](int64_t i, int count, V sum) {
+  return sum_of_vectors<T, ManyOperations>(n, [&](int64_t i, int count, V sum) {
     V e = exp(load_lanes(x + i, count) - V(shift));
     if (count != V::lanes) e = select(first_lanes<T>(count), e, V(T(0)));
     store_lanes(e, y + i, count);

@@ -22,7 +22,7 @@ T max_lanes(Vec<T> x) {
 
 // v * 2^n for whole n, in two exact steps of half the exponent: only the second can round, into the subnormal range.
 template <class T>
-Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
+[[gnu::always_inline]] inline Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
   const Vec<T> half = floor(n * Vec<T>(T(0.5)));
   return (v * power_of_two(half)) * power_of_two(n - half);
 }
