@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
 
-py::object item_of(const TensorPtr& x) {
+py::object number_of(const TensorPtr& x) {
   if (x->array().size() != 1)
     throw std::invalid_argument(text("only a tensor of one element has an item(), this one has shape ", x->shape()));
   const Array& array = x->values();
@@ -131,21 +131,21 @@ void define_values(TensorClass& tensor) {
   tensor.def("__dlpack__",
              [](const TensorPtr& x, const py::kwargs& options) { return numpy_of(x).attr("__dlpack__")(**options); });
   tensor.def("__dlpack_device__", [](const TensorPtr&) { return py::make_tuple(1, 0); });
-  tensor.def("item", &item_of);
+  tensor.def("item", &number_of);
   tensor.def("tolist", [](const TensorPtr& x) {
     x->values();
     return plain_array(x).attr("tolist")();
   });
-  tensor.def("__float__", [](const TensorPtr& x) { return py::float_(item_of(x)); });
-  tensor.def("__int__", [](const TensorPtr& x) { return py::int_(item_of(x)); });
+  tensor.def("__float__", [](const TensorPtr& x) { return py::float_(number_of(x)); });
+  tensor.def("__int__", [](const TensorPtr& x) { return py::int_(number_of(x)); });
   tensor.def("__index__", [](const TensorPtr& x) {
     if (x->dtype() != DType::int64) throw TypeError("only an int64 tensor of one element can be an index");
-    return item_of(x);
+    return number_of(x);
   });
-  tensor.def("__bool__", [](const TensorPtr& x) { return py::bool_(item_of(x)); });
+  tensor.def("__bool__", [](const TensorPtr& x) { return py::bool_(number_of(x)); });
   tensor.def("__format__", [](const TensorPtr& x, const std::string& spec) {
     if (spec.empty()) return py::str(repr_of(x));
-    return py::str(py::module_::import("builtins").attr("format")(item_of(x), spec));
+    return py::str(py::module_::import("builtins").attr("format")(number_of(x), spec));
   });
   tensor.def("__repr__", &repr_of);
   tensor.def("__reduce__", [](const py::object& self) -> py::tuple {
