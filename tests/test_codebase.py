@@ -52,41 +52,118 @@ def test_kernels_use_no_standard_templates() -> None:
         assert allowed or "#include" not in code, f"{path.name} includes a header inside the kernels' namespace"
 
 
-def imports_of(path: Path) -> set[str]:
-    """Modules of the package that a module imports when it is itself imported."""
-    tree = ast.parse(path.read_text())
-    package = path.relative_to(ROOT / "python").with_suffix("").parts
+PYTHON_FILES = {
+    ".".join(p.relative_to(ROOT / "python").with_suffix("").parts).removesuffix(".__init__"): p
+    for p in sources("python", ".py")
+}
+
+
+def imports_of(name: str) -> set[str]:
+    """What a module imports, at its top, within functions or for types alone: "nnlite.x" as "nnlite.x" or "nnlite.x.y"."""
+    path = PYTHON_FILES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level]
-            found |= {
-                ".".join((*base, *(node.module or "").split("."), name.name)).replace("..", ".") for name in node.names
-            }
-            found.add(".".join((*base, *(node.module or "").split("."))).rstrip("."))
-    return found
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return {other for other in found if other.partition(".")[0] == "nnlite"}
 
 
-def test_python_imports_have_no_cycles() -> None:
-    files = {
-        ".".join(p.relative_to(ROOT / "python").with_suffix("").parts).removesuffix(".__init__"): p
-        for p in sources("python", ".py")
-    }
-    graph = {
-        name: {i for i in imports_of(path) if i in files and i != "nnlite"} - {name} for name, path in files.items()
-    }
+def arrows_of(name: str) -> set[str]:
+    """The modules that importing a module runs: those it imports, and the packages around them but not around itself."""
+    found = set()
+    for other in imports_of(name):
+        module = other if other in PYTHON_FILES else other.rpartition(".")[0]
+        found.add(module)
+        while module := module.rpartition(".")[0]:
+            if not name.startswith(f"{module}."):
+                found.add(module)
+    return found & PYTHON_FILES.keys() - {name, "nnlite"}
+
+
+def test_python_imports_have_no_circles() -> None:
+    arrows = {name: arrows_of(name) for name in PYTHON_FILES.keys() - {"nnlite"}}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"import cycle: {' -> '.join((*trail, name))}"
+        assert name not in trail, f"import circle: {' -> '.join((*trail, name))}"
         if name not in done:
-            for other in graph[name]:
-                if not name.startswith(other + ".") and not other.startswith(name + "."):  # a package and its own parts
-                    visit(other, (*trail, name))
+            for other in sorted(arrows[name]):
+                visit(other, (*trail, name))
             done.add(name)
 
-    for name in graph:
+    for name in sorted(arrows):
         visit(name, ())
+
+
+def test_nothing_imports_through_the_package_root() -> None:
+    """The root imports the parts; a part that imports the root, or a sub-package by way of it, would close a circle."""
+    for name in PYTHON_FILES.keys() - {"nnlite"}:
+        through = {other for other in imports_of(name) if other.count(".") < 2 and other != "nnlite._core"}
+        assert not through, (
+            f"{name} imports {', '.join(through)} from the package root: import from the module that defines it"
+        )
+
+
+def private_names(body: ast.AST) -> set[str]:
+    """The private members that a class defines: methods, attributes of the class and of self."""
+    found = set()
+    for node in ast.walk(body):
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
+            found.add(node.attr)
+    return {name for name in found if is_private(name)}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def test_nobody_reads_the_private_members_of_another_class() -> None:
+    """They belong to their class, to its subclasses, and to the functions of its file."""
+    trees = {name: ast.parse(path.read_text()) for name, path in PYTHON_FILES.items()}
+    classes = {node.name: node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+    def members(kind: str) -> set[str]:
+        bases = [base.id for base in classes[kind].bases if isinstance(base, ast.Name) and base.id in classes]
+        return private_names(classes[kind]).union(*map(members, bases))
+
+    reads = []
+    for name, tree in trees.items():
+        kinds = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        own = set().union(*map(members, kinds))
+        imported = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and is_private(node.attr) and not is_self(node.value):
+                root = node.value
+                while isinstance(root, ast.Attribute):
+                    root = root.value
+                foreign = isinstance(root, ast.Name) and root.id in imported  # such as os._exit
+                if node.attr not in own and not foreign:
+                    reads.append(f"{name}:{node.lineno} {ast.unparse(node)}")
+            if isinstance(node, ast.ImportFrom) and node.level:
+                reads += [
+                    f"{name}:{node.lineno} imports {a.name}"
+                    for a in node.names
+                    if is_private(a.name) and a.name != "_core" and f"nnlite.{a.name}" not in trees
+                ]
+    assert not reads, f"{len(reads)} private members of others are read: {reads}"
 
 
 @pytest.mark.parametrize("folder", ["csrc", "python", "examples", "bench", "tests"])

@@ -1,4 +1,4 @@
-"""A fit that is taken up again ends on the bits of one that was never interrupted."""
+"""A resumed fit ends on the bits of one that was never interrupted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import nnlite as nl
 from nnlite import nn, optim
 from nnlite.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint
 from nnlite.files.model_file import load_with_metadata
+from nnlite.training.resume import Checkpoints
 
 X, Y = nl.data.make_moons(500, noise=0.2, seed=1)
 MANY = nl.data.make_moons(100_000, noise=0.2, seed=1)  # an epoch takes long enough to be asked in
@@ -323,3 +324,39 @@ def test_the_interval_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("nnlite.training.resume.save", lambda *a, **k: (saves.append(time.monotonic()), save(*a, **k)))
     make_trainer().fit(X, Y, epochs=50, checkpoint=tmp_path, checkpoint_seconds=1e6)
     assert len(saves) == 2  # at its start and its end
+
+
+class Counting:
+    """A fit that is nothing but its state."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def state_dict(self):
+        return {"settings": {"seed": 0}, "callbacks": [], "options": [], "script": {}, **self.state}
+
+    def load_state_dict(self, state_dict):
+        self.state = {name: state_dict[name] for name in self.state}
+        if self.state["epoch"] < 0:
+            raise ValueError("no such epoch")
+
+
+def complete(epoch):
+    model = {"w": np.arange(6.0).reshape(2, 3) + epoch}
+    plain = {"epoch": epoch, "first_epoch": 0, "batch": 0, "stop_training": False, "outputs": None, "others": None}
+    return {"model": model, "optimizer": {}, "generator": {}, "history": {}, "loss": {}, **plain}
+
+
+def test_a_checkpoint_is_a_file_and_a_dictionary(tmp_path):
+    Checkpoints(tmp_path, False, 30.0).begin(Counting(complete(7)))
+    resumed = Counting(complete(0))
+    Checkpoints(tmp_path, True, 30.0).begin(resumed)
+    np.testing.assert_equal(resumed.state, complete(7))
+
+
+def test_a_state_that_the_fit_refuses_is_undone(tmp_path):
+    Checkpoints(tmp_path, False, 30.0).begin(Counting(complete(-1)))
+    resumed = Counting(complete(3))
+    with pytest.raises(nl.ModelFileError, match="is not a complete checkpoint: ValueError: no such epoch"):
+        Checkpoints(tmp_path, True, 30.0).begin(resumed)
+    np.testing.assert_equal(resumed.state, complete(3))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import optim
 from .._core import Tensor
 from ..autograd.grad_mode import no_grad
 from ..data import DataLoader, TensorDataset
 from ..nn import functional
+from ..optim import SGD
 from .results import OWN, Subject, Work
 from .timing import Repeat, repeated
 
@@ -63,7 +63,7 @@ def _sgd(momentum: float) -> Callable[[Operands], Step]:
     def prepare(operands: Operands) -> Step:
         weight = Tensor(operands.x, requires_grad=True)
         weight.grad = Tensor(np.full_like(operands.x, 1e-6))
-        return optim.SGD([weight], lr=1e-3, momentum=momentum).step
+        return SGD([weight], lr=1e-3, momentum=momentum).step
 
     return prepare
 

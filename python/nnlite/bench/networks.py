@@ -1,16 +1,19 @@
 """The networks that steps and predictions are measured on."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .. import nn, optim
+from ..nn import CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh
+from ..optim import SGD
 from ..training import Trainer
 
 Array = np.ndarray[Any, Any]
 
 CROSS_ENTROPY = "CrossEntropyLoss"
+_OWN = SimpleNamespace(**{part.__name__: part for part in (CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh)})
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,18 @@ class Network:
             for inputs, outputs in self.layers
         ]
 
-    def model(self, package: Any = nn) -> Any:
+    def model(self, package: Any = _OWN) -> Any:
         """The layers, of nnlite.nn or of torch.nn."""
         layers: list[Any] = []
         for inputs, outputs in self.layers:
             layers += [package.Linear(inputs, outputs), getattr(package, self.activation)()]
         return package.Sequential(*layers[:-1])
 
-    def criterion(self, package: Any = nn) -> Any:
+    def criterion(self, package: Any = _OWN) -> Any:
         """The loss, of nnlite.nn or of torch.nn."""
         return getattr(package, self.loss)()
 
     def trainer(self, learning_rate: float = 0.01) -> Trainer:
         """With plain stochastic gradient descent."""
         model = self.model()
-        return Trainer(model, self.criterion(), optim.SGD(model.parameters(), lr=learning_rate))
+        return Trainer(model, self.criterion(), SGD(model.parameters(), lr=learning_rate))
