@@ -132,6 +132,11 @@ def _over_floor(name: str) -> Callable[[Findings], Evidence | None]:
     return lambda findings: _worst(_named(findings, "steps", name), lambda result: 1 / (result.share or 1e-9))
 
 
+def _adam_lead(findings: Findings) -> Evidence | None:
+    steps = (r for r in findings.section("steps") if r.details.get("optimizer") == "Adam")
+    return _worst(contested(steps), _lead)
+
+
 def _width_lead(findings: Findings) -> Evidence | None:
     return _worst(contested(findings.section("widths")), _lead)
 
@@ -219,6 +224,7 @@ TARGETS = (
         Target(f"step {name}", bound, "x FMA floor", False, _over_floor(name))
         for name, bound in ((MNIST, 1.25), (WIDE, 1.18), (WIDEST, 1.15))
     ),
+    Target("steps with Adam, fastest peer's time", 1.0, "x", True, _adam_lead),
     Target("widths 1 to 256, batches 1 to 1024, fastest peer's time", 1.0, "x", True, _width_lead),
     Target("no cliff from width to width", LARGEST_CLIFF, "x the arithmetic's growth", False, _cliff(OWN)),
     Target("the same on two threads", LARGEST_CLIFF, "x the arithmetic's growth", False, _cliff(TWO_THREADS)),

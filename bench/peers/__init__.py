@@ -2,7 +2,7 @@
 
 A module has `prepare(threads, quick)`, which sets its package up and returns the reason why it cannot take part, if any; and
 `contestants(subject)`, its ways to do the same as a subject of nnlite.bench, none where it has none. A module is imported only where
-its package is installed.
+its packages are installed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from collections.abc import Callable, Mapping
 from nnlite.bench.results import Peers, Subject
 from nnlite.bench.timing import Repeat
 
-# Module here: the package it needs.
+# Module here: the packages it needs.
 PEERS = {
-    "numpy_by_hand": "numpy",
-    "pytorch": "torch",
-    "jax_scan": "jax",
-    "scikit_learn": "sklearn",
-    "onnx_runtime": "onnxruntime",
+    "numpy_by_hand": ["numpy"],
+    "pytorch": ["torch"],
+    "jax_scan": ["jax", "optax"],
+    "scikit_learn": ["sklearn"],
+    "onnx_runtime": ["onnxruntime"],
 }
 
 
 def installed() -> dict[str, bool]:
     """Each peer's package, and whether it can be imported."""
-    return {package: importlib.util.find_spec(package) is not None for package in PEERS.values()}
+    packages = [package for needed in PEERS.values() for package in needed]
+    return {package: importlib.util.find_spec(package) is not None for package in packages}
 
 
 def versions() -> dict[str, str]:
@@ -43,9 +44,10 @@ def load(threads: int, quick: bool, say: Callable[[str], None]) -> Peers:
     """The installed peers as one; says which are missing."""
     here = installed()
     chosen: list[Callable[[Subject], Mapping[str, Repeat]]] = []
-    for module, package in PEERS.items():
-        if not here[package]:
-            say(f"{package} is not installed: its columns are left out")
+    for module, needed in PEERS.items():
+        missing = [package for package in needed if not here[package]]
+        if missing:
+            say(f"{' and '.join(missing)} not installed: the columns of {module} are left out")
             continue
         peer = importlib.import_module(f"{__name__}.{module}")
         reason: str | None = peer.prepare(threads, quick)

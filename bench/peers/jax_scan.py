@@ -1,4 +1,4 @@
-"""JAX: an epoch of shuffled minibatches as one jitted scan whose parameters are donated."""
+"""JAX: an epoch of shuffled minibatches as one jitted scan whose parameters are donated; Adam is optax's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from nnlite.bench.functions import Function
-from nnlite.bench.networks import CROSS_ENTROPY, Network
+from nnlite.bench.networks import CROSS_ENTROPY, LEARNING_RATES, Network
 from nnlite.bench.prediction import Prediction
 from nnlite.bench.products import Product
 from nnlite.bench.results import Subject
@@ -77,8 +78,13 @@ def _prediction(subject: Prediction) -> Repeat:
     return repeated(work)
 
 
+def _optimizer(name: str) -> Any:
+    rate = LEARNING_RATES[name]
+    return optax.sgd(rate) if name == "SGD" else optax.adam(rate)
+
+
 def _epoch(subject: Step) -> Repeat:
-    network, rate = subject.network, jnp.float32(0.01)
+    network, optimizer = subject.network, _optimizer(subject.optimizer)
     x, y = (jnp.asarray(array) for array in network.data(subject.batch * subject.steps))
 
     def loss(parameters: Value, xb: Value, yb: Value) -> Value:
@@ -88,18 +94,21 @@ def _epoch(subject: Step) -> Repeat:
         chosen = jnp.take_along_axis(jax.nn.log_softmax(output), yb[:, None], axis=1)
         return -jnp.mean(chosen)
 
-    def step(parameters: Value, rows: Value) -> tuple[Value, Value]:
+    def step(trained: Value, rows: Value) -> tuple[Value, Value]:
+        parameters, moments = trained
         value, gradients = jax.value_and_grad(loss)(parameters, x[rows], y[rows])
-        return jax.tree.map(lambda p, g: p - rate * g, parameters, gradients), value
+        updates, moments = optimizer.update(gradients, moments, parameters)
+        return (optax.apply_updates(parameters, updates), moments), value
 
-    def epoch(parameters: Value, key: Value) -> tuple[Value, Value, Value]:
+    def epoch(trained: Value, key: Value) -> tuple[Value, Value, Value]:
         key, own = jax.random.split(key)
         order = jax.random.permutation(own, jnp.arange(len(x), dtype=jnp.int32))
-        parameters, losses = jax.lax.scan(step, parameters, order.reshape(subject.steps, subject.batch))
-        return parameters, key, losses.mean()
+        trained, losses = jax.lax.scan(step, trained, order.reshape(subject.steps, subject.batch))
+        return trained, key, losses.mean()
 
     compiled = jax.jit(epoch, donate_argnums=(0, 1))
-    state = [_parameters(network), jax.random.key(0)]
+    parameters = _parameters(network)
+    state = [(parameters, optimizer.init(parameters)), jax.random.key(0)]
 
     def run(epochs: int) -> None:
         for _ in range(epochs):

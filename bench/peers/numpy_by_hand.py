@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnlite.bench.functions import Function
-from nnlite.bench.networks import CROSS_ENTROPY, Network
+from nnlite.bench.networks import CROSS_ENTROPY, LEARNING_RATES, Network
 from nnlite.bench.prediction import Prediction
 from nnlite.bench.products import Product
 from nnlite.bench.results import Subject
@@ -30,7 +30,7 @@ def contestants(subject: Subject) -> Mapping[str, Repeat]:
     """Products, steps, predictions and the functions that NumPy has."""
     if isinstance(subject, Product):
         return {NAME: repeated(_product(subject))}
-    if isinstance(subject, Step) and subject.section != "threads":
+    if isinstance(subject, Step) and subject.section != "threads" and subject.optimizer == "SGD":
         return {NAME: repeated(_epoch(subject))}
     if isinstance(subject, Prediction):
         weights, x = subject.network.weights(), subject.network.data(subject.rows)[0]
@@ -72,7 +72,7 @@ def _loss_gradient(network: Network, output: Array, target: Array) -> Array:
 
 
 def _epoch(subject: Step) -> Callable[[], None]:
-    network, rate = subject.network, np.float32(0.01)
+    network, rate = subject.network, np.float32(LEARNING_RATES["SGD"])
     x, y = network.data(subject.batch * subject.steps)
     weights = network.weights()
     rng = np.random.default_rng(0)

@@ -9,14 +9,16 @@ import torch
 
 from nnlite.bench.functions import Function
 from nnlite.bench.kernels import Kernel, Operands, gather_batch
+from nnlite.bench.networks import LEARNING_RATES
 from nnlite.bench.prediction import Prediction
 from nnlite.bench.products import Product
 from nnlite.bench.results import Subject
 from nnlite.bench.steps import Step
 from nnlite.bench.timing import Repeat, repeated
 
-NAME, COMPILED = "PyTorch", "torch.compile"
+NAME, FUSED, FOREACH, COMPILED = "PyTorch", "PyTorch fused", "PyTorch foreach", "torch.compile"
 Work = Callable[[], object]
+Loss = Callable[[torch.Tensor, torch.Tensor], Any]
 
 F = torch.nn.functional
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -50,9 +52,12 @@ def contestants(subject: Subject) -> Mapping[str, Repeat]:
         x = subject.network.data(subject.rows)[0]
         return {NAME: _without_gradient(lambda: model(torch.from_numpy(x)).numpy())}
     if isinstance(subject, Step) and subject.section != "threads":
-        found = {NAME: repeated(_epoch(subject, compiled=False))}
+        found = {NAME: repeated(_epoch(subject))}
+        if subject.optimizer != "SGD":
+            found[FUSED] = repeated(_epoch(subject, fused=True))
+            found[FOREACH] = repeated(_epoch(subject, foreach=True))
         if subject.section == "steps" and _compiles:
-            found[COMPILED] = repeated(_epoch(subject, compiled=True))
+            found[COMPILED] = repeated(_epoch(subject, torch.compile))
         return found
     return {}
 
@@ -115,17 +120,18 @@ def _gather(x: torch.Tensor) -> Work:
     return work
 
 
-def _epoch(subject: Step, compiled: bool) -> Work:
+def _epoch(subject: Step, compiled: Callable[[Loss], Loss] = lambda loss: loss, **options: bool) -> Work:
     """An epoch of one's own loop, batches by one selection each."""
     network = subject.network
     x, y = (torch.from_numpy(array) for array in network.data(subject.batch * subject.steps))
     model, criterion = network.model(torch.nn), network.criterion(torch.nn)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    kind, rate = getattr(torch.optim, subject.optimizer), LEARNING_RATES[subject.optimizer]
+    optimizer = kind(model.parameters(), lr=rate, **options)
 
     def loss_of(xb: torch.Tensor, yb: torch.Tensor) -> Any:
         return criterion(model(xb), yb)
 
-    step_loss = torch.compile(loss_of) if compiled else loss_of
+    step_loss = compiled(loss_of)
 
     def epoch() -> None:
         for rows in torch.randperm(len(x)).chunk(subject.steps):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from nnlite.bench.networks import CROSS_ENTROPY
+from nnlite.bench.networks import CROSS_ENTROPY, LEARNING_RATES
 from nnlite.bench.prediction import Prediction
 from nnlite.bench.results import Subject
 from nnlite.bench.steps import Step
@@ -33,14 +33,15 @@ def contestants(subject: Subject) -> Mapping[str, Repeat]:
 
 def _model(subject: Step | Prediction, batch: int) -> Any:
     network = subject.network
-    kind, rate = MLPClassifier, 0.01
+    optimizer = subject.optimizer if isinstance(subject, Step) else "SGD"
+    kind, rate = MLPClassifier, LEARNING_RATES[optimizer]
     if network.loss != CROSS_ENTROPY:
         # Its squared error is a half and summed over the outputs, the others' is the mean over them.
-        kind, rate = MLPRegressor, 0.01 * 2 / network.sizes[-1]
+        kind, rate = MLPRegressor, rate * 2 / network.sizes[-1]
     return kind(
         hidden_layer_sizes=network.sizes[1:-1],
         activation="tanh" if network.activation == "Tanh" else "relu",
-        solver="sgd",
+        solver=optimizer.lower(),
         alpha=0.0,
         momentum=0.0,
         batch_size=batch,

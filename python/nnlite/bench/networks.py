@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..nn import CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh
-from ..optim import SGD
+from ..optim import SGD, Adam, Optimizer
 from ..training import Trainer
 
 Array = np.ndarray[Any, Any]
 
 CROSS_ENTROPY = "CrossEntropyLoss"
 _OWN = SimpleNamespace(**{part.__name__: part for part in (CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh)})
+OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
+LEARNING_RATES = {"SGD": 0.01, "Adam": 0.001}
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Network:
         """The loss, of nnlite.nn or of torch.nn."""
         return getattr(package, self.loss)()
 
-    def trainer(self, learning_rate: float = 0.01) -> Trainer:
-        """With plain stochastic gradient descent."""
+    def trainer(self, optimizer: str = "SGD") -> Trainer:
+        """With an optimizer of nnlite.optim, without momentum."""
         model = self.model()
-        return Trainer(model, self.criterion(), SGD(model.parameters(), lr=learning_rate))
+        rule = OPTIMIZERS[optimizer](model.parameters(), lr=LEARNING_RATES[optimizer])
+        return Trainer(model, self.criterion(), rule)

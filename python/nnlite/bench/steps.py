@@ -1,4 +1,4 @@
-"""Training steps: native epochs and one's own loop, on the design's six networks and over widths and batches."""
+"""Training steps: native epochs and your own loop, on the design's six networks, two of them with Adam, and over widths and batches."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ class Step(Subject):
     batch: int
     steps: int
     section: str = "steps"  # in "threads" the contestants are one thread and two
+    optimizer: str = "SGD"
 
     @property
     def patience(self) -> float:
@@ -30,8 +31,10 @@ class Step(Subject):
     @property
     def name(self) -> str:
         """Network and batch size."""
-        activation = "" if self.network.activation == "ReLU" else f" {self.network.activation}"
-        return f"{self.network.name}{activation} (batch {self.batch})"
+        unusual = [self.network.activation] * (self.network.activation != "ReLU") + [self.optimizer] * (
+            self.optimizer != "SGD"
+        )
+        return f"{' '.join([self.network.name, *unusual])} (batch {self.batch})"
 
     def work(self) -> Work:
         """The flops of the products; what the networks hold mostly stays in the caches."""
@@ -49,12 +52,12 @@ class Step(Subject):
     def _native(self) -> Repeat:
         """One call of fit, so that what a fit costs once is shared by all its epochs."""
         x, y = self.network.data(self.batch * self.steps)
-        trainer = self.network.trainer()
+        trainer = self.network.trainer(self.optimizer)
         return lambda epochs: trainer.fit(x, y, epochs=epochs, batch_size=self.batch, progress=False)
 
     def _own_loop(self) -> Repeat:
         x, y = self.network.data(self.batch * self.steps)
-        trainer = self.network.trainer()
+        trainer = self.network.trainer(self.optimizer)
         model, criterion, optimizer = trainer.model, trainer.criterion, trainer.optimizer
         loader = DataLoader(TensorDataset(x, y), self.batch, shuffle=True)
 
@@ -89,6 +92,7 @@ NETWORKS = (
     (Network((784, 512, 512, 10)), 128, 8),
     (Network((784, 2048, 2048, 10)), 512, 1),
 )
+WITH_ADAM = (NETWORKS[1], NETWORKS[3])
 
 WIDTHS = (1, 2, 4, 8, 16, 31, 32, 45, 46, 64, 128, 256)
 DENSE_WIDTHS = (
@@ -105,7 +109,8 @@ def square(width: int, batch: int, section: str) -> Step:
 
 def subjects(quick: bool = False) -> list[Subject]:
     """The table of the design."""
-    return [Step(*row) for row in (NETWORKS[:4] if quick else NETWORKS)]
+    table = [Step(*row) for row in (NETWORKS[:4] if quick else NETWORKS)]
+    return [*table, *(Step(*row, optimizer="Adam") for row in WITH_ADAM)]
 
 
 def widths(quick: bool = False) -> list[Subject]:
