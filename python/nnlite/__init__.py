@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _startup as _startup  # isort: skip
 from . import _openmp as _openmp
-from . import nn, optim
+from . import nn
 from ._core import (
     Generator,
     Tensor,
@@ -38,7 +38,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import callbacks, data, metrics
+    from . import callbacks, data, metrics, optim
     from .files.model_file import load, save
     from .loading import load_model
     from .training import Predictor, Trainer
@@ -64,6 +64,7 @@ _LAZY = {
     "load": "files.model_file",
     "load_model": "loading",
     "metrics": "metrics",
+    "optim": "optim",
     "save": "files.model_file",
 }
 

@@ -128,7 +128,9 @@ def _instead(module: ModuleType, wanted: str) -> str:
 
 
 def _elsewhere(wanted: str) -> list[str]:
-    modules = [sys.modules[name] for name in _WHERE if name in sys.modules]
+    import importlib
+
+    modules = map(importlib.import_module, _WHERE)
     places = [f"{module.__name__}.{wanted}" for module in modules if wanted in public_names(module)]
     member = getattr(sys.modules["nnlite._core"].Tensor, wanted, None)
     if member is not None:
