@@ -48,8 +48,10 @@ def assert_equal(built: nn.Module, model: nn.Module) -> None:
     assert all((n, a.shape, a.dtype) == (m, b.shape, b.dtype) for (n, a), (m, b) in pairs)
 
 
-def test_rows_are_of_layers_that_files_may_name() -> None:
+def test_files_may_name_every_layer() -> None:
     assert set(ROWS) <= set(_LAYERS)
+    others = {"Module", "Parameter", "functional", "init", *nn.containers.__all__, *nn.losses.__all__}
+    assert set(_LAYERS) == set(nn.__all__) - others
 
 
 @pytest.mark.parametrize("layer", [layer for rows in LAYERS.values() for layer in rows], ids=repr)

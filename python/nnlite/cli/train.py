@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, nn
+from .. import _core
 from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..files.architecture import describe_model
 from ..metrics import METRICS, confusion_matrix, predicted_classes
+from ..nn import MLP, Flatten, Module, Sequential
 from ..nn.activations import ELEMENTWISE
 from ..nn.losses import LOSSES
 from ..optim import OPTIMIZERS, Optimizer
@@ -119,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _optimizer_for(model: nn.Module, options: argparse.Namespace) -> Optimizer:
+def _optimizer_for(model: Module, options: argparse.Namespace) -> Optimizer:
     given = {"lr": options.lr, "momentum": options.momentum, "weight_decay": options.weight_decay}
     settings: dict[str, Any] = {"lr": 0.05, "momentum": 0.9} if options.optimizer == "sgd" else {}
     settings |= {name: value for name, value in given.items() if value is not None}
@@ -166,7 +167,7 @@ def _source(options: argparse.Namespace) -> Source:
     return source
 
 
-def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Module]:
+def _model_for(source: Source, options: argparse.Namespace) -> tuple[Sequential, Module]:
     loss = options.loss
     if loss == "auto":
         loss = "cross_entropy" if source.is_classification else "mse"
@@ -179,9 +180,9 @@ def _model_for(source: Source, options: argparse.Namespace) -> tuple[nn.Sequenti
     if row.targets == "two classes" and classes != 2:
         raise ValueError(f"--loss {loss} is for 2 classes, {source.name} has {classes}; use cross_entropy")
     outputs = classes if row.targets == "classes" else 1
-    model = nn.MLP([source.x.shape[1], *options.hidden, outputs], ELEMENTWISE[options.activation])
+    model = MLP([source.x.shape[1], *options.hidden, outputs], ELEMENTWISE[options.activation])
     if outputs == 1:
-        model.append(nn.Flatten(0))
+        model.append(Flatten(0))
     return model, row.loss()
 
 
@@ -222,7 +223,7 @@ def _result(
     return result
 
 
-def _metadata(source: Source, model: nn.Sequential, criterion: nn.Module) -> dict[str, Any]:
+def _metadata(source: Source, model: Sequential, criterion: Module) -> dict[str, Any]:
     return {
         "architecture": describe_model(model),
         "loss": type(criterion).__name__,

@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, nn
+from .. import _core
 from ..errors import ModelFileError
-from ..nn import Module, Sequential
+from ..nn import Module, Sequential, activations, dropout, linear, normalization
 
 Settings = dict[str, Any]
 
 # The layers that a file may name: those of `nn`, by a fixed table, so that a file never chooses what is imported or run.
 _LAYERS: dict[str, type[Module]] = {
-    name: layer
-    for name in nn.__all__
-    if isinstance(layer := getattr(nn, name), type) and issubclass(layer, Module) and layer is not Module
-    if name not in nn.containers.__all__ + nn.losses.__all__
+    name: vars(module)[name] for module in (activations, dropout, linear, normalization) for name in module.__all__
 }
 _MOST_LEVELS = 50
 

@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Loss(Module):
+class Loss(Module):
     """A loss with a reduction."""
 
     def __init__(self, reduction: str = "mean") -> None:
@@ -37,7 +37,7 @@ class _Loss(Module):
         return ("none", "mean", "sum")
 
 
-class _WeightedLoss(_Loss):
+class _WeightedLoss(Loss):
     """A loss with a weight, kept as a buffer."""
 
     weight: Tensor | None
@@ -51,7 +51,7 @@ class _WeightedLoss(_Loss):
         self.register_buffer(option, None if value is None else as_weight(name, option, value))
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """(x - t)^2. Shapes: input and target of one shape (*); output scalar, or (*) without reduction.
 
     >>> from nnlite import nn
@@ -63,14 +63,14 @@ class MSELoss(_Loss):
         return functional.mse_loss(input, target, self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """|x - t|. Shapes as MSELoss."""
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
         return functional.l1_loss(input, target, self.reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2). Shapes as MSELoss (Huber 1964)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -81,7 +81,7 @@ class HuberLoss(_Loss):
         return functional.huber_loss(input, target, self.reduction, self.delta)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2. Shapes as MSELoss."""
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -164,7 +164,7 @@ class NLLLoss(_WeightedLoss):
         return functional.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(Loss):
     """t (log t - x) of log-probabilities x; with `log_target`, e^t (t - x). Shapes as MSELoss.
 
     "batchmean" divides the sum by the number of rows, which is the divergence's definition; "mean" by all elements.

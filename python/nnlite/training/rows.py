@@ -11,7 +11,7 @@ import numpy as np
 from .._core import Tensor
 from ..data.dataset import arrays_of, has_parts
 from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss, Sequential
-from ..nn.losses import _Loss
+from ..nn.losses import Loss
 from ..nn.options import number
 from .arrays import Array, as_array, first_where, require_finite
 
@@ -51,7 +51,7 @@ def input_dtypes(model: Module, criterion: Any, rows: Rows) -> list[np.dtype[Any
     dtypes = [np.dtype(np.int64) if indices and a.dtype.kind in "iu" else floating for a in rows.inputs]
     if rows.target is not None:
         # Classes stay integers, for a criterion of the user's own too; the elementwise losses compute with them.
-        whole = "iub" if is_class_loss(criterion) else "" if isinstance(criterion, _Loss) else "iu"
+        whole = "iub" if is_class_loss(criterion) else "" if isinstance(criterion, Loss) else "iu"
         dtypes.append(np.dtype(np.int64) if rows.target.dtype.kind in whole else floating)
     return dtypes + ([floating] if rows.weight is not None else [])
 
