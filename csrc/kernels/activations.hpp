@@ -31,24 +31,24 @@ struct LeakyRelu {  // x where positive, else alpha x
 
 struct Elu : ManyOperations {  // x where positive, else alpha (e^x - 1)
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V alpha, V) {
+  NNLITE_INLINE static V forward(V x, V alpha, V) {
     return select(x > V(0.0f), x, alpha * expm1(x));
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V alpha, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V alpha, V) {
     return select(x > V(0.0f), dy, dy * (alpha * exp(x)));
   }
 };
 
 struct Gelu : ManyOperations {  // x Phi(x)
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V, V) {
+  NNLITE_INLINE static V forward(V x, V, V) {
     const NormalTail tail(x);
     // Minus infinity gives NaN, 0 times infinity, as in PyTorch.
     return select(x < V(0.0f), x - x, x) - tail.e().times(tail.a * tail.ratio);
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V, V) {
     const NormalTail tail(x);
     const V change = tail.e().times(fnma(tail.a, V(0.39894228040143268), tail.ratio));  // Phi(-a) - a phi(a)
     return dy * (select(x < V(0.0f), change, V(1.0f) - change) + (x - x));
@@ -60,7 +60,7 @@ struct GeluTanh
   // e^-|v| by powers of two: |v| log2(e) = a (linear + cubic a^2) in two parts, since it may be large. The head of
   // `linear` has so few bits that a subtraction finds what the sum loses.
   template <class V>
-  [[gnu::always_inline]] static auto gated(V x) {
+  NNLITE_INLINE static auto gated(V x) {
     using T = decltype(sum_lanes(x));
     using C = Constants<T>;
     const V a = min(V(C::gelu_tanh_max), abs(x));
@@ -72,11 +72,11 @@ struct GeluTanh
     return Gated<T>{x, a, binary_exponential(v, v_low)};
   }
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V, V) {
+  NNLITE_INLINE static V forward(V x, V, V) {
     return gated(x).value();
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V, V) {
     const auto gate = gated(x);
     return dy * gate.derivative(fma(V(0.21406444881780074) * gate.a, gate.a, V(1.5957691216057308)));
   }
@@ -84,17 +84,17 @@ struct GeluTanh
 
 struct Silu : ManyOperations {  // x sigmoid(x)
   template <class V>
-  [[gnu::always_inline]] static auto gated(V x) {
+  NNLITE_INLINE static auto gated(V x) {
     using T = decltype(sum_lanes(x));
     const V a = min(V(Constants<T>::logistic_max), abs(x));
     return Gated<T>{x, a, natural_exponential(-a)};
   }
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V, V) {
+  NNLITE_INLINE static V forward(V x, V, V) {
     return gated(x).value();
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V, V) {
     return dy * gated(x).derivative(V(1.0f));
   }
 };
@@ -123,12 +123,12 @@ struct Tanh : ManyOperations {
 
 struct Softplus : ManyOperations {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > beta
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V alpha, V beta) {
+  NNLITE_INLINE static V forward(V x, V alpha, V beta) {
     const V scaled = alpha * x;
     return select(scaled > beta, x, softplus(scaled) / alpha);
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V alpha, V beta) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V alpha, V beta) {
     const V scaled = alpha * x;
     return select(scaled > beta, dy, dy * sigmoid(scaled));
   }
@@ -247,11 +247,11 @@ struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
 
 struct Erf : ManyOperations {
   template <class V>
-  [[gnu::always_inline]] static V forward(V x, V, V) {
+  NNLITE_INLINE static V forward(V x, V, V) {
     return erf(x);
   }
   template <class V>
-  [[gnu::always_inline]] static V backward(V x, V, V dy, V, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V, V) {
     using T = decltype(sum_lanes(x));
     const V a = min(V(Constants<T>::erfc_max), abs(x));
     return dy * gauss(a, T(2), V(0.0f)).times(V(1.1283791670955126));

@@ -57,7 +57,7 @@ template <class T>
 struct ExpParts {
   Vec<T> n, r, rest;
 
-  [[gnu::always_inline]] explicit ExpParts(Vec<T> x) {
+  NNLITE_INLINE explicit ExpParts(Vec<T> x) {
     using C = Constants<T>;
     n = round(x * Vec<T>(C::log2_e));
     r = fnma(n, Vec<T>(C::ln2_low), fnma(n, Vec<T>(C::ln2_high), x));
@@ -70,13 +70,13 @@ template <class T>
 struct Exponential {
   Vec<T> m, n;
 
-  [[gnu::always_inline]] Vec<T> value() const { return scale_exponent(m, n); }
-  [[gnu::always_inline]] Vec<T> times(Vec<T> factor) const { return scale_exponent(m * factor, n); }
+  NNLITE_INLINE Vec<T> value() const { return scale_exponent(m, n); }
+  NNLITE_INLINE Vec<T> times(Vec<T> factor) const { return scale_exponent(m * factor, n); }
 };
 
 // e^x, without the bounds that keep a power's exponent in range.
 template <class T>
-[[gnu::always_inline]] inline Exponential<T> natural_exponential(Vec<T> x) {
+NNLITE_INLINE Exponential<T> natural_exponential(Vec<T> x) {
   const ExpParts<T> parts(x);
   return {Vec<T>(T(1)) + (parts.r + parts.rest), parts.n};
 }
@@ -84,13 +84,13 @@ template <class T>
 // 2^(x + low), without bounds either; 2^r = 1 + r p(r) for |r| <= 1/2 (p by Chebyshev interpolation, error 8e-9 and
 // 2e-19).
 template <class T>
-[[gnu::always_inline]] inline Exponential<T> binary_exponential(Vec<T> x, Vec<T> low) {
+NNLITE_INLINE Exponential<T> binary_exponential(Vec<T> x, Vec<T> low) {
   const Vec<T> n = round(x), r = (x - n) + low;
   return {fma(r, polynomial(r, kExp2Terms<T>), Vec<T>(T(1))), n};
 }
 
 template <class T>
-[[gnu::always_inline]] inline Vec<T> exp(Vec<T> x) {
+NNLITE_INLINE Vec<T> exp(Vec<T> x) {
   using C = Constants<T>;
   return natural_exponential(min(Vec<T>(C::exp_max), max(Vec<T>(C::exp_min), x))).value();
 }
@@ -99,7 +99,7 @@ template <class T>
 // two large terms is kept with its rounding error: |2^n - 1| >= |2^n r| wherever n is not 0, and at n = 0 the sum is
 // exact.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> expm1(Vec<T> x) {
+NNLITE_INLINE Vec<T> expm1(Vec<T> x) {
   using C = Constants<T>;
   const Vec<T> one(T(1)), half(T(0.5)), two(T(2));
   const ExpParts<T> parts(min(Vec<T>(C::expm1_max), max(Vec<T>(C::expm1_min), x)));
@@ -112,7 +112,7 @@ template <class T>
 // x = 2^e (1 + f) with 1 + f in [sqrt 1/2, sqrt 2); log(1 + f) = 2 atanh(s), s = f / (2 + f), as
 // f - (f^2/2 - s (f^2/2 + R(s^2))): the leading term is exact. Remainder of the series below 2^-28, 2^-59.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> log(Vec<T> x) {
+NNLITE_INLINE Vec<T> log(Vec<T> x) {
   using C = Constants<T>;
   const Vec<T> zero(T(0)), one(T(1)), half(T(0.5));
   const auto small = x < Vec<T>(C::smallest_normal);
@@ -134,7 +134,7 @@ template <class T>
 
 // log(u) + (x - (u - 1)) / u with u = 1 + x rounded: the second term returns what the rounding lost.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> log1p(Vec<T> x) {
+NNLITE_INLINE Vec<T> log1p(Vec<T> x) {
   const Vec<T> one(T(1)), u = one + x;
   const Vec<T> lost = x - (u - one);
   const Vec<T> y = log(u) + lost / u;
@@ -143,7 +143,7 @@ template <class T>
 
 // x + x^3 p(x^2) for |x| < 0.61 (p by Chebyshev interpolation, error 1e-9 and 1e-18), else 1 - 2 / (e^(2|x|) + 1).
 template <class T>
-[[gnu::always_inline]] inline Vec<T> tanh(Vec<T> x) {
+NNLITE_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> one(T(1)), two(T(2)), a = abs(x), square = a * a;
   const Vec<T> small = fma(a * square, polynomial(square, kTanhTerms<T>), a);
   const Vec<T> large = one - two / (exp(two * a) + one);
@@ -153,7 +153,7 @@ template <class T>
 // 1 / (1 + e^-|x|), or e^-|x| times it for negative x, whose tail so keeps its digits. One step of Newton's makes the
 // inverse that of the sum before its rounding.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> sigmoid(Vec<T> x) {
+NNLITE_INLINE Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> one(T(1)), e = exp(-abs(x)), sum = one + e, lost = e - (sum - one);
   const Vec<T> rough = one / sum;
   const Vec<T> inverse = fma(rough, fnma(rough, lost, fnma(rough, sum, one)), rough);
@@ -168,13 +168,13 @@ struct Gated {
   Vec<T> x, a;
   Exponential<T> e;
 
-  [[gnu::always_inline]] Vec<T> value() const {
+  NNLITE_INLINE Vec<T> value() const {
     const Vec<T> zero(T(0)), sum = Vec<T>(T(1)) + e.value();
     const auto negative = x < zero;
     return scale_exponent(select(negative, fnma(a, e.m, x - x), x) / sum, select(negative, e.n, zero));
   }
 
-  [[gnu::always_inline]] Vec<T> derivative(Vec<T> slope) const {
+  NNLITE_INLINE Vec<T> derivative(Vec<T> slope) const {
     const Vec<T> zero(T(0)), one(T(1)), small = e.value(), inverse = one / (one + small);
     const Vec<T> share = fma(a * slope, inverse, x - x);
     const auto negative = x < zero;
@@ -185,7 +185,7 @@ struct Gated {
 
 // log(1 + e^x)
 template <class T>
-[[gnu::always_inline]] inline Vec<T> softplus(Vec<T> x) {
+NNLITE_INLINE Vec<T> softplus(Vec<T> x) {
   return max(Vec<T>(T(0)), x) + log1p(exp(-abs(x)));
 }
 
@@ -193,7 +193,7 @@ template <class T>
 // to erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The rounding of x^2 would be felt in the exponent and is put
 // back.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> erfc_tail(Vec<T> x) {
+NNLITE_INLINE Vec<T> erfc_tail(Vec<T> x) {
   const Vec<T> one(T(1)), three(T(3));
   const Vec<T> bounded = min(Vec<T>(Constants<T>::erfc_max), x);
   const Vec<T> square = bounded * bounded, lost = fma(bounded, bounded, -square);
@@ -206,12 +206,12 @@ template <class T>
 // Taylor's series, for |x| < 1, its first term 2 / sqrt pi split into 1.125 and the rest so that its own rounding does
 // not count.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> erf_series(Vec<T> x) {
+NNLITE_INLINE Vec<T> erf_series(Vec<T> x) {
   return fma(x, Vec<T>(T(1.125)), x * polynomial(x * x, kErfTerms<T>));
 }
 
 template <class T>
-[[gnu::always_inline]] inline Vec<T> erf(Vec<T> x) {
+NNLITE_INLINE Vec<T> erf(Vec<T> x) {
   const Vec<T> one(T(1)), a = abs(x);
   const Vec<T> tail = copysign(one - erfc_tail(max(one, a)), x);
   return select(a < one, erf_series(x), select(x == x, tail, x));
@@ -220,7 +220,7 @@ template <class T>
 // e^(-scale a^2 / 2) (1 + change) for a scale of 1 or 2 and a small change. The rounding of a^2 would be felt in the
 // exponent and is put back.
 template <class T>
-[[gnu::always_inline]] inline Exponential<T> gauss(Vec<T> a, T scale, Vec<T> change) {
+NNLITE_INLINE Exponential<T> gauss(Vec<T> a, T scale, Vec<T> change) {
   const Vec<T> factor(-scale * Constants<T>::half_log2_e), factor_low(-scale * Constants<T>::half_log2_e_low);
   const Vec<T> square = a * a, square_low = fma(a, a, -square), y = square * factor;
   const Vec<T> y_low = fma(square_low, factor, fma(square, factor_low, fma(square, factor, -y)));
@@ -235,14 +235,14 @@ template <class T>
 struct NormalTail {
   Vec<T> a, ratio, wrong;
 
-  [[gnu::always_inline]] explicit NormalTail(Vec<T> x) : a(min(Vec<T>(Constants<T>::gauss_max), abs(x))) {
+  NNLITE_INLINE explicit NormalTail(Vec<T> x) : a(min(Vec<T>(Constants<T>::gauss_max), abs(x))) {
     const Vec<T> one(T(1)), k(Constants<T>::normal_tail_middle), minus_twice_k(-2 * Constants<T>::normal_tail_middle);
     const Vec<T> sum = a + k, sum_low = a - (sum - k), t = one / sum;
     wrong = fnma(t, sum_low, fnma(t, sum, one));
     ratio = t * polynomial(fma(minus_twice_k, t * wrong, fma(minus_twice_k, t, one)), kNormalTailTerms<T>);
   }
 
-  [[gnu::always_inline]] Exponential<T> e() const { return gauss(a, T(1), wrong); }
+  NNLITE_INLINE Exponential<T> e() const { return gauss(a, T(1), wrong); }
 };
 
 // sin and cos of 2 pi u for u in [0, 1): an eighth of a turn by Taylor's series, the rest by symmetry.

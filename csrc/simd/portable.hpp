@@ -1,5 +1,12 @@
 // What every instruction set builds from its own pieces in the same way.
 
+// For functions whose vectors must not pass through memory; a build that is to be small (-fno-inline) calls them.
+#ifdef __NO_INLINE__
+#define NNLITE_INLINE inline
+#else
+#define NNLITE_INLINE [[gnu::always_inline]] inline
+#endif
+
 template <class T>
 Mask<T> operator>(Vec<T> a, Vec<T> b) {
   return b < a;
@@ -22,7 +29,7 @@ T max_lanes(Vec<T> x) {
 
 // v * 2^n for whole n, in two exact steps of half the exponent: only the second can round, into the subnormal range.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
+NNLITE_INLINE Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
   const Vec<T> half = floor(n * Vec<T>(T(0.5)));
   return (v * power_of_two(half)) * power_of_two(n - half);
 }
