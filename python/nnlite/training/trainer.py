@@ -205,9 +205,8 @@ class Trainer(TrainingState):
         bar = Progress(progress, plan.epochs, plan.batches)
         checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
         self.columns = columns
-        fit = Fit(self, self._evaluation, plan, listeners, bar, checkpoints)
         with fitting(self.model), default_generator(self.generator), mode(self.model, True), mode(self.criterion, True):
-            fit.run()
+            Fit(self, self._evaluation, plan, listeners, bar, checkpoints).run()  # it begins where the last fit ended
         return self.history
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
