@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..nn import CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh
-from ..optim import SGD, Adam, Optimizer
+from ..optim import SGD, Adam
 from ..training import Trainer
 
 Array = np.ndarray[Any, Any]
 
 CROSS_ENTROPY = "CrossEntropyLoss"
 _OWN = SimpleNamespace(**{part.__name__: part for part in (CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Tanh)})
-OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
+OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"SGD": SGD, "Adam": Adam}
 LEARNING_RATES = {"SGD": 0.01, "Adam": 0.001}
 
 
