@@ -1,9 +1,7 @@
 // What every instruction set builds from its own pieces in the same way.
 
-// For functions whose vectors must not pass through memory; a build that is to be small (-fno-inline) calls them.
-#ifdef __NO_INLINE__
-#define NNLITE_INLINE inline
-#else
+// For functions whose vectors must not pass through memory; plain C++, whose vectors are there anyway, calls them.
+#ifndef NNLITE_INLINE
 #define NNLITE_INLINE [[gnu::always_inline]] inline
 #endif
 

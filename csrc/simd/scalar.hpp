@@ -1,5 +1,7 @@
 // Sixteen floats, or eight doubles, in an array: the baseline for any processor, and the plain twin of the others.
 
+#define NNLITE_INLINE inline
+
 template <class T>
 struct Mask {
   bool bits[64 / sizeof(T)];
@@ -48,6 +50,12 @@ struct Vec {
   T v[lanes];
 
   Vec() = default;
+  // Not trivial: arguments are passed by reference, where the copy of an array would go through the stack.
+  Vec(const Vec& other) { *this = other; }
+  Vec& operator=(const Vec& other) {
+    __builtin_memcpy(v, other.v, sizeof(v));
+    return *this;
+  }
   explicit Vec(T value) {
     for (T& lane : v) lane = value;
   }
@@ -68,92 +76,92 @@ struct Vec {
 using VecF = Vec<float>;
 using VecD = Vec<double>;
 
-// f of each lane.
+// f of each lane. Called and not inlined: the loops over lanes would stand wherever two numbers are added.
 template <class T, class F, class... Vs>
-[[gnu::always_inline]] inline Vec<T> each(F f, const Vec<T>& a, const Vs&... others) {
+[[gnu::noinline]] Vec<T> each(F f, const Vec<T>& a, const Vs&... others) {
   Vec<T> y;
   for (int i = 0; i < Vec<T>::lanes; ++i) y.v[i] = f(a.v[i], others.v[i]...);
   return y;
 }
 
 template <class T, class F>
-[[gnu::always_inline]] inline Mask<T> compare(F f, const Vec<T>& a, const Vec<T>& b) {
+[[gnu::noinline]] Mask<T> compare(F f, const Vec<T>& a, const Vec<T>& b) {
   Mask<T> mask;
   for (int i = 0; i < Vec<T>::lanes; ++i) mask.bits[i] = f(a.v[i], b.v[i]);
   return mask;
 }
 
 template <class T>
-Vec<T> operator+(Vec<T> a, Vec<T> b) {
+Vec<T> operator+(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x + y; }, a, b);
 }
 template <class T>
-Vec<T> operator-(Vec<T> a, Vec<T> b) {
+Vec<T> operator-(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x - y; }, a, b);
 }
 template <class T>
-Vec<T> operator*(Vec<T> a, Vec<T> b) {
+Vec<T> operator*(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x * y; }, a, b);
 }
 template <class T>
-Vec<T> operator/(Vec<T> a, Vec<T> b) {
+Vec<T> operator/(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x / y; }, a, b);
 }
 template <class T>
-Vec<T> operator-(Vec<T> a) {
+Vec<T> operator-(const Vec<T>& a) {
   return each([](T x) { return -x; }, a);
 }
 template <class T>
-Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+Vec<T> fma(const Vec<T>& a, const Vec<T>& b, const Vec<T>& c) {
   return each([](T x, T y, T z) { return fma_of(x, y, z); }, a, b, c);
 }
 template <class T>
-Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
+Vec<T> fnma(const Vec<T>& a, const Vec<T>& b, const Vec<T>& c) {
   return each([](T x, T y, T z) { return fma_of(-x, y, z); }, a, b, c);
 }
 template <class T>
-Vec<T> min(Vec<T> a, Vec<T> b) {
+Vec<T> min(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x < y ? x : y; }, a, b);
 }
 template <class T>
-Vec<T> max(Vec<T> a, Vec<T> b) {
+Vec<T> max(const Vec<T>& a, const Vec<T>& b) {
   return each([](T x, T y) { return x > y ? x : y; }, a, b);
 }
 template <class T>
-Vec<T> abs(Vec<T> a) {
+Vec<T> abs(const Vec<T>& a) {
   return each([](T x) { return copysign_of(x, T(1)); }, a);
 }
 template <class T>
-Vec<T> sqrt(Vec<T> a) {
+Vec<T> sqrt(const Vec<T>& a) {
   return each([](T x) { return sqrt_of(x); }, a);
 }
 template <class T>
-Vec<T> round(Vec<T> a) {
+Vec<T> round(const Vec<T>& a) {
   return each([](T x) { return round_of(x); }, a);
 }
 template <class T>
-Vec<T> floor(Vec<T> a) {
+Vec<T> floor(const Vec<T>& a) {
   return each([](T x) { return floor_of(x); }, a);
 }
 template <class T>
-Vec<T> copysign(Vec<T> magnitude, Vec<T> sign) {
+Vec<T> copysign(const Vec<T>& magnitude, const Vec<T>& sign) {
   return each([](T x, T y) { return copysign_of(x, y); }, magnitude, sign);
 }
 
 template <class T>
-Mask<T> operator<(Vec<T> a, Vec<T> b) {
+Mask<T> operator<(const Vec<T>& a, const Vec<T>& b) {
   return compare([](T x, T y) { return x < y; }, a, b);
 }
 template <class T>
-Mask<T> operator<=(Vec<T> a, Vec<T> b) {
+Mask<T> operator<=(const Vec<T>& a, const Vec<T>& b) {
   return compare([](T x, T y) { return x <= y; }, a, b);
 }
 template <class T>
-Mask<T> operator==(Vec<T> a, Vec<T> b) {
+Mask<T> operator==(const Vec<T>& a, const Vec<T>& b) {
   return compare([](T x, T y) { return x == y; }, a, b);
 }
 template <class T>
-Mask<T> operator!=(Vec<T> a, Vec<T> b) {
+Mask<T> operator!=(const Vec<T>& a, const Vec<T>& b) {
   return compare([](T x, T y) { return x != y; }, a, b);
 }
 template <class T>
