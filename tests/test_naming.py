@@ -53,7 +53,7 @@ def test_every_name_of_pytorch_is_there_or_answered(name):
 
 
 CASES = {
-    "nn.Conv2d": "nnlite has no operations on images",
+    "nn.Conv2d": "nnlite has no image operations",
     "nn.LSTM": "no recurrent layers",
     "nn.TransformerEncoder": "no attention",
     "nn.GroupNorm": "nnlite has BatchNorm1d, LayerNorm",
@@ -63,13 +63,13 @@ CASES = {
     "nn.Relu": "it is ReLU",
     "nn.MSEloss": "it is MSELoss",
     "nn.utils": "clip_grad_norm_",
-    "nn.functional.max_pool2d": "no operations on images",
+    "nn.functional.max_pool2d": "no image operations",
     "nn.functional.relu_": "it is relu",
     "optim.Rprop": "nnlite has SGD, Adam, AdamW",
     "optim.lr_scheduler.SGD": "it is nnlite.optim.SGD",
     "float32": "np.float32",
-    "device": "CPU alone",
-    "cuda": "CPU alone",
+    "device": "CPU only",
+    "cuda": "CPU only",
     "FloatTensor": "nl.tensor",
     "relu": "it is nnlite.nn.functional.relu or x.relu() of a Tensor",
     "Linear": "it is nnlite.nn.Linear",
@@ -80,7 +80,7 @@ CASES = {
     "inference_mode": "nl.no_grad()",
     "compile": "Trainer.fit and Predictor compile",
     "Trianer": "did you mean Trainer",
-    "data.RandomSampler": "a DataLoader takes",
+    "data.RandomSampler": "pass a TensorDataset",
 }
 
 

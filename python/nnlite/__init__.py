@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _startup as _startup  # isort: skip
 
-# First from here: within nested imports, at the edge of a block of Python's stack, NumPy takes 10 ms longer.
+# Imported here first: from nested imports, at the edge of a block of Python's stack, NumPy takes 10 ms longer.
 import numpy as _numpy  # noqa: F401
 
 from . import _openmp as _openmp

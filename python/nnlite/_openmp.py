@@ -1,10 +1,10 @@
-"""Loads the extension with settings of its OpenMP runtime that are nobody else's: it reads them once, when it starts.
+"""Loads the extension with private settings for its OpenMP runtime, which reads them once, at its start.
 
-By its own default a thread of libgomp that waits for work spins for milliseconds: where other programs want the cores too, two threads
-then train up to ten times slower than one. A thousand turns (some 15 us) bridge the gap between two kernels of a step and cost a loaded
-machine nothing. GOMP_SPINCOUNT or OMP_WAIT_POLICY in the environment decide otherwise.
+By default an idle libgomp thread spins for milliseconds: beside other programs, two threads then train up to ten times slower than
+one. A thousand spins (some 15 us) bridge the gap between two kernels of a step and cost a loaded machine nothing. GOMP_SPINCOUNT or
+OMP_WAIT_POLICY in the environment override this.
 
-joblib tells LLVM's runtime to do nothing at a fork. Here a forked child trains on, and needs it to begin anew.
+joblib tells LLVM's runtime not to reset itself at a fork, which a forked child needs to train.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Ctrl-C while the command line is still importing its modules ends it at once, as it ends any program, without a traceback.
+"""Ctrl-C ends the command line at once and without a traceback, even during its imports.
 
 Imported before everything else; a program that merely imports the library keeps its own handler.
 """

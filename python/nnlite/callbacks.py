@@ -1,4 +1,4 @@
-"""What to do between epochs and batches, with Keras's names."""
+"""Code that runs between epochs and batches, with Keras's names."""
 
 from .naming import publish
 from .training.callbacks.base import Callback, CallbackList, LambdaCallback, Logs

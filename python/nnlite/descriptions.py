@@ -1,4 +1,4 @@
-"""What an object says of itself: its class, and the arguments that made it."""
+"""Reprs: an object's class and the arguments of its constructor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def described(instance: object, **more: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value on one short line: arrays by their shape, models by their size, what is long by its class."""
+    """A value on one short line: an array's shape, a model's size, the class of anything long."""
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}"
     if isinstance(value, tuple) and any(isinstance(item, np.ndarray) for item in value):

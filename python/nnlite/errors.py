@@ -1,4 +1,4 @@
-"""Exceptions that are nnlite's own."""
+"""nnlite's exceptions."""
 
 from ._core import CaptureError
 
@@ -6,7 +6,7 @@ __all__ = ["CaptureError", "DivergenceError", "ModelFileError"]
 
 
 class DivergenceError(RuntimeError):
-    """The loss became NaN or infinite; the weights are those before the batch that showed it.
+    """The loss became NaN or infinite; the weights are those before that batch.
 
     Attributes: `epoch` and `batch` (from 0), `loss`, `layer` (the parameter with the largest gradient, or the first that is
     not finite), `lr` (of the first parameter group).
@@ -22,4 +22,4 @@ class DivergenceError(RuntimeError):
 
 
 class ModelFileError(ValueError):
-    """A model file that is not whole, not a model, or not one that this version can read."""
+    """The file is incomplete, not a model, or unreadable by this version."""

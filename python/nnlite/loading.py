@@ -1,4 +1,4 @@
-"""Models from files, with what makes their inputs of raw rows and answers of their outputs."""
+"""Models from files, with their preprocessing and class names."""
 
 import math
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ _ROWS_AT_ONCE = 4096
 
 
 class LoadedModel:
-    """A model from a file that takes rows as they are: `nnlite train --save` or `nl.save(model)` wrote it.
+    """A model saved by `nnlite train --save` or `nl.save(model)`, ready for raw rows.
 
     Rows are an array (N, columns), a DataFrame, a list of rows or of dictionaries, a dictionary of columns, or a
-    `nl.data.read_csv` table. Columns are found by their names where rows have them, else by position; missing ones are named in a
-    ValueError. `model` is the network itself, `class_names` are its classes (None for a quantity), `preprocessor` tells how
-    tables become inputs (None for a model that was trained on arrays).
+    `nl.data.read_csv` table. Columns are matched by name where rows have names, else by position; ValueError names the missing
+    ones. `model` is the network, `class_names` its classes (None in regression), `preprocessor` turns tables into inputs (None
+    for a model trained on arrays).
     """
 
     def __init__(self, model: Sequential, metadata: dict[str, Any]) -> None:
@@ -42,16 +42,16 @@ class LoadedModel:
         state = self._scaling.get("preprocessor") if isinstance(self._scaling, dict) else None
         self.preprocessor = None if state is None else Preprocessor.from_dict(state)
         if "scaling" in metadata and not isinstance(self._scaling, dict):
-            raise ModelFileError("the file does not say how its model's inputs are made")
+            raise ModelFileError("the file does not say how to make its model's inputs")
 
     def __getattr__(self, name: str) -> Any:
-        """What the network has besides: its state, parameters, fingerprint."""
-        if name == "model":  # not there yet while a copy is made
+        """The network's attributes: its state, parameters, fingerprint."""
+        if name == "model":  # not yet set while being copied
             raise AttributeError(name)
         return getattr(self.model, name)
 
     def inputs(self, rows: Any, **notation: Any) -> Array:
-        """What the network takes for raw rows. `missing` and `decimal` say what is other than in the training table."""
+        """The network's inputs for raw rows. `missing` and `decimal` override the training table's."""
         if self.preprocessor is not None:
             return self.preprocessor.inputs(rows, **notation)
         array = _array(rows, **notation)
@@ -66,7 +66,7 @@ class LoadedModel:
         return np.ascontiguousarray(array, dtype)
 
     def in_unit(self, outputs: Array) -> Array:
-        """The network's outputs; those of a quantity in the target's own unit."""
+        """Outputs of a regression in the target's unit; others unchanged."""
         if self.class_names is not None or self._unit == (0.0, 1.0):
             return outputs
         return outputs.astype(np.float64) * self._unit[1] + self._unit[0]
@@ -76,7 +76,7 @@ class LoadedModel:
         return self.answers_to(self.inputs(rows))
 
     def answers_to(self, inputs: Array) -> Array:
-        """As a call, from `inputs`."""
+        """The network's outputs, as from a call, for `inputs`."""
         if not len(inputs):
             raise ValueError("there are no rows")
         parts = [inputs[begin : begin + _ROWS_AT_ONCE] for begin in range(0, len(inputs), _ROWS_AT_ONCE)]
@@ -84,18 +84,18 @@ class LoadedModel:
             return self.in_unit(np.concatenate([self.model(part).detach().numpy() for part in parts]))
 
     def predict(self, rows: Any) -> Array:
-        """The name of each row's class, or its value in the target's unit; raw outputs where the file tells no classes."""
+        """Each row's class name, or value in the target's unit; raw outputs if the file names no classes."""
         outputs = self(rows)
         return outputs if self.class_names is None else np.array(self.class_names)[predicted_classes(outputs)]
 
     def predict_proba(self, rows: Any) -> Array:
-        """(N, classes): how likely each class is; ValueError for a model without classes."""
+        """Class probabilities (N, classes); ValueError for a model without classes."""
         if self.class_names is None:
-            raise ValueError("this model predicts no classes that its file names: use predict(rows)")
+            raise ValueError("the model's file names no classes: use predict(rows)")
         return self.chances(self(rows))
 
     def chances(self, outputs: Array) -> Array:
-        """(N, classes) of outputs."""
+        """Class probabilities (N, classes) of outputs."""
         if outputs.ndim == 1:
             positive = functional.sigmoid(outputs).numpy()
             return np.stack([1 - positive, positive], 1)
@@ -107,10 +107,10 @@ class LoadedModel:
 
 
 def load_model(path: str | Path) -> LoadedModel:
-    """The model of a file that `nnlite train --save` or `nl.save(model)` wrote, ready for raw rows.
+    """Loads a model saved by `nnlite train --save` or `nl.save(model)`, ready for raw rows.
 
-    Raises OSError where the file cannot be read, ModelFileError where it is no whole model file, or holds weights without the
-    architecture: those of a module with a `forward` of its own, which `nl.load` reads.
+    Raises OSError if the file cannot be read, ModelFileError if it is not a complete model file or holds weights without an
+    architecture, as of a module with a custom `forward`: `nl.load` reads those.
 
     >>> import numpy as np, nnlite as nl, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def load_model(path: str | Path) -> LoadedModel:
     state, metadata = load_with_metadata(path)
     if "architecture" not in metadata:
         raise ModelFileError(
-            f"{path} holds weights alone (no architecture); `nnlite train --save`, and nl.save of a Sequential of nnlite's "
+            f"{path} holds only weights, no architecture; `nnlite train --save`, and nl.save of a Sequential of nnlite's "
             "layers, write what predicting needs"
         )
     model = build_model(metadata["architecture"], sum(array.size for array in state.values()))
@@ -133,7 +133,7 @@ def load_model(path: str | Path) -> LoadedModel:
 
 
 def opened(model: Any) -> LoadedModel:
-    """A path's model, or a LoadedModel itself; TypeError for anything else."""
+    """The model at a path, or a LoadedModel unchanged; TypeError for anything else."""
     if isinstance(model, str | Path):
         return load_model(model)
     if not isinstance(model, LoadedModel):

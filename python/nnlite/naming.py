@@ -1,4 +1,4 @@
-"""What a module shows of itself, and what it says of a name of PyTorch's that it has not."""
+"""A clean dir() for modules, and errors for PyTorch's names that nnlite lacks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from types import ModuleType
 from typing import Any
 
 _WHERE = ("nnlite", "nnlite.nn", "nnlite.nn.functional", "nnlite.optim", "nnlite.optim.lr_scheduler", "nnlite.data")
-_IMAGES = "nnlite has no operations on images: give each image as a row of numbers to nn.Linear or nn.MLP"
-_SEQUENCES = "nnlite has no recurrent layers: give a window of the sequence as one row to nn.Linear or nn.MLP"
-_ATTENTION = "nnlite has no attention: write it from nn.Linear, @, transpose and softmax"
-_THREADS = "nnlite runs in one process on all its threads, see nl.set_num_threads"
-_COMPILED = "there is no need: Trainer.fit and Predictor compile what they run"
-_CPU = "nnlite runs on the CPU alone: leave devices out"
-_TYPES = "types are NumPy's, for example np.float32, or their names"
+_IMAGES = "nnlite has no image operations: flatten each image to a row for nn.Linear or nn.MLP"
+_SEQUENCES = "nnlite has no recurrent layers: pass a window of the sequence as one row to nn.Linear or nn.MLP"
+_ATTENTION = "nnlite has no attention: build it from nn.Linear, @, transpose and softmax"
+_THREADS = "nnlite runs in one process on several threads: see nl.set_num_threads"
+_COMPILED = "not needed: Trainer.fit and Predictor compile what they run"
+_CPU = "nnlite runs on the CPU only: leave devices out"
+_TYPES = "use NumPy's types, such as np.float32 or 'float32'"
 
-_ACTIVATIONS = "nnlite has the activations {activations}; write another one in forward, from operations of tensors"
+_ACTIVATIONS = "nnlite has the activations {activations}; write others in forward, from tensor operations"
 
-# Patterns of PyTorch's names, the first that fits; {part} stands for what the package's own module `part` defines.
+# The first pattern that matches gives the advice; {part} becomes the names that the package's module `part` defines.
 _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     "nnlite.nn": (
         (r"(Lazy)?Conv|.*Pool\dd|.*Unpool|Upsampl|Pixel|.*Pad\dd|(Un)?[Ff]old$|Channel|CrossMap|LocalResp|.*[23]d$", _IMAGES),
@@ -25,7 +25,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"Transformer|Multihead|attention", _ATTENTION),
         (r".*Norm", "nnlite has {normalization}"),
         (r".*Dropout", "nnlite has {dropout}"),
-        (r".*Loss", "nnlite has {losses}; any function of (output, target) that returns one number as a Tensor is a loss"),
+        (r".*Loss", "nnlite has {losses}; any function of (output, target) that returns a Tensor of one number is a loss"),
         (r"DataParallel|parallel", _THREADS),
         (r"LazyLinear|Bilinear|EmbeddingBag|Unflatten", "nnlite has {linear}; tensors have reshape"),
         (r"ParameterList|ParameterDict|Container", "nnlite has {containers}; a Parameter is an attribute of a Module"),
@@ -36,14 +36,14 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     "nnlite.nn.functional": (
         (r".*(conv|pool|pad$|fold|upsample|interpolate|pixel|grid|channel|local_resp|[23]d$)", _IMAGES),
         (r".*attention", _ATTENTION),
-        (r".*(_loss|cross_entropy)", "a loss is any expression of tensors that is one number"),
-        (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or an expression of tensors"),
+        (r".*(_loss|cross_entropy)", "any tensor expression that yields one number is a loss"),
+        (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or tensor operations"),
     ),
     "nnlite.optim": (
         (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
-        (r"[A-Z]", "nnlite has {sgd}, {adam}, {adaptive}, {lbfgs}, and trains a subclass of Optimizer that has a step()"),
+        (r"[A-Z]", "nnlite has {sgd}, {adam}, {adaptive}, {lbfgs}, and trains any Optimizer subclass with a step()"),
     ),
-    "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "a DataLoader takes TensorDataset, Subset, or an object with len and rows"),),
+    "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "pass a TensorDataset, Subset, or objects with __len__ and __getitem__"),),
     "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),
     "nnlite": (
         (r"(b?float|double|half|q?u?int|long|short|bool|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|dtype|set_default_dt", _TYPES),
@@ -56,7 +56,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"seed|initial_seed|.*rng_state|random", "use nl.manual_seed(seed) and nl.Generator(seed)"),
         (r".*(conv|pool|grid_samp|pixel|channel)", _IMAGES),
         (r"rnn|lstm|gru", _SEQUENCES),
-        (r"(b?mm|mv|dot|addmm|einsum|inner|chain_matmul|bmm)$", "products of matrices are x @ y"),
+        (r"(b?mm|mv|dot|addmm|einsum|inner|chain_matmul|bmm)$", "multiply matrices with x @ y"),
         (r"(add|sub|subtract|mul|multiply|div|divide|true_divide|neg|negative)_?$", "use the operators +, -, * and /"),
     ),
 }  # fmt: skip
@@ -64,9 +64,9 @@ _OTHERWISE = {"nnlite.nn": (r"[A-Z]", _ACTIVATIONS)}
 
 
 def publish(name: str) -> None:
-    """Gives the module `name` a dir() without its imports, and an answer for names that it has not.
+    """Gives the module `name` a dir() without its imports, and errors that say what to use instead of a missing name.
 
-    An AttributeError, or for `from module import name` an ImportError, says what there is instead.
+    These are AttributeError, or ImportError for `from module import name`.
     """
     module = sys.modules[name]
     own = module.__dict__.get("__getattr__")
@@ -89,7 +89,7 @@ def publish(name: str) -> None:
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """The names that a module is for: those in __all__, or what it defines itself."""
+    """A module's public names: __all__, or what it defines."""
     if hasattr(module, "__all__"):
         return sorted(module.__all__)
     own = vars(module).items()
@@ -97,7 +97,7 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def _is_from_import(frame: Any) -> bool:
-    """Whether the frame is at `from module import name`, which makes an error of its own of an AttributeError."""
+    """Whether the frame runs `from module import name`, which replaces an AttributeError by its own error."""
     import opcode
 
     at = frame.f_lasti
@@ -123,7 +123,7 @@ def _instead(module: ModuleType, wanted: str) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     if module.__name__ == "nnlite" and hasattr(sys.modules["numpy"], wanted):
-        return f"use np.{wanted} on arrays; a gradient goes through operations of tensors alone"
+        return f"use np.{wanted} on arrays; only tensor operations carry gradients"
     return f"it has {', '.join(there)}"
 
 
@@ -139,7 +139,7 @@ def _elsewhere(wanted: str) -> list[str]:
 
 
 def _names_of(module: ModuleType, part: str) -> str:
-    """The names that one of a package's own modules defines, as the package shows them."""
+    """The package's public names that its module `part` defines."""
     there = [
         name for name in public_names(module) if str(getattr(vars(module)[name], "__module__", "")).endswith(f".{part}")
     ]

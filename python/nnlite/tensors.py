@@ -23,7 +23,7 @@ def tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_gr
     """A new tensor with a copy of `data`.
 
     Lists of floats become float32 and integers int64, as in PyTorch; arrays keep float32 and float64. Raises TypeError for
-    what is no number (objects, strings, complex).
+    anything but real numbers.
 
     >>> import nnlite as nl
     >>> nl.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
@@ -38,7 +38,7 @@ def as_tensor(data: ArrayLike | Tensor) -> Tensor:
 
 
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of a float32, float64 or int64 array; others are converted, read-only ones copied."""
+    """A tensor sharing the memory of a float32, float64 or int64 array; others are converted, read-only ones copied."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use nl.tensor")
     return _core.as_tensor(array)
@@ -62,12 +62,12 @@ def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False
 
 
 def zeros_like(input: Tensor) -> Tensor:
-    """Zeros of the shape and type of `input`."""
+    """Zeros with the shape and type of `input`."""
     return full(input.shape, 0, input.dtype)
 
 
 def ones_like(input: Tensor) -> Tensor:
-    """Ones of the shape and type of `input`."""
+    """Ones with the shape and type of `input`."""
     return full(input.shape, 1, input.dtype)
 
 
@@ -94,17 +94,17 @@ def where(condition: ArrayLike, input: Tensor | ArrayLike, other: Tensor | Array
 
 
 def maximum(input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
-    """The larger of `input` and `other` elementwise, broadcast; ties share the gradient, NaN wins."""
+    """The larger of `input` and `other` elementwise, broadcast; ties share the gradient, NaN propagates."""
     return _core.maximum(input, other)
 
 
 def minimum(input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
-    """The smaller of `input` and `other` elementwise, broadcast; ties share the gradient, NaN wins."""
+    """The smaller of `input` and `other` elementwise, broadcast; ties share the gradient, NaN propagates."""
     return _core.minimum(input, other)
 
 
 def concatenate(tensors: Sequence[Tensor | ArrayLike], dim: int = 0) -> Tensor:
-    """Joins tensors along an existing dimension, in which alone their shapes may differ."""
+    """Joins tensors along an existing dimension, the only one in which their shapes may differ."""
     return _core.concatenate(tensors, dim)
 
 

@@ -76,7 +76,7 @@ def test_mlp_takes_a_class_a_function_or_a_module():
 
 @pytest.mark.parametrize("activation", ["tanh", None, nn.functional.relu, nn.Linear, int])
 def test_mlp_names_an_activation_that_makes_no_module(activation):
-    with pytest.raises(TypeError, match=r"activation must be a module or what makes one"):
+    with pytest.raises(TypeError, match=r"activation must be a module or a callable that makes one"):
         nn.MLP([2, 3, 1], activation)
 
 

@@ -195,7 +195,7 @@ def test_a_state_continues_to_the_last_bit() -> None:
     [
         ({"d": np.zeros(2)}, ValueError, r"d of LBFGS has shape \(2,\)"),
         ({"ro": [1.0, "a"]}, TypeError, "ro must be a number"),
-        ({"ro": [1.0]}, ValueError, "lists of one length"),
+        ({"ro": [1.0]}, ValueError, "lists of equal length"),
         ({"n_iter": None, "t": "x"}, TypeError, "t must be a number"),
     ],
 )
@@ -248,7 +248,7 @@ def test_what_it_needs() -> None:
     optimizer = optim.LBFGS([nn.Parameter(np.ones(1))])
     with pytest.raises(TypeError, match="pass step\\(\\) a closure"):
         optimizer.step()
-    with pytest.raises(ValueError, match="one group of parameters"):
+    with pytest.raises(ValueError, match="one parameter group"):
         optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
 
 

@@ -75,7 +75,7 @@ def test_a_group_more_than_the_schedule_knows() -> None:
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     schedule = optim.LambdaLR(optimizer, lambda epoch: 0.5)
     optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))], "lr": 1.0})
-    with pytest.raises(ValueError, match="made for 1 parameter groups and the optimizer has 2"):
+    with pytest.raises(ValueError, match="made for 1 parameter groups but the optimizer has 2"):
         schedule.step()
     assert schedule.last_epoch == 0
     assert [group["lr"] for group in optimizer.param_groups] == [0.2, 1.0]
@@ -224,7 +224,7 @@ def test_states_of_pytorch_load() -> None:
         (lambda o: optim.ExponentialLR(o, None), TypeError, "gamma must be a number, got None"),
         (lambda o: optim.MultiStepLR(o, "ab"), TypeError, "milestones.* must be a number, got 'a'"),
         (lambda o: optim.LambdaLR(o, 0.9), TypeError, "function of the epoch or a list of them, got 0.9"),
-        (lambda o: optim.LambdaLR(o, lambda epoch: None), TypeError, "lr_lambda gives must be a number, got None"),
+        (lambda o: optim.LambdaLR(o, lambda epoch: None), TypeError, "the value of lr_lambda must be a number, got None"),
         (lambda o: optim.ReduceLROnPlateau(o, factor="a"), TypeError, "factor must be a number, got 'a'"),
         (lambda o: optim.ConstantLR(o, 1.5), ValueError, "factor must lie between 0 and 1, got 1.5"),
         (lambda o: optim.LinearLR(o, 0), ValueError, "start_factor must be above 0 .* got 0 and 1.0"),
@@ -237,7 +237,7 @@ def test_states_of_pytorch_load() -> None:
         (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=30), ValueError, "pct_start must be a float .* got 30"),
         (lambda o: optim.OneCycleLR(o, [0.1, 0.2], 9), ValueError, "got 2 values of max_lr for 1 parameter groups"),
         (lambda o: [optim.OneCycleLR(o, 0.1, 1).step() for _ in range(2)] and optim.OneCycleLR(o, 0.1, 1).step(2), ValueError,
-         "made for total_steps=1 and is at step 2"),
+         "total_steps=1 cannot take step 2"),
         (lambda o: optim.CyclicLR(o, 0.1, 0.2, 0), ValueError, "step_size_up must be above 0, got 0"),
         (lambda o: optim.CyclicLR(o, 0.1, 0.2, mode="square"), ValueError, "mode must be 'triangular', .* got 'square'"),
         (lambda o: optim.SequentialLR(o, [], []), ValueError, "needs a list of at least one schedule"),
@@ -248,7 +248,7 @@ def test_states_of_pytorch_load() -> None:
          "schedule 1, a StepLR, belongs to another optimizer"),
         (lambda o: optim.ChainedScheduler([optim.StepLR(o, 1)]).load_state_dict({}), ValueError, "a list of 1 states"),
         (lambda o: optim.StepLR(o, 1).load_state_dict(None), TypeError, "a schedule loads a dictionary"),
-        (lambda o: optim.ReduceLROnPlateau(o).step(None), TypeError, "figure .* must be a number, got None"),
+        (lambda o: optim.ReduceLROnPlateau(o).step(None), TypeError, "metric .* must be a number, got None"),
     ],
 )  # fmt: skip
 def test_options_of_schedules_are_named(make, error, match) -> None:

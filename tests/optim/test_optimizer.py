@@ -83,7 +83,7 @@ def test_edited_groups_are_followed(edits: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("params", "error", "match"),
-    [(lambda p: [p[0], p[0]], ValueError, "more than one"), (lambda p: ["weight"], TypeError, "str"),
+    [(lambda p: [p[0], p[0]], ValueError, "more than once"), (lambda p: ["weight"], TypeError, "str"),
      (lambda p: [p[0] * 2], ValueError, "leaf")],
 )  # fmt: skip
 def test_a_senseless_edit_is_refused_and_changes_nothing(params, error, match) -> None:
@@ -184,7 +184,7 @@ def test_loading_is_all_or_nothing(name: str) -> None:
 
 def test_what_is_no_state_dict_is_named() -> None:
     for state in (None, [], 3):
-        with pytest.raises(TypeError, match=r"an optimizer loads a dictionary, such as state_dict\(\) gives, got"):
+        with pytest.raises(TypeError, match=r"an optimizer loads a dictionary, as from state_dict\(\), got"):
             prepared()[1].load_state_dict(state)
 
 
@@ -216,7 +216,7 @@ def test_bad_groups() -> None:
     p, q = nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))
     for params, error, match in [
         ([{"lr": 1.0}], KeyError, "params"),
-        ([{"params": [p]}, {"params": [p]}], ValueError, "more than one"),
+        ([{"params": [p]}, {"params": [p]}], ValueError, "more than once"),
         ([{"params": {p, q}}], TypeError, "set"),
         ([{"params": [p]}, q], TypeError, "dictionary"),
         ([("a", p), q], ValueError, "names"),
@@ -251,7 +251,7 @@ def test_named_parameters() -> None:
 
 @pytest.mark.parametrize(
     ("edit", "error", "match"),
-    [(lambda g: g.pop("momentum"), KeyError, "has no 'momentum'"), (lambda g: g.update(lr="0.1"), TypeError, "lr must be a number"),
+    [(lambda g: g.pop("momentum"), KeyError, "no longer has 'momentum'"), (lambda g: g.update(lr="0.1"), TypeError, "lr must be a number"),
      (lambda g: g.update(lr=None), TypeError, "lr must be a number"), (lambda g: g.update(nesterov="x"), TypeError, "nesterov"),
      (lambda g: g.update(lr=np.ones(2)), (TypeError, ValueError), "lr must be a single number")],
 )  # fmt: skip

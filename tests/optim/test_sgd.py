@@ -134,7 +134,7 @@ def test_bad_parameters() -> None:
         optim.SGD(p)
     with pytest.raises(TypeError, match="str"):
         optim.SGD(["a"])
-    with pytest.raises(ValueError, match="more than one"):
+    with pytest.raises(ValueError, match="more than once"):
         optim.SGD([p, p])
     with pytest.raises(ValueError, match="leaf"):
         optim.SGD([p * 2])

@@ -127,7 +127,7 @@ class Softplus(Elementwise):
 
 
 class Softmax(Module):
-    """e^x_j / sum_k e^x_k along `dim`; without `dim` as `functional.softmax` chooses. The maximum is taken off first."""
+    """e^x_j / sum_k e^x_k along `dim`; None: see `functional.softmax`. The maximum is subtracted first."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """The logarithm of softmax along `dim` (as in Softmax), without the loss of digits that log(softmax(x)) has."""
+    """The logarithm of softmax along `dim` (as in Softmax), without the rounding errors of log(softmax(x))."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class LogSoftmax(Module):
         return f"dim={self.dim}"
 
 
-# By their kernels' names.
+# By kernel.
 ELEMENTWISE: dict[str, type[Elementwise]] = {
     layer.kernel: layer for layer in (globals()[name] for name in __all__) if issubclass(layer, Elementwise)
 }

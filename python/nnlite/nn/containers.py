@@ -20,7 +20,7 @@ L = TypeVar("L", bound="_Numbered")
 
 
 class _Numbered(Module):
-    """Modules in a row, under their numbers as names unless they were given others."""
+    """Modules in order, named by their numbers unless given other names."""
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -64,7 +64,7 @@ class _Numbered(Module):
         return self
 
     def insert(self: L, index: int, module: Module) -> L:
-        """Puts a module before the one at `index`; all are numbered anew."""
+        """Puts a module before the one at `index`; all are renumbered."""
         _require_module(module)
         if not -len(self) <= index <= len(self):
             raise IndexError(f"index {index} is out of range: there are {len(self)} modules")
@@ -74,7 +74,7 @@ class _Numbered(Module):
         return self
 
     def pop(self, index: int | slice = -1) -> Any:
-        """Takes out the module at `index`, or those of a slice, and returns it; the others are numbered anew."""
+        """Removes and returns the module at `index`, or those of a slice; the others are renumbered."""
         module = self[index]  # type: ignore[index]
         del self[index]
         return module
@@ -121,7 +121,7 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules whose parameters are known; a slice is a ModuleList of the same modules.
+    """A list that registers its modules; a slice is a ModuleList of the same modules.
 
     >>> from nnlite import nn
     >>> layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
@@ -147,7 +147,7 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """A dictionary of modules whose parameters are known."""
+    """A dictionary that registers its modules."""
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
@@ -185,18 +185,18 @@ class ModuleDict(Module):
         return self._modules.items()
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Adds modules, in the place of those that have the same names."""
+        """Adds modules, replacing those of the same names."""
         for name, module in dict(modules).items():
             self.add_module(name, module)
 
     def pop(self, name: str) -> Module:
-        """Takes out the module `name` and returns it."""
+        """Removes and returns the module `name`."""
         module = self[name]
         del self[name]
         return module
 
     def clear(self) -> None:
-        """Takes out all modules."""
+        """Removes all modules."""
         for name in list(self):
             del self[name]
 
@@ -287,7 +287,7 @@ def _parameter_of(value: Any) -> Parameter:
 
 
 def _made(activation: Any) -> Module:
-    """A module of an MLP's `activation`."""
+    """A new module from an MLP's `activation`."""
     if isinstance(activation, Module):
         return copy.deepcopy(activation)
     try:
@@ -297,13 +297,13 @@ def _made(activation: Any) -> Module:
     if not isinstance(made, Module):
         given = getattr(activation, "__name__", None) or repr(activation)
         raise TypeError(
-            f"activation must be a module or what makes one without arguments, such as nn.Tanh or nn.LeakyReLU(0.2), got {given}"
+            f"activation must be a module or a callable that makes one, such as nn.LeakyReLU(0.2) or nn.Tanh, got {given}"
         )
     return made
 
 
 class MLP(Sequential):
-    """A multi-layer perceptron: `sizes` (inputs, hidden..., outputs), an activation between, dropout after each activation.
+    """A multi-layer perceptron: `sizes` (inputs, hidden..., outputs), activations between, dropout after each activation.
 
     `activation` is a class (nn.Tanh), a function that makes a module, or a module, which is copied for each layer.
 
@@ -326,7 +326,7 @@ class MLP(Sequential):
         if not hasattr(sizes, "__len__"):
             raise TypeError(f"sizes must be a list such as [784, 128, 10], got {sizes!r}")
         if len(sizes) < 2:
-            raise ValueError(f"MLP needs at least the numbers of inputs and outputs, got sizes={list(sizes)}")
+            raise ValueError(f"MLP needs at least two sizes (inputs, outputs), got sizes={list(sizes)}")
         layers: list[Module] = []
         for inputs, outputs in pairwise(sizes[:-1]):
             layers += [Linear(inputs, outputs, bias), _made(activation)]

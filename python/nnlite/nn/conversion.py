@@ -1,4 +1,4 @@
-"""Other element types for a whole module, in place."""
+"""Conversion of a module's element type, in place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TYPES: tuple[DType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def floating_dtype(*args: Any, dtype: Any = None, device: Any = None) -> DType | None:
-    """The type that the arguments of `Module.to` ask for: a type, a tensor of it, or None for the device "cpu" alone."""
+    """The type that arguments of `Module.to` ask for, directly or as a tensor's; None for just the device "cpu"."""
     for value in args:
         if isinstance(value, Tensor):
             dtype = value.dtype
@@ -24,7 +24,7 @@ def floating_dtype(*args: Any, dtype: Any = None, device: Any = None) -> DType |
         elif value is not None and not isinstance(value, bool):  # non_blocking
             dtype = value
     if device is not None and str(device) != "cpu":
-        raise ValueError(f"nnlite trains on the CPU: there is no device {str(device)!r}")
+        raise ValueError(f"nnlite runs on the CPU only, not on {str(device)!r}")
     if dtype is None:
         return None
     wanted: Any = np.dtype(dtype) if _is_dtype(dtype) else dtype

@@ -19,7 +19,7 @@ __all__ = ["Dropout"]
 class Dropout(Module):
     """In training, zeroes each element with probability `p` and scales the others by 1 / (1 - p); else the identity.
 
-    Srivastava et al., JMLR 15 (2014). The pattern depends on the seed and on how many dropouts were drawn before, not on threads.
+    Srivastava et al., JMLR 15 (2014). The mask depends on the seed and the number of earlier draws, not on threads.
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

@@ -84,12 +84,12 @@ def softplus(input: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tens
 
 
 def softmax(input: Operand, dim: int | None = None) -> Tensor:
-    """Softmax along `dim`; without it along 0 for 0, 1 or 3 dimensions, else along 1, with a UserWarning, as PyTorch."""
+    """Softmax along `dim`; None: 0 for 0, 1 or 3 dimensions, else 1, with a UserWarning, as in PyTorch."""
     return _core.softmax(input, implicit_dim("softmax", input) if dim is None else dim)
 
 
 def log_softmax(input: Operand, dim: int | None = None) -> Tensor:
-    """The logarithm of softmax along `dim`, chosen as by `softmax` where it is missing."""
+    """The logarithm of softmax along `dim`, chosen as by `softmax` if None."""
     return _core.log_softmax(input, implicit_dim("log_softmax", input) if dim is None else dim)
 
 
@@ -155,7 +155,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
 def binary_cross_entropy(
     input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], each logarithm not below -100."""
+    """-(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], logarithms clamped at -100."""
     require_same_shape("BCELoss", input, target)
     if not _core.is_tracing():
         _require_probabilities(input)
@@ -198,7 +198,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _weighted_positives(input: Operand, target: Operand, pos_weight: Operand) -> Tensor:
-    """pos_weight t softplus(-x) + (1 - t) softplus(x): no difference of large numbers, whatever the logits."""
+    """pos_weight t softplus(-x) + (1 - t) softplus(x): no difference of large numbers for any logits."""
     logits = input if isinstance(input, Tensor) else _core.as_tensor(input)
     t = target if isinstance(target, Tensor) else Tensor(target, logits.dtype)
     no = _core.unary("softplus", logits, 1.0, math.inf)
@@ -239,5 +239,7 @@ def one_hot(tensor: ArrayLike | Tensor, num_classes: int = -1) -> Any:
         raise TypeError(f"one_hot needs integer labels, got dtype {indices.dtype}")
     classes = int(indices.max()) + 1 if num_classes < 0 else num_classes
     if indices.size and (indices.min() < 0 or indices.max() >= classes):
-        raise ValueError(f"one_hot: labels run from {indices.min()} to {indices.max()}, there are {classes} classes")
+        raise ValueError(
+            f"one_hot: labels run from {indices.min()} to {indices.max()}, but there are {classes} classes"
+        )
     return Tensor((indices[..., None] == np.arange(classes)).astype(np.int64))

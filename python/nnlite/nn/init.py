@@ -43,7 +43,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """Normal, drawn again where outside [a, b]."""
+    """Normal, redrawn where outside [a, b]."""
     if a >= b:
         raise ValueError(f"trunc_normal_ needs a < b, got a={a}, b={b}")
     generator = _core.default_generator()
@@ -55,7 +55,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
             break
         values[outside] = generator.normal((count,), mean, std, tensor.dtype, "init")
     else:
-        raise ValueError(f"[{a}, {b}] holds almost nothing of a normal distribution of mean {mean} and std {std}")
+        raise ValueError(f"almost no values of a normal distribution of mean {mean} and std {std} lie in [{a}, {b}]")
     with no_grad():
         return tensor.copy_(values)
 

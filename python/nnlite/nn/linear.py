@@ -1,4 +1,4 @@
-"""Affine maps and what only passes values on."""
+"""Linear, embedding and reshaping layers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws weight and bias anew."""
+        """Re-initialises weight and bias."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features)
@@ -107,7 +107,7 @@ class Embedding(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the weight anew."""
+        """Re-initialises the weight."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.detach().numpy()[self.padding_idx] = 0

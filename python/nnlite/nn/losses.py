@@ -1,8 +1,8 @@
 """Loss modules, with PyTorch's names, options and defaults.
 
-`reduction` is "mean" (default), "sum" or "none". A loss whose target has another shape than its input raises ValueError that
-names both shapes: the silent broadcast of (N, 1) against (N,) to N x N is the one deviation from PyTorch. A mean whose weights
-sum to 0 (all labels ignored, or of classes of weight 0) is NaN, as in PyTorch, with the gradient 0.
+`reduction` is "mean" (default), "sum" or "none". Elementwise losses raise ValueError where input and target differ
+in shape: PyTorch silently broadcasts (N, 1) against (N,) to N x N, the one deviation. A mean over weights that sum to 0 (all
+labels ignored, or in classes of weight 0) is NaN with gradient 0, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _WeightedLoss(Loss):
 
 
 class MSELoss(Loss):
-    """(x - t)^2. Shapes: input and target of one shape (*); output scalar, or (*) without reduction.
+    """(x - t)^2. Shapes: input and target of equal shape (*); output scalar, or (*) without reduction.
 
     >>> from nnlite import nn
     >>> nn.MSELoss()([1.0, 2.0], [0.0, 4.0]).item()
@@ -95,8 +95,8 @@ class SmoothL1Loss(Loss):
 class BCELoss(_WeightedLoss):
     """Binary cross-entropy of probabilities in [0, 1], -(t log x + (1 - t) log(1 - x)), times `weight`.
 
-    `weight`, a number, list or array, must broadcast to the target's shape. Shapes as MSELoss. The logarithms are not let below
-    -100. For logits BCEWithLogitsLoss keeps more digits.
+    `weight`, a number, list or array, must broadcast to the target's shape. Shapes as MSELoss. Logarithms are clamped at -100.
+    For logits, BCEWithLogitsLoss is more accurate.
     """
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
@@ -106,7 +106,7 @@ class BCELoss(_WeightedLoss):
 class BCEWithLogitsLoss(_WeightedLoss):
     """Binary cross-entropy of logits, max(x, 0) - x t + log(1 + e^-|x|), which neither overflows nor loses digits.
 
-    `weight` multiplies each element, `pos_weight` the positive part (p t log q); both must broadcast to the
+    `weight` multiplies each element, `pos_weight` the terms of positive targets; both must broadcast to the
     target's shape. Shapes as MSELoss.
     """
 
@@ -182,14 +182,14 @@ class KLDivLoss(Loss):
 
 
 class Row(NamedTuple):
-    """A loss of raw outputs, the targets it is for, and the power of a quantity's unit that it has."""
+    """A loss of raw outputs, its kind of targets, and the power of the target's unit in its value."""
 
     loss: type[Module]
     targets: Literal["classes", "two classes", "quantities"]
     power: int = 0
 
 
-# The losses that a name can choose; those of probabilities or log-probabilities need a last layer of their own.
+# Losses that can be chosen by name; those of probabilities or log-probabilities would need another last layer.
 LOSSES = {
     "cross_entropy": Row(CrossEntropyLoss, "classes"),
     "bce": Row(BCEWithLogitsLoss, "two classes"),

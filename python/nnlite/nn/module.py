@@ -37,8 +37,8 @@ class Module(Registering):
     >>> [name for name, _ in Residual(3).named_parameters()]
     ['linear.weight', 'linear.bias']
 
-    A copy (`copy.deepcopy`, pickling) keeps what is shared: tied parameters, and an optimizer copied together with its model. A
-    computed tensor that `forward` left on the module is copied without the operations behind it.
+    Copies (`copy.deepcopy`, pickling) keep parameters shared: tied ones, and those of an optimizer copied with its model. Computed
+    tensors that `forward` stored on the module are detached.
     """
 
     training: bool
@@ -53,9 +53,9 @@ class Module(Registering):
 
     @staticmethod
     def largest_parameter(settings: Mapping[str, Any]) -> int:
-        """Elements of the largest parameter of a layer with these settings, known before memory is taken for it.
+        """Elements of the largest parameter of a layer with these settings, known before it is allocated.
 
-        A layer with parameters that model files may hold defines it.
+        Layers with parameters that model files may hold define it.
         """
         return 0
 
@@ -66,7 +66,7 @@ class Module(Registering):
             _name_module(error, self)
             raise
 
-    # Walks
+    # Traversal
 
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -137,7 +137,7 @@ class Module(Registering):
     # State
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """The tensors of the state dict themselves; a shared one stands under each of its names."""
+        """The tensors of the state dict, not copied; a shared one appears under each of its names."""
         state: dict[str, Tensor] = {}
         for prefix, module in self.named_modules(remove_duplicate=False):
             saved = {name: buffer for name, buffer in module._buffers.items() if name not in module._unsaved}
@@ -153,8 +153,8 @@ class Module(Registering):
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies values (NumPy arrays, tensors of nnlite or PyTorch) into the parameters and buffers of the same names.
 
-        Everything is checked before anything changes. Raises TypeError for what is no mapping, RuntimeError that lists missing,
-        unexpected (unless `strict` is False) and misshapen entries. Returns (missing_keys, unexpected_keys).
+        Raises TypeError for anything but a mapping, RuntimeError listing missing and unexpected entries (if `strict`) and wrong
+        shapes, before anything changes. Returns (missing_keys, unexpected_keys).
         """
         require_state_dict(state_dict)
         own = self.state_tensors()
@@ -181,7 +181,7 @@ class Module(Registering):
     def fingerprint(self) -> str:
         """SHA-256 (hex) over names, types, shapes and little-endian bytes of all parameters and buffers.
 
-        Two models with one fingerprint hold the same bits.
+        Equal fingerprints mean equal bits.
         """
         import hashlib
 
@@ -195,9 +195,9 @@ class Module(Registering):
     # Switches
 
     def train(self: M, mode: bool = True) -> M:
-        """Training mode (dropout drops, batch normalisation learns) for this module and, by their own `train`, all below it.
+        """Training mode (dropout drops, batch normalisation updates) for this module and, through their `train`, its sub-modules.
 
-        Override it for layers that should stay in evaluation mode, also while `Trainer.fit` trains:
+        Override it for layers that should stay in evaluation mode, even in `Trainer.fit`:
 
         >>> from nnlite import nn
         >>> class FrozenNorm(nn.BatchNorm1d):
@@ -218,13 +218,13 @@ class Module(Registering):
         return self.train(False)
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
-        """Freezes (False) or thaws all parameters."""
+        """Freezes (False) or unfreezes all parameters."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forgets the gradients of all parameters; with set_to_none=False fills them with zeros instead."""
+        """Sets the gradients of all parameters to None; with set_to_none=False to zeros."""
         for parameter in self.parameters():
             if set_to_none:
                 parameter.grad = None
@@ -232,7 +232,7 @@ class Module(Registering):
                 parameter.grad.zero_()
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
-        """Calls `fn` with every sub-module, then with this one (for initialisation)."""
+        """Calls `fn` on every sub-module, then on this one (for initialisation)."""
         for module in self.children():
             module.apply(fn)
         fn(self)
@@ -241,8 +241,8 @@ class Module(Registering):
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """Makes all floating parameters, buffers and gradients float32 or float64: `to(np.float64)`, `to("float64")`.
 
-        In place: they stay the same objects, so that shared ones stay shared and an optimizer goes on training them, its
-        momentum following. `to("cpu")` changes nothing. Raises TypeError for other types, ValueError for other devices.
+        In place: shared tensors stay shared, and an optimizer keeps training them, with its state converted.
+        `to("cpu")` changes nothing. Raises TypeError for other types, ValueError for other devices.
         """
         dtype = floating_dtype(*args, **kwargs)
         if dtype is not None:
@@ -277,7 +277,7 @@ class Module(Registering):
 
 
 def _name_module(error: Exception, module: Module) -> None:
-    """Adds to the message which module below `module` raised it; each outer module knows a longer name."""
+    """Appends to the message which sub-module raised it; each outer module gives a longer name."""
     if type(error).__str__ not in (Exception.__str__, BaseException.__str__):  # its message is not its argument
         return
     innermost, message = error.__dict__.setdefault("_raised_in", (module, error.args))

@@ -60,8 +60,8 @@ class LayerNorm(Module):
 class BatchNorm1d(Module):
     """Normalises each channel over the batch (Ioffe, Szegedy 2015).
 
-    Shapes: x (N, C) or (N, C, L). In training by the batch's mean and biased variance, while the running statistics move by
-    `momentum` (None: plain average) towards the batch's mean and unbiased variance; in evaluation by the running ones.
+    Shapes: x (N, C) or (N, C, L). Training uses the batch's mean and biased variance, and moves the running statistics by
+    `momentum` (None: cumulative average) towards its mean and unbiased variance; evaluation uses the running statistics.
     """
 
     weight: Parameter | None
@@ -103,7 +103,7 @@ class BatchNorm1d(Module):
                 f"(N, {self.num_features}, L), got {tuple(shape)}"
             )
         training = self.training or self.running_mean is None
-        momentum = -1.0 if self.momentum is None else self.momentum  # negative: the plain average of all batches
+        momentum = -1.0 if self.momentum is None else self.momentum  # negative: the cumulative average
         state = (self.running_mean, self.running_var, self.num_batches_tracked)
         return _core.batch_norm(input, *state, self.weight, self.bias, training, momentum, self.eps)
 

@@ -1,4 +1,4 @@
-"""Checks of what functions and losses are given, with messages that say how to mend it."""
+"""Argument checks of functions and losses."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def number(name: str, value: Any) -> float:
         raise TypeError(f"{name} must be a number, got {value!r}")
     if isinstance(value, Tensor) and value.requires_grad:
         raise TypeError(
-            f"{name} is a tensor that requires a gradient, and would get none; pass its .item(), or write the function with "
-            "operations on tensors"
+            f"{name} is a tensor that requires a gradient but would get none; pass its .item(), or use tensor operations"
         )
     if np.asarray(value).size != 1:
         raise ValueError(f"{name} must be a single number, got {np.asarray(value).size} values")
@@ -34,13 +33,13 @@ def number(name: str, value: Any) -> float:
 
 
 def require_probability(p: Any) -> None:
-    """ValueError or TypeError for what is no probability of dropout."""
+    """TypeError or ValueError unless `p` is a probability."""
     if not 0 <= number("dropout probability", p) <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
 def padding_row(padding_idx: int, rows: int) -> int:
-    """Row `padding_idx` of a table, counted from its end where negative."""
+    """`padding_idx` as a row of a table; negative counts from the end."""
     try:
         index = operator.index(padding_idx)
     except TypeError:
@@ -51,14 +50,14 @@ def padding_row(padding_idx: int, rows: int) -> int:
 
 
 def implicit_dim(name: str, x: Operand) -> int:
-    """The dimension that PyTorch chooses where softmax is given none, with a warning."""
+    """The dimension that PyTorch chooses for softmax without `dim`, with a warning."""
     dim = 0 if len(shape_of(x)) in (0, 1, 3) else 1
     warnings.warn(f"{name} was called without dim and works along dim={dim}; pass dim to choose", stacklevel=3)
     return dim
 
 
 def require_same_shape(name: str, x: Operand, target: Operand) -> None:
-    """ValueError unless a loss's input and target have one shape."""
+    """ValueError unless a loss's input and target have equal shapes."""
     x_shape, target_shape = shape_of(x), shape_of(target)
     if x_shape == target_shape:
         return
@@ -79,13 +78,13 @@ def shape_of(x: Operand) -> tuple[int, ...]:
 
 
 def broadcast_to_target(name: str, option: str, value: Any, losses: Tensor) -> Tensor:
-    """A weight as a tensor that broadcasts to the losses, and not the losses to it."""
+    """A weight as a tensor that broadcasts to the losses without enlarging them."""
     tensor = as_weight(name, option, value, losses.dtype).to(losses.dtype)
     sizes = zip(reversed(tensor.shape), reversed(losses.shape), strict=False)
     if tensor.ndim > losses.ndim or any(own not in (1, size) for own, size in sizes):
         raise ValueError(
             f"{name}: {option} has shape {tensor.shape} and the target {losses.shape}; {option} must broadcast to the "
-            f"target's shape: give it that shape, or for one {option} a row (N, 1)"
+            f"target's shape: give it that shape, or (N, 1) for one {option} per row"
         )
     return tensor
 

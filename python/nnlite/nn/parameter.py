@@ -1,4 +1,4 @@
-"""Parameters, and what of a tensor goes into a copy of its module."""
+"""Parameters, and copies without autograd history."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Parameter(Tensor):
     """A tensor that a module trains: assigned to an attribute of a `Module`, it appears in its `parameters()`.
 
-    `parameter.data = tensor` gives it other values (of any shape), and leaves it the same object to modules and optimizers.
-    Attributes of your own are refused: a misspelt `requires_grad` would be ignored.
+    `parameter.data = tensor` replaces its values (any shape); modules and optimizers keep the same object.
+    New attributes are refused, so that a misspelt `requires_grad` fails.
     """
 
     __slots__ = ()
@@ -35,9 +35,9 @@ class Parameter(Tensor):
 
 
 def without_tapes(value: Any, known: dict[int, Tensor]) -> Any:
-    """`value` with the computed tensors in it, also in its lists, tuples and dictionaries, replaced by their values.
+    """`value` with computed tensors detached, also within lists, tuples and dictionaries.
 
-    What holds no computed tensor is returned as it is, the same object. `known` keeps what was made for which tensor.
+    A value without computed tensors is returned itself. `known` maps tensors to their detached copies.
     """
     if isinstance(value, Tensor):
         return value if value.is_leaf else known.setdefault(id(value), value.detach())

@@ -11,7 +11,7 @@ _KINDS = {"parameter": "_parameters", "module": "_modules", "buffer": "_buffers"
 
 
 class Registering:
-    """Keeps what is assigned or registered under its kind, with PyTorch's rules about names and types."""
+    """Keeps attributes by kind, with PyTorch's rules for names and types."""
 
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -38,7 +38,7 @@ class Registering:
         object.__setattr__(self, name, value)
 
     def _assign(self, name: str, value: Parameter | Registering) -> None:
-        """A parameter or module takes the place of whatever had the name, unless a module would replace a parameter."""
+        """Replaces whatever had the name, except a parameter by a module."""
         kind = "parameter" if isinstance(value, Parameter) else "module"
         self._require_initialized(name)
         if kind == "module" and name in self._parameters:
@@ -71,7 +71,7 @@ class Registering:
         if not name or "." in name:
             raise KeyError(f"the name of a {kind} must not be empty or contain a dot, got {name!r}")
         if clashing and name not in self.__dict__[_KINDS[kind]] and hasattr(self, name):
-            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already")
+            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Adds a parameter under `name`; None keeps the name without one (as `bias=False` does).
@@ -120,7 +120,7 @@ def _cannot_assign(module: Registering, kind: str, name: str, value: Any) -> str
     wanted = {"parameter": "an nn.Parameter", "module": "a Module", "buffer": "a Tensor"}[kind]
     advice = ""
     if kind == "parameter" and isinstance(value, Tensor):
-        advice = f": to give it other values, assign to {name}.data"
+        advice = f": to change its values, assign to {name}.data"
     return (
         f"cannot assign a {type(value).__name__} as {kind} {name!r} of a {type(module).__name__}, "
         f"only {wanted} or None{advice}"

@@ -1,4 +1,4 @@
-"""What is said of state dicts that are none, or not this model's."""
+"""Messages about state dicts that do not fit."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ __all__ = ["hints", "require_state_dict"]
 
 
 def require_state_dict(state_dict: Any) -> None:
-    """TypeError for what is no mapping."""
+    """TypeError for anything but a mapping."""
     if isinstance(state_dict, Mapping):
         return
     fix = ""
@@ -19,13 +19,13 @@ def require_state_dict(state_dict: Any) -> None:
 
 
 def hints(state_dict: Mapping[Any, Any], own: Iterable[str]) -> list[str]:
-    """Why a state dict does not fit a model with the names `own`, where that is a well-known reason."""
+    """Well-known reasons why a state dict does not fit a model with the names `own`."""
     own = set(own)
     if own <= state_dict.keys():
         return []
     nested = [key for key, value in state_dict.items() if isinstance(value, Mapping) and own & value.keys()]
     if nested:
-        return [f"the entry {nested[0]!r} holds a state dict itself: load state_dict[{nested[0]!r}]"]
+        return [f"the entry {nested[0]!r} is itself a state dict: load state_dict[{nested[0]!r}]"]
     given = {key for key in state_dict if isinstance(key, str)}
     prefix = _prefix(given, own)
     if prefix:
@@ -42,7 +42,7 @@ def hints(state_dict: Mapping[Any, Any], own: Iterable[str]) -> list[str]:
 
 
 def _prefix(long: set[str], short: set[str]) -> str:
-    """What stands before every name of `short` in `long`, e.g. "module."; nothing where there is no such thing."""
+    """The prefix of every name of `short` in `long`, such as "module.", or ""."""
     any_name = min(short, default="")
     for name in long:
         prefix = name.removesuffix(any_name)

@@ -1,4 +1,4 @@
-"""What optimizers check of their arguments."""
+"""Argument checks of the optimizers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..nn.options import number
 def listed(params: Any) -> list[Any]:
     """One tensor or several as a list."""
     if isinstance(params, set | frozenset):
-        raise TypeError("params must come in an order, and a set has none: use a list")
+        raise TypeError("params is a set, which has no order: use a list")
     return [params] if isinstance(params, Tensor) else list(params)
 
 
@@ -32,7 +32,7 @@ def split_names(entries: Sequence[Any]) -> tuple[list[Any], list[str]]:
 
 
 def require_trainable(groups: Iterable[Iterable[Any]]) -> None:
-    """Each parameter must be a leaf tensor and be in one place only."""
+    """Each parameter must be a leaf tensor and appear once."""
     known: set[int] = set()
     for parameter in (parameter for group in groups for parameter in group):
         if not isinstance(parameter, Tensor):
@@ -40,12 +40,12 @@ def require_trainable(groups: Iterable[Iterable[Any]]) -> None:
         if not parameter.is_leaf:
             raise ValueError("the optimizer can only train leaf tensors, got a computed one")
         if id(parameter) in known:
-            raise ValueError("a parameter appears in more than one place of the parameter groups")
+            raise ValueError("a parameter appears more than once in the parameter groups")
         known.add(id(parameter))
 
 
 def require_kind(name: str, value: Any, default: Any) -> None:
-    """TypeError for an option that is not of its default's kind: a number, a pair of numbers, a switch, or anything else."""
+    """TypeError unless an option is of its default's kind: a number, numbers, a bool, or anything."""
     if isinstance(default, bool):
         if not isinstance(value, bool | int | np.bool_):
             raise TypeError(f"{name} must be True or False, got {value!r}")

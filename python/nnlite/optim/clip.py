@@ -1,7 +1,7 @@
-"""Bounding gradients, for one's own loop between `backward()` and `step()`.
+"""Gradient clipping, for your own loop between `backward()` and `step()`.
 
-Norms are sums of the library's own, in float64 and the fixed order of docs/arithmetic.md: NumPy's go through BLAS, whose order differs
-between processors, and a last bit of the norm is a last bit of every weight.
+Norms are summed in float64 in the fixed order of docs/arithmetic.md: NumPy's use BLAS, whose order differs between processors, and the
+last bit of the norm reaches every weight.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> float:
-    """Scales all gradients so that their common norm is at most `max_norm`; returns the norm before, 0.0 without gradients.
+    """Scales all gradients so that their total norm is at most `max_norm`; returns the norm before, 0.0 without gradients.
 
-    Pascanu, Mikolov, Bengio, ICML 2013. `norm_type` is the p of the norm: 2, 1, math.inf, or any other number. RuntimeError for a norm
-    that is not finite where asked; otherwise a NaN reaches every gradient, as in PyTorch. `foreach` is accepted and changes nothing.
+    Pascanu, Mikolov, Bengio, ICML 2013. `norm_type` is the p of the norm: 2, 1, math.inf, or any other number. A norm that
+    is not finite raises RuntimeError with `error_if_nonfinite`, else reaches every gradient, as in PyTorch. `foreach` has no effect.
     """
     del foreach
     gradients = _gradients_of(parameters)
@@ -41,7 +41,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Clips every gradient element to [-clip_value, clip_value]. `foreach` is accepted and changes nothing."""
+    """Clips every gradient element to [-clip_value, clip_value]. `foreach` has no effect."""
     del foreach
     _core.clip_to_value(_gradients_of(parameters), float(clip_value))
 

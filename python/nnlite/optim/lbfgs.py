@@ -16,7 +16,7 @@ from .optimizer import Optimizer, Parameters
 
 
 class _Memory:
-    """What goes on from step to step, under PyTorch's names; its vectors are never changed in place."""
+    """State between steps, under PyTorch's names; its vectors never change in place."""
 
     def __init__(self) -> None:
         self.n_iter = 0
@@ -31,7 +31,7 @@ class _Memory:
         self.prev_loss: float | None = None
 
     def copy(self) -> _Memory:
-        """Another one of the same vectors."""
+        """A copy that shares the vectors."""
         other = _Memory()
         vars(other).update({name: [*value] if isinstance(value, list) else value for name, value in vars(self).items()})
         return other
@@ -63,13 +63,13 @@ class _Memory:
 
 
 class LBFGS(Optimizer):
-    """L-BFGS: quasi-Newton steps from the last `history_size` gradients (Liu, Nocedal 1989), for losses without noise.
+    """L-BFGS: quasi-Newton steps from the last `history_size` gradients (Liu, Nocedal 1989), for noise-free losses.
 
     `step(closure)` makes up to `max_iter` iterations, with at most `max_eval` evaluations (5/4 max_iter by default). It ends
     early where no element of the gradient exceeds `tolerance_grad`, or loss and weights change by less than
-    `tolerance_change`. The steps are `lr` long, or with line_search_fn="strong_wolfe" found from there by a line search, which
-    is what makes it reliable. It keeps 2 history_size copies of the parameters, which form one group. A step that fails
-    leaves everything as it was. `Trainer.fit` makes one step of each batch, operation by operation: let the batch be all rows.
+    `tolerance_change`. Steps have length `lr`; line_search_fn="strong_wolfe" searches from there and makes it reliable.
+    It stores 2 history_size copies of the parameters, which form one group. A failed step changes nothing.
+    `Trainer.fit` makes one step per batch, operation by operation: use one batch of all rows.
 
     Raises ValueError for options out of range and for a second group, TypeError for options that are not numbers and for
     a step without a closure.
@@ -115,13 +115,13 @@ class LBFGS(Optimizer):
 
     @property
     def updates(self) -> int:
-        """Counts all changes of parameters: equal before and after where nothing was changed."""
+        """A count that every change of parameters raises."""
         return self._memory.func_evals
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Makes the one group; ValueError for a second."""
+        """Adds the only group; ValueError for a second."""
         if self.param_groups:
-            raise ValueError("LBFGS has one group of parameters, for all of them: pass model.parameters()")
+            raise ValueError("LBFGS takes one parameter group: pass model.parameters()")
         super().add_param_group(param_group)
 
     def _check_kinds(self, options: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ class LBFGS(Optimizer):
             raise ValueError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {options['line_search_fn']!r}")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Minimises the loss that `closure` computes, with its gradients, and returns the first one."""
+        """Minimises the loss that `closure` returns, having computed its gradients; returns the first loss."""
         if closure is None:
             raise TypeError("LBFGS evaluates the loss several times a step: pass step() a closure that computes it")
         parameters = self.param_groups[0]["params"]
@@ -221,7 +221,7 @@ class LBFGS(Optimizer):
             parameter.detach().copy_(values)
 
     def _convert(self, dtype: np.dtype[Any]) -> None:
-        """The memory follows the parameters' type."""
+        """Converts the memory to the parameters' type."""
         memory = self._memory
         if memory.d is None or memory.prev_flat_grad is None or memory.d.dtype == dtype:
             return
@@ -230,12 +230,12 @@ class LBFGS(Optimizer):
         memory.old_stps = [s.to(dtype) for s in memory.old_stps]
 
     def state_dict(self) -> dict[str, Any]:
-        """State and group in PyTorch's layout: all state is the first parameter's, vectors are NumPy arrays."""
+        """State and group in PyTorch's layout: all state belongs to the first parameter, vectors are NumPy arrays."""
         state = {name: _as_arrays(value) for name, value in vars(self._memory).items()}
         return {**super().state_dict(), "state": {0: state} if self._memory.func_evals else {}}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over options and state, of PyTorch's LBFGS too; errors as for every optimizer."""
+        """Loads options and state, of PyTorch's LBFGS too; errors as in `Optimizer`."""
         memory = _loaded(state_dict, sum(p.numel() for p in self.param_groups[0]["params"]))
         super().load_state_dict(state_dict)
         self._memory = memory
@@ -245,7 +245,7 @@ def _loaded(state_dict: Mapping[str, Any], length: int) -> _Memory:
     """The memory of a state dict; TypeError or ValueError for vectors that do not fit."""
     states = state_dict.get("state") if isinstance(state_dict, Mapping) else None
     if not isinstance(states, Mapping) or not states:
-        return _Memory()  # the base says what is wrong
+        return _Memory()  # the base class raises
     state = next(iter(states.values()))
     if not isinstance(state, Mapping):
         raise TypeError(f"the state of LBFGS must be a dictionary, got {type(state).__name__}")
@@ -273,7 +273,7 @@ def _loaded(state_dict: Mapping[str, Any], length: int) -> _Memory:
             value = (int if isinstance(own, int) else float)(number(name, value))
         setattr(found, name, value)
     if not len(found.ro) == len(found.old_dirs) == len(found.old_stps):
-        raise ValueError("old_dirs, old_stps and ro of LBFGS must be lists of one length")
+        raise ValueError("old_dirs, old_stps and ro of LBFGS must be lists of equal length")
     return found
 
 
@@ -289,7 +289,7 @@ def _recorded(closure: Callable[[], Any]) -> Any:
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    """In float64 and the library's own order of addition, so that bits do not depend on a BLAS."""
+    """In float64 and the library's order of summation, so that bits do not depend on BLAS."""
     return float((a.double() * b.double()).sum())
 
 

@@ -87,7 +87,7 @@ def _is_flat(point: Point, start: Point) -> bool:
 
 
 def _cubic_minimum(a: Point, b: Point, bounds: tuple[float, float]) -> float:
-    """Where the cubic through two points with their slopes is least within the bounds; their middle if there is no such place."""
+    """Where the cubic through two points with their slopes is least within the bounds; their middle if there is none."""
     least, greatest = bounds
     middle = (least + greatest) / 2.0
     if a.step > b.step:
@@ -104,5 +104,5 @@ def _cubic_minimum(a: Point, b: Point, bounds: tuple[float, float]) -> float:
 
 
 def _quotient(a: float, b: float) -> float:
-    """By 0 infinite, as IEEE has it: a line falls as far as the bounds allow."""
+    """a / b with IEEE's infinities: a line falls as far as the bounds allow."""
     return a / b if b else math.nan if a == 0 else math.copysign(math.inf, a) * math.copysign(1.0, b)

@@ -1,4 +1,4 @@
-"""What all optimizers share: parameter groups and state."""
+"""The base of all optimizers: parameter groups and state."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PYTORCH_ONLY = ("foreach", "differentiable", "fused", "capturable")
 class Optimizer:
     """Base of the optimizers: `param_groups` is a list of dictionaries with "params" and the options of each group.
 
-    The groups may be edited: options take effect at the next step, and so do parameters that join or leave a group. A
-    parameter that leaves and returns finds its state again.
+    The groups may be edited: new options, and parameters added or removed, take effect at the next step. A removed
+    parameter keeps its state.
 
-    An optimizer of your own overrides `step` and keeps in `self.state[parameter]` what it remembers. `Trainer.fit` then runs
+    A custom optimizer overrides `step` and keeps its state in `self.state[parameter]`. `Trainer.fit` then runs
     operation by operation; the optimizers of this module run natively.
 
     >>> from nnlite import no_grad, nn, optim
@@ -51,8 +51,8 @@ class Optimizer:
         # The native side of each group, and the parameters that it was made from.
         self._native: list[_core.ParameterGroup] = []
         self._held: list[tuple[Tensor, ...]] = []
-        self._absent: dict[int, tuple[Tensor, State]] = {}  # state of parameters that have left the groups
-        self._own_state: defaultdict[Tensor, State] = defaultdict(dict)  # of an optimizer whose step is Python's
+        self._absent: dict[int, tuple[Tensor, State]] = {}  # state of parameters removed from the groups
+        self._own_state: defaultdict[Tensor, State] = defaultdict(dict)  # of a Python optimizer
         if hasattr(params, "parameters"):
             raise TypeError(
                 f"params is a {type(params).__name__}: pass its parameters, as in SGD(model.parameters(), lr=0.1)"
@@ -72,7 +72,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group with its own options, for layers that join the training later."""
+        """Adds a group with its own options, for layers to be trained later."""
         if not isinstance(param_group, dict):
             raise TypeError(f"a parameter group must be a dictionary, got {type(param_group).__name__}")
         group = {**self.defaults, **param_group}
@@ -94,16 +94,16 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._absent = {id(tensor): (tensor, kept) for tensor, kept in self._absent.values()}  # of the copies
+        self._absent = {id(tensor): (tensor, kept) for tensor, kept in self._absent.values()}  # the copies' ids
 
     @property
     def is_native(self) -> bool:
-        """Whether steps are native, and can be part of a captured program."""
+        """Whether steps are native, so that a program can capture them."""
         return self._rule is not None
 
     @property
     def state(self) -> Mapping[Tensor, Any]:
-        """What is remembered of each parameter, under PyTorch's names; of a native optimizer, a copy to read."""
+        """Each parameter's state, under PyTorch's names; of a native optimizer, a read-only copy."""
         if not self.is_native:
             return self._own_state
         return {parameter: MappingProxyType(kept) for parameter, kept in self._states().values()}
@@ -121,23 +121,23 @@ class Optimizer:
         self._absent = {}
 
     def _check_kinds(self, options: Mapping[str, Any]) -> None:
-        """Raises TypeError for options that are not of the kind of their defaults: numbers, pairs of them, switches."""
+        """Raises TypeError for options that are not of their defaults' kind: numbers, pairs of numbers, bools."""
         for name, default in self.defaults.items():
             require_kind(f"{type(self).__name__}: {name}", options[name], default)
 
     def require_options(self) -> None:
-        """Raises KeyError for an option that was taken out of a group, TypeError for one that is no number by now."""
+        """Raises KeyError for an option removed from a group, TypeError for one of the wrong kind."""
         for i, group in enumerate(self.param_groups):
             gone = [name for name in self.defaults if name not in group]
             if gone:
-                raise KeyError(f"param_groups[{i}] has no {gone[0]!r} any more; set it again")
+                raise KeyError(f"param_groups[{i}] no longer has {gone[0]!r}; set it again")
             self._check_kinds(group)
 
     def _check(self, options: Mapping[str, Any]) -> None:
-        """Raises ValueError for options that make no sense."""
+        """Raises ValueError for options out of range."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forgets all gradients; with set_to_none=False fills them with zeros instead."""
+        """Sets all gradients to None; with set_to_none=False to zeros."""
         groups, held = self.param_groups, self._held
         if set_to_none:
             if len(groups) != 1 or len(held) != 1 or not self._native[0].zero_grad(groups[0]["params"], held[0]):
@@ -150,7 +150,7 @@ class Optimizer:
                     parameter.grad.zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update from the gradients; parameters without one are left alone. `closure` computes and returns the loss."""
+        """One update from the gradients; parameters without one do not change. `closure` computes and returns the loss."""
         if not self.is_native:
             raise NotImplementedError(f"{type(self).__name__} must override step()")
         loss = None
@@ -173,7 +173,7 @@ class Optimizer:
 
     @property
     def updates(self) -> int:
-        """Counts all changes of parameters: equal before and after where nothing was changed."""
+        """A count that every change of parameters raises."""
         return sum(group.steps if self.is_native else group.changes for group in self.native_groups())
 
     def native_groups(self) -> list[_core.ParameterGroup]:
@@ -186,7 +186,7 @@ class Optimizer:
         return self._native
 
     def _follow(self) -> None:
-        """Makes the native side anew where `param_groups` was edited; nothing changes where the edit is refused."""
+        """Rebuilds the native side after an edit of `param_groups`; a refused edit changes nothing."""
         lists = [listed(group["params"]) for group in self.param_groups]
         require_trainable(lists)
         states = self._states()
@@ -210,7 +210,7 @@ class Optimizer:
     def _native_group(
         self, params: Sequence[Tensor], states: Mapping[int, tuple[Tensor, State]]
     ) -> _core.ParameterGroup:
-        # Of an optimizer whose step is Python's, the group holds parameters and clears gradients.
+        # A Python optimizer's group only holds parameters and clears gradients.
         kept = [states[id(p)][1] if id(p) in states else {} for p in params]
         return _core.ParameterGroup(self._rule or "SGD", params, kept)
 
@@ -226,7 +226,7 @@ class Optimizer:
         return group
 
     def state_dict(self) -> dict[str, Any]:
-        """State and groups in PyTorch's layout: parameters by number, what is remembered of them as NumPy arrays."""
+        """State and groups in PyTorch's layout: parameters by number, their state as NumPy arrays."""
         state: dict[int, State] = {}
         groups = []
         number = 0
@@ -240,10 +240,10 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over options and state from a state dict of this class or of PyTorch's of the same name.
+        """Loads options and state from a state dict of this class or of PyTorch's class of that name.
 
         Raises KeyError for a missing entry, ValueError for groups or buffers of another size and for options out of
-        range, TypeError for options that are no numbers; the optimizer is then as it was.
+        range, TypeError for options that are not numbers; the optimizer is then unchanged.
         """
         self.native_groups()
         groups = groups_of(state_dict, [len(held) for held in self._held])
@@ -263,7 +263,7 @@ class Optimizer:
         self._absent = {}
 
     def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a saved group; a switch that it does not know is at its default, as in PyTorch."""
+        """The options of a saved group; missing bools have their defaults, as in PyTorch."""
         left_out = ("params", "param_names", *_PYTORCH_ONLY)
         options = {key: plain(value) for key, value in group.items() if key not in left_out}
         for key, default in self.defaults.items():

@@ -1,4 +1,4 @@
-"""The state of optimizers as it is saved: what a state dict must be, and what is read from it."""
+"""State dicts of optimizers: checking, reading and writing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from .._core import Tensor
 from ..nn.options import number
 
-State = dict[str, Any]  # what is remembered of one parameter, under PyTorch's names
+State = dict[str, Any]  # of one parameter, under PyTorch's names
 
 
 def plain(value: Any) -> Any:
-    """A number of NumPy's, or of a tensor, as Python's own."""
+    """A NumPy number or one-element tensor as a Python number."""
     is_single = hasattr(value, "item") and hasattr(value, "ndim") and np.asarray(value).size == 1
     return value.item() if is_single else value
 
 
 def groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[str, Any]]:
-    """The groups of a state dict, if they are of the sizes `own`."""
+    """The groups of a state dict, which must have the sizes `own`."""
     if not isinstance(state_dict, Mapping):
-        raise TypeError(f"an optimizer loads a dictionary, such as state_dict() gives, got {state_dict!r}")
+        raise TypeError(f"an optimizer loads a dictionary, as from state_dict(), got {state_dict!r}")
     for key in ("state", "param_groups"):
         if key not in state_dict:
             raise KeyError(f"the state dict of an optimizer needs {key!r}; it has {', '.join(map(repr, state_dict))}")
@@ -40,13 +40,13 @@ def groups_of(state_dict: Mapping[str, Any], own: list[int]) -> list[Mapping[str
     strange = [key for key in state_dict["state"] if key not in numbers]
     if strange:
         raise ValueError(
-            f"the state dict has a state for parameter {strange[0]!r}, which is not among the 'params' of its groups, {numbers}"
+            f"the state dict has state for parameter {strange[0]!r}, which is not among the 'params' of its groups, {numbers}"
         )
     return groups
 
 
 def loaded_state(entry: Any, key: Any, parameter: Tensor, buffers: Iterable[str], numbers: Iterable[str]) -> State:
-    """The saved state of a parameter of a native optimizer: those `buffers` that there are, and with them the `numbers`."""
+    """A parameter's saved state for a native optimizer: the `buffers` present and, with any of them, the `numbers`."""
     entry = _entry(entry, key)
     kept: State = {name: _buffer(entry[name], name, key, parameter) for name in buffers if entry.get(name) is not None}
     for name in numbers if kept else ():
@@ -59,12 +59,12 @@ def loaded_state(entry: Any, key: Any, parameter: Tensor, buffers: Iterable[str]
 
 
 def saved_state(entry: State | None) -> State:
-    """The state that a Python optimizer keeps of a parameter, its tensors as arrays."""
+    """A Python optimizer's state of a parameter, tensors as arrays."""
     return {name: v.detach().numpy().copy() if isinstance(v, Tensor) else v for name, v in (entry or {}).items()}
 
 
 def restored_state(entry: Any, key: Any, parameter: Tensor) -> State:
-    """What `saved_state` gave: arrays become tensors, those of floats of the parameter's type, as in PyTorch."""
+    """The inverse of `saved_state`: arrays become tensors, floats in the parameter's type, as in PyTorch."""
     restored = {}
     for name, value in _entry(entry, key).items():
         if isinstance(value, np.ndarray | Tensor):

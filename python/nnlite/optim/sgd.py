@@ -19,7 +19,7 @@ class SGD(Optimizer):
         g = g + momentum v with nesterov, else v            (only where momentum is not 0)
         w = w - lr g
 
-    While momentum is 0 the buffers v rest; they go on when it is set again. Polyak 1964; Sutskever et al., ICML 2013.
+    While momentum is 0 the buffers v do not change. Polyak 1964; Sutskever et al., ICML 2013.
 
     Raises ValueError for negative options, and for nesterov without momentum or with dampening; TypeError for options that
     are not numbers.

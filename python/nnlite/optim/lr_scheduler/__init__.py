@@ -1,7 +1,7 @@
 """Learning-rate schedules: PyTorch's names and rules.
 
-A step changes the rate that a group has at that moment, so that several schedules on one optimizer multiply and a rate set
-by hand stays. Only `step(epoch)`, which jumps to an epoch, computes from the initial rates.
+A step changes a group's present rate, so that several schedules of one optimizer multiply and a rate set by hand stays.
+Only `step(epoch)`, which jumps to an epoch, computes from the initial rates.
 """
 
 from ...naming import publish

@@ -1,4 +1,4 @@
-"""What all learning-rate schedules share."""
+"""The base of all learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..optimizer import Optimizer
 
 
 class LRScheduler:
-    """Moves the learning rate of each parameter group; a subclass gives `get_lr`, or overrides `step`.
+    """Sets the learning rate of each parameter group; a subclass defines `get_lr`, or overrides `step`.
 
-    A new schedule notes each group's rate as its "initial_lr", unless there is one, and sets the first rates. With `last_epoch`
-    other than -1 it goes on after that epoch, from the rates that the groups have; KeyError where a group has no "initial_lr" then.
+    A new schedule stores each group's rate as "initial_lr", unless there is one, and sets the first rates. With `last_epoch`
+    other than -1 it resumes after that epoch, from the groups' present rates; KeyError if a group then has no "initial_lr".
 
     >>> from nnlite import nn, optim
     >>> class Halving(optim.lr_scheduler.LRScheduler):
@@ -40,7 +40,7 @@ class LRScheduler:
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch != -1 and "initial_lr" not in group:
                 raise KeyError(
-                    f"param_groups[{i}] has no 'initial_lr', which a schedule with last_epoch={last_epoch} goes on from: "
+                    f"param_groups[{i}] has no 'initial_lr', which last_epoch={last_epoch} needs: "
                     "load the optimizer's state dict first, or set group['initial_lr'], or use last_epoch=-1"
                 )
             group.setdefault("initial_lr", number("lr", group["lr"]))
@@ -65,7 +65,7 @@ class LRScheduler:
         self._interval = value
 
     def get_lr(self) -> Iterable[float]:
-        """The groups' rates at `last_epoch`, from those that they have now; for `step` alone to call."""
+        """The groups' rates at `last_epoch`, from the present ones; only `step` calls it."""
         raise NotImplementedError
 
     def _get_closed_form_lr(self) -> Iterable[float]:
@@ -73,17 +73,17 @@ class LRScheduler:
         return self.get_lr()
 
     def get_last_lr(self) -> list[float]:
-        """The learning rates that the last step gave."""
+        """The learning rates that the last step set."""
         return list(self._last_lr)
 
     def step(self, epoch: int | None = None) -> None:
-        """Moves on by one epoch (or batch), or to `epoch`, where the rates follow from the initial ones."""
+        """Advances one epoch (or batch), or jumps to `epoch`, with rates computed from the initial ones."""
         with self._unchanged_on_error():
             self._step_count += 1
             self._update_lr(epoch)
 
     def require_steps(self, count: int) -> None:
-        """Raises ValueError where `count` more steps are too many."""
+        """Raises ValueError if `count` more steps are too many."""
 
     def _initial_step(self) -> None:
         self._step_count = 0
@@ -109,7 +109,7 @@ class LRScheduler:
         groups = len(self.optimizer.param_groups)
         if groups != count:
             raise ValueError(
-                f"{type(self).__name__} was made for {count} parameter groups and the optimizer has {groups}; make a new "
+                f"{type(self).__name__} was made for {count} parameter groups but the optimizer has {groups}; make a new "
                 "schedule after add_param_group"
             )
 
@@ -123,16 +123,16 @@ class LRScheduler:
             raise
 
     def state_dict(self) -> dict[str, Any]:
-        """The position, and whatever else is plain data, under PyTorch's keys."""
+        """The position and other plain data, under PyTorch's keys."""
         return self._plain_state()
 
     def _plain_state(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in self._UNSAVED and not callable(value)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a saved position, PyTorch's too; the optimizer's state dict holds the rates.
+        """Resumes from a saved position, PyTorch's too; the optimizer's state dict holds the rates.
 
-        ValueError, and nothing changed, for what `state_dict` cannot have given.
+        ValueError, and nothing changed, for anything that `state_dict` cannot have returned.
         """
         require_state_dict(state_dict)
         saved = self.state_dict()
@@ -142,26 +142,26 @@ class LRScheduler:
 
 
 def require_optimizer(optimizer: Any) -> Optimizer:
-    """TypeError for what is not an optimizer."""
+    """TypeError unless given an optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"a schedule needs an optimizer, got {type(optimizer).__name__}")
     return optimizer
 
 
 def require_state_dict(state_dict: Any) -> None:
-    """TypeError for what is not a dictionary."""
+    """TypeError unless given a dictionary."""
     if not isinstance(state_dict, dict):
-        raise TypeError(f"a schedule loads a dictionary, such as state_dict() gives, got {state_dict!r}")
+        raise TypeError(f"a schedule loads a dictionary, as from state_dict(), got {state_dict!r}")
 
 
 def require_numbers(schedule: LRScheduler, **options: Any) -> None:
-    """TypeError or ValueError that names the option."""
+    """TypeError or ValueError for options that are not numbers."""
     for name, value in options.items():
         number(f"{type(schedule).__name__}: {name}", value)
 
 
 def require_positive(schedule: LRScheduler, **options: Any) -> None:
-    """ValueError for what is not above 0."""
+    """ValueError for options not above 0."""
     require_numbers(schedule, **options)
     for name, value in options.items():
         if not value > 0:
@@ -169,7 +169,7 @@ def require_positive(schedule: LRScheduler, **options: Any) -> None:
 
 
 def one_per_group(schedule: LRScheduler, optimizer: Optimizer, name: str, value: Any) -> list[float]:
-    """An option that is one number for all groups or a list of one each."""
+    """An option given as one number for all groups or a list with one per group."""
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, list | tuple) else [value] * count
     if len(values) != count:
@@ -183,7 +183,7 @@ def rates_of(optimizer: Optimizer, key: str = "lr") -> list[float]:
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:
-    """A rate that the user gave as a tensor stays that tensor, with another value."""
+    """Changes a rate that the user gave as a tensor in place."""
     if isinstance(group["lr"], Tensor):
         group["lr"].fill_(rate)
     else:
@@ -191,17 +191,17 @@ def set_rate(group: dict[str, Any], rate: float) -> None:
 
 
 def _checked(own: dict[str, Any], saved: dict[str, Any], later: Sequence[str]) -> dict[str, Any]:
-    """The saved values of the entries in `own`, if there is one of the same kind for each."""
+    """The saved values of the entries in `own`, each of which must be of the same kind."""
     for key, value in own.items():
         if key not in saved and key not in later:
             raise ValueError(f"the schedule's state dict has no {key!r}")
         if key in saved and value is not None and _kind(saved[key]) != _kind(value):
-            raise ValueError(f"the schedule's state dict has {key}={saved[key]!r}, where {value!r} could stand")
+            raise ValueError(f"the schedule's state dict has {key}={saved[key]!r}, expected a value like {value!r}")
     return {key: saved[key] for key in own if key in saved}
 
 
 def _kind(value: Any) -> Any:
-    """Equal for values that can stand for each other."""
+    """Equal for interchangeable values."""
     if isinstance(value, list | tuple):  # of any length: groups may have been added since
         kinds = [_kind(item) for item in value]
         return list, kinds[0] if kinds and kinds.count(kinds[0]) == len(kinds) else float if not kinds else None

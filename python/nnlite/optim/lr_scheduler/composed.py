@@ -1,4 +1,4 @@
-"""Schedules made of schedules: one after the other, or all at once."""
+"""Schedules made of schedules: in sequence, or all at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .plateau import ReduceLROnPlateau
 
 
 class _Composed(LRScheduler):
-    """Schedules of one optimizer. `fit` steps them after each batch where one of them asks for that."""
+    """Schedules of one optimizer. `fit` steps them after each batch if one of them asks for it."""
 
     _UNSAVED = (*LRScheduler._UNSAVED, "_schedulers")
     _schedulers: Sequence[LRScheduler]
 
     def _compose(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
-        """Takes them over; TypeError or ValueError for those that cannot be parts."""
+        """Adopts the parts; TypeError or ValueError for those that cannot be."""
         name = type(self).__name__
         if not isinstance(schedulers, Sequence) or not schedulers:
             raise ValueError(f"{name} needs a list of at least one schedule, got {schedulers!r}")
@@ -26,7 +26,7 @@ class _Composed(LRScheduler):
                 raise TypeError(f"{name}: schedule {i} must be a schedule of an optimizer, got {type(part).__name__}")
             if isinstance(part, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name}: schedule {i} is a ReduceLROnPlateau, whose step takes a figure; step it yourself"
+                    f"{name}: schedule {i} is a ReduceLROnPlateau, whose step needs a metric; step it yourself"
                 )
             optimizer = optimizer or part.optimizer
             if part.optimizer is not optimizer:
@@ -37,11 +37,11 @@ class _Composed(LRScheduler):
             self._interval = "batch"
 
     def state_dict(self) -> dict[str, Any]:
-        """As every schedule's, with a list of the parts'."""
+        """As in every schedule, with a list of the parts'."""
         return {**super().state_dict(), "_schedulers": [part.state_dict() for part in self._schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every schedule's."""
+        """As in every schedule."""
         require_state_dict(state_dict)
         states = state_dict.get("_schedulers")
         if not isinstance(states, list) or len(states) != len(self._schedulers):
@@ -60,7 +60,7 @@ class _Composed(LRScheduler):
 
 
 class SequentialLR(_Composed):
-    """One schedule after the other: the next takes over at each of the epochs (or batches) `milestones`, from its own start.
+    """Schedules in sequence: at each of the epochs (or batches) `milestones` the next one begins.
 
     >>> from nnlite import nn, optim
     >>> from nnlite.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
@@ -90,11 +90,11 @@ class SequentialLR(_Composed):
         self._last_lr = first.get_last_lr()
 
     def _index(self, epoch: int) -> int:
-        """Which of the schedules an epoch belongs to."""
+        """The schedule that an epoch belongs to."""
         return sum(milestone <= epoch for milestone in self._milestones)
 
     def _undo(self, schedule: LRScheduler) -> None:
-        """Takes back the first step that the parts made when they were made."""
+        """Undoes the parts' initial steps."""
         if isinstance(schedule, _Composed):
             for part in schedule._schedulers:
                 self._undo(part)
@@ -102,7 +102,7 @@ class SequentialLR(_Composed):
             schedule.last_epoch -= 1
 
     def step(self) -> None:  # type: ignore[override]
-        """Moves on by one epoch (or batch)."""
+        """Advances one epoch (or batch)."""
         with self._unchanged_on_error():
             self.last_epoch += 1
             at = self._index(self.last_epoch)
@@ -122,12 +122,12 @@ class ChainedScheduler(_Composed):
         self._last_lr = rates_of(self.optimizer)
 
     def require_steps(self, count: int) -> None:
-        """Raises ValueError where `count` more steps are too many."""
+        """Raises ValueError if `count` more steps are too many."""
         for part in self._schedulers:
             part.require_steps(count)
 
     def step(self) -> None:  # type: ignore[override]
-        """Moves all on by one epoch (or batch)."""
+        """Advances all by one epoch (or batch)."""
         for part in self._schedulers:
             part.step()
         self._last_lr = rates_of(self.optimizer)

@@ -38,7 +38,7 @@ class CosineAnnealingLR(LRScheduler):
 class CosineAnnealingWarmRestarts(LRScheduler):
     """lr falls from initial to eta_min as half a cosine in T_0 epochs, then restarts; each period is T_mult times the last.
 
-    `step(epoch)` takes a fraction of an epoch too. ValueError for T_0 or T_mult that are not integers of at least 1.
+    `epoch` may be a fraction in `step`. ValueError for T_0 or T_mult that are not integers of at least 1.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 raise ValueError(f"CosineAnnealingWarmRestarts: {name} must be an integer of at least 1, got {value!r}")
         require_numbers(self, eta_min=eta_min)
         self.T_0 = T_0
-        self.T_i = T_0  # the present period's length
+        self.T_i = T_0  # the current period's length
         self.T_mult = T_mult
         self.eta_min = eta_min
-        self.T_cur: float = last_epoch  # the place in it
+        self.T_cur: float = last_epoch  # the position in it
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -60,7 +60,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
 
     def step(self, epoch: float | None = None) -> None:
-        """Moves on by one epoch, or to `epoch`, which may be a fraction."""
+        """Advances one epoch, or jumps to `epoch`, which may be a fraction."""
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         with self._unchanged_on_error():

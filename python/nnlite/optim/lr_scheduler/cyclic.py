@@ -1,4 +1,4 @@
-"""Schedules of cycles of lr, and of momentum against it, that move after each batch."""
+"""Schedules that cycle lr, and momentum inversely, batch by batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _CyclicMomentum(LRScheduler):
     use_beta1: bool
 
     def _begin_momentum(self, base_momentum: Any, max_momentum: Any, is_new: bool) -> tuple[list[float], list[float]]:
-        """The options, one for each group; a new schedule notes them in the groups."""
+        """The options, one per group; a new schedule stores them in the groups."""
         defaults, groups = self.optimizer.defaults, self.optimizer.param_groups
         if "momentum" not in defaults and "betas" not in defaults:
             raise ValueError(
@@ -63,7 +63,7 @@ class CyclicLR(_CyclicMomentum):
     """lr goes from base_lr to max_lr and back, in a triangle of step_size_up and step_size_down batches (Smith, WACV 2017).
 
     `mode` "triangular" keeps the height, "triangular2" halves it after each cycle, "exp_range" multiplies it by gamma**batch;
-    a function `scale_fn` takes their place, of the cycle's number from 1 or, with scale_mode="iterations", of the batch's.
+    a function `scale_fn` of the cycle's number (from 1), or of the batch's with scale_mode="iterations", replaces them.
     Momentum (or the first beta) goes from max_momentum to base_momentum meanwhile, unless cycle_momentum=False.
     `fit` steps it after each batch.
     """
@@ -121,7 +121,7 @@ class CyclicLR(_CyclicMomentum):
         return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else 1.0
 
     def _heights(self, lows: list[float], highs: list[float]) -> list[float]:
-        """How far each value is from its end at rest."""
+        """Each value's distance from its resting end."""
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
         share = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
@@ -137,12 +137,12 @@ class CyclicLR(_CyclicMomentum):
         return [high - height for high, height in zip(self.max_momentums, heights, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
-        """As every schedule's, and the attributes of a callable object `scale_fn`; a function is not saved."""
+        """As in every schedule, plus the attributes of a callable object `scale_fn`; functions are not saved."""
         function = self._scale_fn_custom
         return {**super().state_dict(), "_scale_fn_custom": None if function is None else state_of_function(function)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every schedule's."""
+        """As in every schedule."""
         require_state_dict(state_dict)
         function = state_dict.get("_scale_fn_custom")
         if function is not None and not (isinstance(function, dict) and hasattr(self._scale_fn_custom, "__dict__")):
@@ -155,11 +155,11 @@ class CyclicLR(_CyclicMomentum):
 
 
 class OneCycleLR(_CyclicMomentum):
-    """lr rises from max_lr / div_factor to max_lr in the share pct_start of all batches, and falls to final_div_factor below its start.
+    """lr rises from max_lr / div_factor to max_lr in the share pct_start of all batches, then falls to its start / final_div_factor.
 
-    Both ways along a cosine, or a line with anneal_strategy="linear"; with three_phase back to its start first, symmetrically,
-    and to the end from there (Smith, Topin 2019). Momentum (or the first beta) goes from max_momentum to base_momentum and
-    back, unless cycle_momentum=False. The batches are `total_steps`, or epochs * steps_per_epoch; ValueError for a step beyond.
+    Both follow a cosine, or a line with anneal_strategy="linear"; with three_phase lr falls to its start first, symmetrically,
+    then to its end (Smith, Topin 2019). Momentum (or the first beta) goes from max_momentum to base_momentum and
+    back, unless cycle_momentum=False. There are `total_steps`, or epochs * steps_per_epoch, batches; ValueError beyond.
     `fit` steps it after each batch.
 
     >>> from nnlite import nn, optim
@@ -207,18 +207,18 @@ class OneCycleLR(_CyclicMomentum):
         super().__init__(optimizer, last_epoch)
 
     def require_steps(self, count: int) -> None:
-        """Raises ValueError where `count` more steps are too many."""
+        """Raises ValueError if `count` more steps are too many."""
         if self.last_epoch + count > self.total_steps:
             raise ValueError(
-                f"OneCycleLR was made for total_steps={self.total_steps}, is at step {self.last_epoch} and would take {count} more: "
-                "make it for as many as there are batches in all epochs"
+                f"OneCycleLR with total_steps={self.total_steps} is at step {self.last_epoch} and cannot take {count} more: set "
+                "total_steps to the number of batches in all epochs"
             )
 
     def _anneal(self, what: str) -> list[float]:
         """Each group's lr or momentum, between the ends of the phase."""
         if self.last_epoch > self.total_steps:
             raise ValueError(
-                f"OneCycleLR was made for total_steps={self.total_steps} and is at step {self.last_epoch}: make it for more"
+                f"OneCycleLR with total_steps={self.total_steps} cannot take step {self.last_epoch}: raise total_steps"
             )
         self._require_groups(len(self.base_lrs))
         begin = 0.0
@@ -252,7 +252,7 @@ def _total_steps(total: Any, epochs: Any, each: Any) -> int:
 
 
 def _phases(steps: int, share: float, three: bool) -> list[dict[str, Any]]:
-    """Where each phase ends, and the names of its ends in the groups."""
+    """Each phase's last step, and the group entries that it runs between."""
 
     def phase(end: float, lr: tuple[str, str], momentum: tuple[str, str]) -> dict[str, Any]:
         names = {"start_lr": lr[0], "end_lr": lr[1], "start_momentum": momentum[0], "end_momentum": momentum[1]}

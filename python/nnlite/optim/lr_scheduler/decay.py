@@ -1,4 +1,4 @@
-"""Schedules with a formula of the epoch's number."""
+"""Schedules given by a formula of the epoch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr is multiplied by gamma at each of the epochs `milestones`, twice at one that stands there twice."""
+    """lr is multiplied by gamma at each of the epochs `milestones`, twice at a repeated one."""
 
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
@@ -52,7 +52,7 @@ class MultiStepLR(LRScheduler):
         return [base * self.gamma**passed for base in self.base_lrs]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every schedule's; milestones may also be a list, or a dictionary with its keys as text, as in JSON."""
+        """As in every schedule; milestones may be a list, or a dictionary with text keys, as in JSON."""
         require_state_dict(state_dict)
         milestones = state_dict.get("milestones")
         if isinstance(milestones, list):
@@ -63,7 +63,7 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """lr = initial * factor until epoch `total_iters`, then initial; factor lies in 0..1."""
+    """lr = initial * factor until epoch `total_iters`, then initial; factor lies in [0, 1]."""
 
     def __init__(
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
@@ -91,7 +91,7 @@ class ConstantLR(LRScheduler):
 class LinearLR(LRScheduler):
     """lr = initial * factor, which goes from start_factor to end_factor in `total_iters` epochs; for warm-up.
 
-    start_factor lies in 0..1 without 0, end_factor in 0..1; ValueError otherwise.
+    start_factor lies in (0, 1], end_factor in [0, 1]; ValueError otherwise.
 
     >>> from nnlite import nn, optim
     >>> warm_up = optim.lr_scheduler.LinearLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1), 0.01, total_iters=500)

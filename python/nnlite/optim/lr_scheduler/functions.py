@@ -1,4 +1,4 @@
-"""Schedules of a function that the user writes."""
+"""Schedules given by a user's function."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def state_of_function(function: Any) -> dict[str, Any] | None:
 
 
 class _FunctionLR(LRScheduler):
-    """One function of the epoch for all groups, or a list of one each."""
+    """One function of the epoch for all groups, or a list with one per group."""
 
     _UNSAVED = (*LRScheduler._UNSAVED, "lr_lambdas")
 
@@ -35,19 +35,19 @@ class _FunctionLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _times_factors(self, rates: Sequence[float]) -> list[float]:
-        """The rates, each times its function's value; one short where groups were added since."""
-        factors = [number("what lr_lambda gives", function(self.last_epoch)) for function in self.lr_lambdas]
+        """The rates times their functions' values; shorter if groups were added since."""
+        factors = [number("the value of lr_lambda", function(self.last_epoch)) for function in self.lr_lambdas]
         return [rate * factor for rate, factor in zip(rates, factors, strict=False)]
 
     def state_dict(self) -> dict[str, Any]:
-        """As every schedule's, and the attributes of callable objects; functions are not saved."""
+        """As in every schedule, plus the attributes of callable objects; functions are not saved."""
         return {**super().state_dict(), "lr_lambdas": [state_of_function(function) for function in self.lr_lambdas]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every schedule's."""
+        """As in every schedule."""
         require_state_dict(state_dict)
         states = state_dict.get("lr_lambdas", [])
-        if not isinstance(states, list) or len(states) > len(self.lr_lambdas):  # fewer where groups were added since
+        if not isinstance(states, list) or len(states) > len(self.lr_lambdas):  # fewer if groups were added since
             raise ValueError(
                 f"the schedule's state dict needs a list of {len(self.lr_lambdas)} entries as 'lr_lambdas'"
             )
@@ -60,14 +60,14 @@ class _FunctionLR(LRScheduler):
 
 
 class LambdaLR(_FunctionLR):
-    """lr = initial * lr_lambda(epoch), one function for all groups or a list of one each."""
+    """lr = initial * lr_lambda(epoch), one function for all groups or a list with one per group."""
 
     def get_lr(self) -> list[float]:
         return self._times_factors(self.base_lrs)
 
 
 class MultiplicativeLR(_FunctionLR):
-    """lr is multiplied by lr_lambda(epoch) in each epoch, one function for all groups or a list of one each."""
+    """lr is multiplied by lr_lambda(epoch) in each epoch, one function for all groups or a list with one per group."""
 
     def get_lr(self) -> list[float]:
         rates = rates_of(self.optimizer)

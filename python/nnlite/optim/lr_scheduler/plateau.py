@@ -1,4 +1,4 @@
-"""The schedule that follows a figure."""
+"""The schedule that follows a metric."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .base import LRScheduler, one_per_group, rates_of, require_numbers, require
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Multiplies the learning rates by `factor` when a figure has not improved for more than `patience` epochs.
+    """Multiplies the learning rates by `factor` when a metric has not improved for more than `patience` epochs.
 
-    `step(figure)`; an improvement is below best * (1 - threshold) with mode "min", above best * (1 + threshold) with "max";
+    `step(metric)`: an improvement is below best * (1 - threshold) with mode "min", above best * (1 + threshold) with "max";
     with threshold_mode="abs", by more than `threshold`. After a reduction `cooldown` epochs are not counted. No rate falls
-    below `min_lr`, one for all groups or a list of one each, and none changes by less than `eps`.
-    `fit` shows it the figure that the attribute `monitor` names, or "val_loss" where there is validation data, else "loss".
+    below `min_lr`, one for all groups or a list with one per group, and none changes by less than `eps`.
+    `fit` steps it with the metric that its attribute `monitor` names, by default "val_loss" with validation data, else "loss".
     """
 
     _LATER = ("_last_lr", "last_epoch", "min_lrs", "default_min_lr")
-    _INTERVALS = ("epoch",)  # a batch has no figures
+    _INTERVALS = ("epoch",)  # a batch has no metrics
     monitor: str | None = None
 
     def __init__(
@@ -68,12 +68,12 @@ class ReduceLROnPlateau(LRScheduler):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether epochs are not counted at present."""
+        """Whether epochs are not counted now."""
         return self.cooldown_counter > 0
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
-        """Takes the epoch's figure into account."""
-        figure = number("the figure of a ReduceLROnPlateau", metrics)
+        """Compares the epoch's metric with the best so far."""
+        figure = number("the metric of a ReduceLROnPlateau", metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._improves(figure):
             self.best = figure
