@@ -1,5 +1,5 @@
-"""Checks a wheel: its size, what it exports, how it is linked, its requirements, what importing it costs, and that a second
-build of the same sources (the second argument) has the same bytes."""
+"""Checks a wheel: its size, exported symbols, linking, required files and import time, and that a second build of the same sources
+(the second argument) has the same bytes."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 SIZE_LIMIT = 1_000_000  # bytes
-IMPORT_LIMIT = 0.020  # seconds more than `import numpy`
+IMPORT_LIMIT = 0.020  # seconds beyond `import numpy`
 ROUNDS = 15
 
 
@@ -22,22 +22,22 @@ def seconds_of(python: Path, code: str) -> float:
 
 
 def extra_import_time(python: Path) -> float:
-    """How much longer importing nnlite takes than importing NumPy alone: the difference of the quickest of several runs in turn.
+    """How much longer importing nnlite takes than importing NumPy: the difference between the fastest of several alternating runs.
 
-    Other work on the machine only ever adds, so the quickest runs are the ones that tell.
+    Other work on the machine only adds time, so the fastest run is the most accurate.
     """
     runs = [[seconds_of(python, f"import {name}") for name in ("numpy", "nnlite")] for _ in range(ROUNDS)]
     return min(run[1] for run in runs) - min(run[0] for run in runs)
 
 
 def exported_symbols(library: Path) -> list[str]:
-    """Names that the extension defines for others."""
+    """The symbols that the extension exports."""
     listing = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
     return [line.split()[-1] for line in listing.splitlines()]
 
 
 def linking_failures(library: Path) -> list[str]:
-    """What the loader could not protect: memory that is both writeable and executable, or tables that stay writeable."""
+    """Memory that the loader cannot protect: both writeable and executable, or tables that stay writeable."""
     command = ["readelf", "--wide", "--program-headers", "--dynamic", library]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     flags = {line.split()[0]: line.split()[6:-1] for line in listing.splitlines() if line.startswith("  GNU_")}
@@ -50,7 +50,7 @@ def linking_failures(library: Path) -> list[str]:
 
 
 def differing_files(one: Path, two: Path) -> list[str]:
-    """Names of a wheel's files whose contents or attributes are others in the second; "(archive)" where only the rest is."""
+    """The files whose contents or attributes differ between two wheels; "(archive)" if only the archive itself does."""
     if one.read_bytes() == two.read_bytes():
         return []
     entries = [
@@ -61,7 +61,7 @@ def differing_files(one: Path, two: Path) -> list[str]:
 
 
 def main() -> None:
-    """Prints each figure; exits with 1 where one is out of bounds."""
+    """Prints each figure; exits with 1 if one is out of bounds."""
     wheel = Path(sys.argv[1])
     failures = []
     size = wheel.stat().st_size

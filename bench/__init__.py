@@ -1,1 +1,1 @@
-"""nnlite beside its peers: `python -m bench` from the root of the sources."""
+"""nnlite against its peers: `python -m bench` from the root of the sources."""

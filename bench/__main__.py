@@ -9,11 +9,11 @@ from .machine import confine
 
 
 def main() -> int:
-    """Sets the threads before anything is imported that asks for their number, then hands over."""
+    """Sets the number of threads before importing anything that reads it, then runs the command."""
     early = argparse.ArgumentParser(add_help=False)
     early.add_argument("--threads", default="1")
     threads = early.parse_known_args()[0].threads
-    if threads.isdigit() and int(threads) > 0:  # the whole command line is judged later
+    if threads.isdigit() and int(threads) > 0:  # the full command line is checked later
         try:
             confine(int(threads))
         except ValueError as error:

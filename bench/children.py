@@ -1,4 +1,4 @@
-"""Measurements that need a process of their own: another instruction set, all cores, imports."""
+"""Measurements in separate processes: another instruction set, all cores, imports."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def _bench(settings: Settings, section: str, environment: Mapping[str, str]) -> 
         check=False,
     )
     if result.returncode != 0:
-        raise RuntimeError(f"`nnlite bench {section}` in a process of its own exited with {result.returncode}")
+        raise RuntimeError(f"`nnlite bench {section}` exited with {result.returncode}")
     return Report.from_dict(json.loads(result.stdout))
 
 
 def with_avx2(settings: Settings) -> Report:
-    """The products by the kernels for AVX2."""
+    """The products with the AVX2 kernels."""
     return _bench(settings, "products", {**os.environ, "NNLITE_ISA": "avx2"})
 
 
 def with_all_cores(settings: Settings) -> Report:
-    """One thread against two."""
+    """One thread and two."""
     with machine.all_cores():
         return _bench(settings, "threads", machine.without_thread_limits(os.environ))
 

@@ -1,4 +1,4 @@
-"""The command line: sections with peers, child processes, the table of targets, JSON and the picture."""
+"""The command line: sections with peers, child processes, the table of targets, JSON and the plot."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of `nnlite bench` and the picture's."""
+    """The options of `nnlite bench`, and --plot."""
     made = argparse.ArgumentParser(
         prog="python -m bench",
-        description="nnlite beside its peers: PyTorch, JAX, NumPy, scikit-learn, ONNX Runtime, as far as they are "
-        f"installed. SECTION is one of {', '.join(SECTIONS)}; all of them without any.",
+        description="nnlite against its peers: PyTorch, JAX, NumPy, scikit-learn, ONNX Runtime, where "
+        f"installed. SECTION is one of {', '.join(SECTIONS)}; all of them by default.",
     )
     add_options(made)
-    made.add_argument("--plot", metavar="FILE", help="write the picture of `widths` (needs matplotlib)")
+    made.add_argument("--plot", metavar="FILE", help="write a plot of `widths` (needs matplotlib)")
     made.set_defaults(data=MNIST if MNIST.is_dir() else None)
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures and reports; 1 where an argument or a file stands in the way."""
+    """Measures and reports; returns 1 if an argument is wrong or a file cannot be written."""
     options = parser().parse_args(arguments)
     try:
         require_writable(None if options.json == "-" else options.json, options.plot)
         if options.plot and options.sections and "widths" not in options.sections:
-            raise ValueError("--plot shows the section widths: name it too, or no section at all")
+            raise ValueError("--plot shows the section widths: add it, or name no section")
         if options.plot and importlib.util.find_spec("matplotlib") is None:
             raise RuntimeError("--plot needs matplotlib: pip install matplotlib")
         found = collect(settings_of(options))
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .plot import save_plot
 
             save_plot(found.main.results, options.plot)
-            say(f"picture saved to {options.plot}")
+            say(f"plot saved to {options.plot}")
     except (OSError, ValueError, RuntimeError) as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def collect(settings: suite.Settings) -> Findings:
-    """Everything measured: most of it here, threads and the lower instruction set in processes of their own."""
+    """Runs all measurements: most in this process, the threads and AVX2 in child processes."""
     here = tuple(section for section in settings.sections if section != "threads")
     main_report = suite.run(
         replace(settings, sections=here), peers.load(settings.threads, settings.quick, say), progress=say
@@ -79,10 +79,10 @@ def collect(settings: suite.Settings) -> Findings:
     main_report.environment.update(peers.versions())
     avx2 = None
     if "products" in here and main_report.environment["instruction set"] == "avx512":
-        say("products with AVX2, in a process of its own")
+        say("products with AVX2, in a child process")
         avx2 = children.with_avx2(settings)
     if "threads" in settings.sections:
-        say("threads, in a process of its own with all cores")
+        say("threads, in a child process with all cores")
         main_report.results.extend(children.with_all_cores(settings).results)
     if "startup" in here:
         say("imports of the peers")

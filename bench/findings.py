@@ -1,4 +1,4 @@
-"""All that a run with peers found."""
+"""The results of a run with peers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_NAMES = frozenset({OWN, OWN_LOOP, CALL, PREDICT, TWO_THREADS})
 
 @dataclass(frozen=True)
 class Findings:
-    """The report of this process, and the products of one with AVX2 where this one has more."""
+    """The report of this process, and the products with AVX2 from a child process if this one uses AVX-512."""
 
     main: Report
     avx2: Report | None = None
@@ -44,12 +44,12 @@ class Findings:
 
 
 def peers_of(result: Result) -> dict[str, float]:
-    """The seconds of those that are not this library."""
+    """The seconds of each peer."""
     return {name: seconds for name, seconds in result.seconds.items() if name not in OWN_NAMES}
 
 
 def fastest_peer(result: Result) -> tuple[str, float] | None:
-    """The quickest peer and its time over this library's."""
+    """The fastest peer, and its time over nnlite's."""
     others = peers_of(result)
     if not others:
         return None
@@ -58,5 +58,5 @@ def fastest_peer(result: Result) -> tuple[str, float] | None:
 
 
 def contested(results: Iterable[Result]) -> list[Result]:
-    """Those in which a peer took part."""
+    """The results in which a peer took part."""
     return [result for result in results if peers_of(result)]

@@ -1,9 +1,9 @@
-"""A guard for the speed of training that does not need a quiet machine: instructions, counted and compared.
+"""Detects changes in training speed without a quiet machine, by counting instructions.
 
     python -m bench.instructions [--record]
 
-Each workload runs under `valgrind --tool=callgrind` with N and with 2 N steps; the difference is N steps without the start of the
-interpreter. The figures are those of one compiler, Python and NumPy: with others there is nothing to compare.
+Each workload runs under `valgrind --tool=callgrind` with N and with 2 N steps; the difference is N steps without the
+interpreter's start-up. Figures are comparable only with the same compiler, Python and NumPy.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENVIRONMENT = {
 
 
 def toolchain() -> dict[str, str]:
-    """What the figures depend on besides the code."""
+    """What the figures depend on, besides the code."""
     return {
         "compiler": nl.show_config()["compiler"],
         "machine": platform.machine(),
@@ -53,7 +53,7 @@ def toolchain() -> dict[str, str]:
 
 
 def count(name: str, steps: int) -> int:
-    """Instructions of a process that does so many steps."""
+    """The number of instructions that a process executes for `steps` steps."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         result = subprocess.run(
@@ -71,7 +71,7 @@ def count(name: str, steps: int) -> int:
 
 
 def instructions_per_step() -> dict[str, int]:
-    """Of every workload."""
+    """For each workload."""
     runs = [(name, steps * times) for name, (_, steps) in workloads().items() for times in (1, 2)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         counts = dict(zip(runs, pool.map(lambda run: count(*run), runs), strict=True))
@@ -81,7 +81,7 @@ def instructions_per_step() -> dict[str, int]:
 
 
 def differences(recorded: Mapping[str, int], measured: Mapping[str, int], tolerance: float = TOLERANCE) -> list[str]:
-    """One line for each figure that has moved by more than `tolerance`, in either direction, or is on one side only."""
+    """One line per figure that moved by more than `tolerance` either way, or is in only one of the two."""
     found = [
         f"{name}: {'not recorded' if name in measured else 'recorded, but no longer measured'}"
         for name in sorted(recorded.keys() ^ measured.keys())
@@ -90,17 +90,18 @@ def differences(recorded: Mapping[str, int], measured: Mapping[str, int], tolera
         change = measured[name] / recorded[name] - 1
         if abs(change) > tolerance:
             found.append(
-                f"{name}: {measured[name]:,} instructions a step, {100 * change:+.1f} % from the recorded {recorded[name]:,}"
+                f"{name}: {measured[name]:,} instructions per step, {100 * change:+.1f} % from the recorded {recorded[name]:,}"
             )
     return sorted(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 where all figures hold or cannot be compared, 1 where one has moved."""
+    """Returns 0 if all figures hold or are not comparable, 1 if one has moved."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.instructions", description="Compare instructions a training step with the recorded ones."
+        prog="python -m bench.instructions",
+        description="Compare instructions per training step with the recorded ones.",
     )
-    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} anew")
+    parser.add_argument("--record", action="store_true", help=f"rewrite {RECORD.name}")
     options = parser.parse_args(arguments)
     here = toolchain()
     if shutil.which("valgrind") is None:
@@ -119,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
     measured = instructions_per_step()
     for name, instructions in measured.items():
-        print(f"{name:<40} {instructions:>12,} instructions a step")
+        print(f"{name:<40} {instructions:>12,} instructions per step")
     if options.record:
         RECORD.write_text(json.dumps({"toolchain": here, "instructions per step": measured}, indent=2) + "\n")
         print(f"recorded in {RECORD.name}")
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     moved = differences(record["instructions per step"], measured)
     if moved:
         print(f"\nmoved by more than {100 * TOLERANCE:.0f} %:", *moved, sep="\n  ")
-        print(f"where that is meant: {RECORD_COMMAND}, and say why in the commit")
+        print(f"if that is intended: {RECORD_COMMAND}, and say why in the commit")
     return 1 if moved else 0
 
 

@@ -1,4 +1,4 @@
-"""One thread where one thread is measured, set before any library is imported that reads it once."""
+"""The number of threads and cores, set before any library is imported that reads it only once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NNLITE_NUM_THREADS")
 
 ALL_CORES = frozenset(os.sched_getaffinity(0))
-"""The cores that this process could use when it began."""
+"""The cores this process could use when it started."""
 
 
 def confine(threads: int) -> None:
-    """Keeps this process, and what it imports from now on, to so many cores and threads."""
+    """Restricts this process, and libraries imported from now on, to `threads` cores and threads."""
     if threads > len(ALL_CORES):
         raise ValueError(f"--threads {threads}: this process may use {len(ALL_CORES)} cores")
-    # The last cores: systems serve their interrupts on the first.
+    # The last cores: interrupts are usually served by the first.
     os.sched_setaffinity(0, sorted(ALL_CORES)[-threads:])
     for name in _THREADS:
         os.environ[name] = str(threads)
@@ -27,7 +27,7 @@ def confine(threads: int) -> None:
 
 @contextmanager
 def all_cores() -> Iterator[None]:
-    """For child processes that start inside: they inherit what this thread may use."""
+    """Child processes started inside may use all cores: they inherit this thread's affinity."""
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, ALL_CORES)
     try:
@@ -37,5 +37,5 @@ def all_cores() -> Iterator[None]:
 
 
 def without_thread_limits(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a child process that uses more threads."""
+    """The environment for a child process with the default number of threads."""
     return {name: value for name, value in environment.items() if name not in _THREADS}

@@ -1,4 +1,4 @@
-"""The picture: how much of the machine is used, and how far the peers are behind, against the width of the layers."""
+"""Plots the share of the machine's peak, and the ratio to each peer, against the width of the layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMPARED_BATCH = 32
 
 
 def save_plot(results: Sequence[Result], path: str) -> None:
-    """Writes the picture of the section `widths`."""
+    """Writes the plot of the section `widths`."""
     import matplotlib
 
     matplotlib.use("agg")

@@ -1,9 +1,9 @@
-"""What equal bits cost: training steps against a build whose sums over the batch are one chain, in the order of the rows.
+"""What equal bits cost: training steps against a build whose sums over the batch are one chain in row order.
 
     python -m bench.price [--rounds N]
 
-The library is built twice from these sources, as it is and without leaves in its weight gradients; both train the networks of the
-benchmarks in processes of their own, in turn. Needs cmake, ninja and pybind11 (`pip install cmake ninja pybind11`).
+The library is built twice, as it is and without leaves in its weight gradients; both builds train the networks of the benchmarks in
+their own processes, in turn. Needs cmake, ninja and pybind11 (`pip install cmake ninja pybind11`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _LEAST_SECONDS = 0.3  # of one measurement
 
 def build(folder: Path, leaves: str) -> None:
     """A copy of the package in `folder`, its extension compiled with these leaves."""
-    shutil.copytree(ROOT / "csrc", folder / "csrc")
+    for sources in ("csrc", "cmake"):
+        shutil.copytree(ROOT / sources, folder / sources)
     shutil.copytree(ROOT / "python", folder / "python", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     shutil.copy(ROOT / "CMakeLists.txt", folder)
     header = folder / "csrc" / "kernels" / "gemm.hpp"
@@ -51,7 +52,7 @@ def build(folder: Path, leaves: str) -> None:
 
 
 def serve() -> None:
-    """Trains on request: reads the number of a network and of steps, writes the seconds that they took."""
+    """Trains on request: reads a network's index and a number of steps, writes the seconds per step."""
     steps = [Step(*row) for row in NETWORKS]
     for line in sys.stdin:
         number, count = map(int, line.split())
@@ -65,7 +66,7 @@ def serve() -> None:
 
 
 class Contestant:
-    """One build at work in a process of its own."""
+    """One build, in its own process."""
 
     def __init__(self, folder: Path) -> None:
         path = os.pathsep.join([str(folder / "python"), str(ROOT)])
@@ -79,7 +80,7 @@ class Contestant:
         )
 
     def seconds(self, network: int, steps: int) -> float:
-        """Of one step."""
+        """The seconds of one step."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(network, steps, file=self._process.stdin, flush=True)
@@ -87,7 +88,7 @@ class Contestant:
 
 
 def main() -> None:
-    """Prints both builds' times of each network, and their ratio."""
+    """Prints each network's time with both builds, and their ratio."""
     parser = argparse.ArgumentParser(prog="python -m bench.price", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -99,7 +100,7 @@ def main() -> None:
         for folder, leaves in zip(folders, (LEAVES, ONE_CHAIN), strict=True):
             build(folder, leaves)
         contestants = [Contestant(folder) for folder in folders]
-        print(f"{'µs a step':32} {'equal bits':>12} {'one chain':>12}   price")
+        print(f"{'µs per step':32} {'equal bits':>12} {'one chain':>12}   price")
         for number, row in enumerate(NETWORKS):
             count = max(4, int(_LEAST_SECONDS / contestants[0].seconds(number, 4)))
             rounds = [[each.seconds(number, count) for each in contestants] for _ in range(arguments.rounds)]

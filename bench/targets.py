@@ -1,4 +1,4 @@
-"""What must hold, as data, and how each is judged. One thread unless a target says otherwise; all within one run."""
+"""The targets as data, and how each is judged. One thread unless a target says otherwise; all within one run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PYTORCH, ONNX_RUNTIME = "PyTorch", "ONNX Runtime"
 
 @dataclass(frozen=True)
 class Evidence:
-    """The figure, the subject that it comes from (the worst of several), and what peers reach."""
+    """The figure, the subject it comes from (the worst of several), and the peers' figures."""
 
     value: float
     where: str = ""
     peers: str = ""
-    bound: float | None = None  # instead of the target's, where the machine decides it
+    bound: float | None = None  # replaces the target's, if it depends on the machine
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target held against a run; None where the run did not measure it."""
+    """A target's result in a run; `met` is None if the run did not measure it."""
 
     name: str
     target: str
@@ -55,7 +55,7 @@ class Verdict:
 
 
 def _peers_text(result: Result, only: str | None = None) -> str:
-    """The quickest three, or one."""
+    """The three fastest peers, or one."""
     others = sorted(peers_of(result).items(), key=lambda item: item[1])
     shown = [(name, seconds) for name, seconds in others if only in (None, name)][:3]
     return ", ".join(f"{name} {microseconds(seconds)}" for name, seconds in shown)
@@ -116,7 +116,7 @@ def _time(section: str, name: str, *contestants: str) -> Callable[[Findings], Ev
 
 
 def _scaled_step(name: str, bound: float, pytorch: float) -> Callable[[Findings], Evidence | None]:
-    """The same figure against a bound that grows as PyTorch's own time has grown from the design's machine to this one."""
+    """The same figure; its bound is scaled by PyTorch's time here over its time on the reference machine."""
     plain = _time("steps", name, OWN)
 
     def evidence(findings: Findings) -> Evidence | None:
@@ -142,7 +142,7 @@ def _width_lead(findings: Findings) -> Evidence | None:
 
 
 def _cliff(contestant: str) -> Callable[[Findings], Evidence | None]:
-    """The largest growth of the time from one width to the next beyond the growth of the arithmetic."""
+    """The largest increase in time from one width to the next, relative to the increase in arithmetic."""
 
     def evidence(findings: Findings) -> Evidence | None:
         series: dict[int, list[tuple[int, float]]] = {}
@@ -202,10 +202,10 @@ TINY, SMALLER, SMALLEST_CLASSIFIER = "24-8-2 Tanh (batch 200)", "64-128-10 (batc
 SMALL = (TINY, SMALLEST_CLASSIFIER, SMALLER)
 MNIST, WIDE, WIDEST = "784-128-10 (batch 64)", "784-512-512-10 (batch 128)", "784-2048-2048-10 (batch 512)"
 COMPARED_FUNCTIONS = ("exp", "log", "tanh", "sigmoid", "erf")
-SLACK = 0.95  # where two threads do the work of one, which is a draw: the noise of the machine
-LARGEST_CLIFF = 2.0  # one more register tile than the width before: less than twice the time
+SLACK = 0.95  # noise of the machine where two threads are expected to tie with one
+LARGEST_CLIFF = 2.0  # one register tile more than the previous width: less than twice the time
 
-# Name, bound in µs on the design's machine, and PyTorch's µs there.
+# Name, bound in µs on the reference machine, and PyTorch's µs there.
 _STEPS = ((TINY, 4.0, 129.0), (SMALLEST_CLASSIFIER, 2.5, 142.0), (SMALLER, 9.0, 140.0))
 
 TARGETS = (
@@ -248,7 +248,7 @@ TARGETS = (
 
 
 def judge(findings: Findings, quick: bool = False) -> list[Verdict]:
-    """Every target against a run; a quick one's figures are too uncertain to judge by."""
+    """Judges every target; a quick run's figures are too uncertain to judge."""
     verdicts = [_verdict(target, target.evidence(findings)) for target in TARGETS]
     return [replace(verdict, met=None) for verdict in verdicts] if quick else verdicts
 
@@ -263,10 +263,10 @@ def _verdict(target: Target, evidence: Evidence | None) -> Verdict:
 
 
 def table(verdicts: list[Verdict]) -> str:
-    """Those that the run measured, and how many it did not; none are judged after a quick one."""
+    """The targets measured, and how many were not; after a quick run, none are judged."""
     measured = [verdict for verdict in verdicts if verdict.met is not None]
     if not measured and any(verdict.figure != "-" for verdict in verdicts):
-        return "not judged: --quick measures too briefly to hold its figures against targets"
+        return "not judged: --quick measurements are too short to judge targets"
     rows = [["target", "wanted", "figure", "", "at", "peers there, µs"]]
     rows += [[v.name, v.target, v.figure, "met" if v.met else "NOT MET", v.where, v.peers] for v in measured]
     met = sum(verdict.met is True for verdict in measured)

@@ -1,4 +1,4 @@
-"""A fixed amount of work, to be run under a counter of instructions: `python -m bench.workload NAME STEPS`."""
+"""A fixed amount of work, to be run while instructions are counted: `python -m bench.workload NAME STEPS`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import nnlite as nl
 from nnlite.bench.networks import Network
 from nnlite.bench.steps import NETWORKS, Step
 
-_PATTERN = 4  # batches of random numbers, repeated: making them all anew would cost more than the training
+_PATTERN = 4  # batches of random numbers, repeated: generating all of them would cost more than the training
 
 
 def native(step: Step, count: int) -> None:
-    """So many steps as one native epoch, which is the same work however long it takes."""
+    """`count` steps as one native epoch, which is the same work however long it takes."""
     x, y = (
         np.resize(array, (count * step.batch, *array.shape[1:])) for array in step.network.data(_PATTERN * step.batch)
     )
@@ -24,7 +24,7 @@ def native(step: Step, count: int) -> None:
 
 
 def own_loop(step: Step, count: int) -> None:
-    """So many steps of one's own loop."""
+    """`count` steps of a training loop."""
     x, y = step.network.data(step.batch)
     trainer = step.network.trainer()
     model, criterion, optimizer = trainer.model, trainer.criterion, trainer.optimizer
@@ -36,7 +36,7 @@ def own_loop(step: Step, count: int) -> None:
 
 
 def one_row(network: Network, count: int) -> None:
-    """So many predictions of one row."""
+    """`count` predictions of one row."""
     predictor = nl.Predictor(network.model())
     x, _ = network.data(1)
     for _ in range(count):
@@ -44,7 +44,7 @@ def one_row(network: Network, count: int) -> None:
 
 
 def workloads() -> dict[str, tuple[Callable[[int], None], int]]:
-    """By name: the work, and a number of steps that makes the runs of one interpreter start alike beside it."""
+    """By name: the work, and enough steps that the interpreter's start-up varies little beside them."""
     steps = [*(Step(*row) for row in NETWORKS[:4]), Step(Network((128, 128, 128)), 1, 300)]
     counts = (200, 700, 150, 10, 300)
     return {

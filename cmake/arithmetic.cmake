@@ -1,10 +1,10 @@
-# Flags that keep the arithmetic, and the processors that the code runs on, as the sources mean them. They stand behind
-# whatever CXXFLAGS and LDFLAGS say: of two contrary flags the last one counts.
+# Flags that protect the arithmetic and the supported processors. They come after CXXFLAGS and LDFLAGS: of two
+# contradictory flags the last one wins.
 include(CheckCXXCompilerFlag)
 
-# Those flags that the compiler knows.
+# The flags that the compiler supports.
 function(nnlite_known_flags result)
-  set(CMAKE_CXX_FLAGS "")  # what warns of the user's flags would hide the answer
+  set(CMAKE_CXX_FLAGS "")  # warnings about the user's flags would hide the result
   string(REPLACE ";" " " together "${ARGN}")
   check_cxx_compiler_flag("${together}" NNLITE_KNOWS_${result})
   set(known ${ARGN})
@@ -20,10 +20,10 @@ function(nnlite_known_flags result)
   set(${result} ${known} PARENT_SCOPE)
 endfunction()
 
-# No contraction: a*b + c is two roundings unless the source says fma. The same bits on every machine rest on it.
+# No contraction: a*b + c rounds twice unless the source says fma. Equal bits on every machine depend on it.
 set(arithmetic -fno-fast-math -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
                -fno-rounding-math -ffp-contract=off -fno-math-errno -fno-lto)
-# Fast-math flags at the link, -Ofast too, bring start-up code that flushes subnormal numbers in the whole process.
+# Fast-math flags when linking, including -Ofast, add start-up code that flushes subnormal numbers in the whole process.
 set(link -O2 -fno-fast-math -fno-unsafe-math-optimizations -fno-lto)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   list(APPEND arithmetic -fno-approx-func -fdenormal-fp-math=ieee -ffp-eval-method=source)
@@ -33,7 +33,7 @@ endif()
 nnlite_known_flags(nnlite_arithmetic ${arithmetic})
 nnlite_known_flags(nnlite_link ${link} -mno-daz-ftz)
 
-# The processors that every build runs on. The kernels of an instruction set switch on what they need behind these.
+# The baseline processor of every build. The kernels of an instruction set add their own flags after these.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(baseline -march=x86-64 -mtune=generic -mfpmath=sse -mno-sse3 -mno-sse4a -mno-popcnt -mno-lzcnt -mno-bmi -mno-bmi2
                -mno-tbm -mno-movbe -mno-adx -mno-xsave -mno-rdrnd -mno-fsgsbase)

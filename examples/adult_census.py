@@ -1,6 +1,6 @@
 """Adult census income (> 50K or not) by binary cross-entropy: at most 15.0 % test error.
 
-Rows with a missing value are left out, as in the published figures (naive Bayes 16.12 %, C4.5 15.54 %, NBTree 14.10 %).
+Rows with missing values are dropped, as in the published figures (naive Bayes 16.12 %, C4.5 15.54 %, NBTree 14.10 %).
 """
 
 import gzip
@@ -28,11 +28,11 @@ def read_adult(path: Path) -> Table:
 
 
 def main() -> None:
-    """Trains on the training file, judges on the test file."""
+    """Trains on the training file and judges on the test file."""
     folder = data_folder("adult", __doc__ or "")
     train, test = read_adult(folder / "adult.data.gz"), read_adult(folder / "adult.test.gz")
     for table in (train, test):
-        # Two long-tailed amounts: their logarithm says more than their size.
+        # Two long-tailed amounts: their logarithm is more informative.
         for name in ("capital-gain", "capital-loss"):
             table.columns[name] = [str(np.log1p(float(cell))) for cell in table.columns[name]]
     preprocessor = Preprocessor.fit(train, "income")

@@ -1,4 +1,4 @@
-"""What the examples share: where the data is, and how a result is judged."""
+"""Shared by the examples: locating the data, judging the result."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def data_folder(name: str, description: str) -> Path:
-    """The folder of a data set (--data, or ../shared/data beside the checkout); ends the program with a message without it."""
+    """The folder of a data set, under --data or ../shared/data beside the checkout; exits with a message if it does not exist."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="folder that holds mnist/, adult/ and spam/")
     folder: Path = parser.parse_args().data / name
@@ -19,7 +19,7 @@ def data_folder(name: str, description: str) -> Path:
 
 
 def judge(what: str, value: float, limit: float, at_least: bool) -> None:
-    """Prints a figure beside its target; exit code 1 where it misses."""
+    """Prints a figure and its target; exits with 1 if it misses."""
     met = value >= limit if at_least else value <= limit
     print(f"{what}: {value:.2f} % (target {'>=' if at_least else '<='} {limit} %): {'met' if met else 'MISSED'}")
     sys.exit(0 if met else 1)

@@ -1,4 +1,4 @@
-"""A loss of one's own from the tape's operations, checked against differences and trained with."""
+"""Your own loss, built from differentiable operations, checked with gradcheck and used in training."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""MNIST by a network of 784-128-10: at least 98.0 % of the test digits (Simard, Steinkraus, Platt 2003: 98.3 % with 128 units)."""
+"""MNIST with 784-128-10: at least 98.0 % test accuracy (Simard, Steinkraus, Platt 2003: 98.3 % with 128 units)."""
 
 from common import data_folder, judge
 from mnist_training import train_mnist

@@ -1,4 +1,4 @@
-"""MNIST by a network of 784-800-10: at least 98.4 % of the test digits, the published figure (Simard, Steinkraus, Platt 2003)."""
+"""MNIST with 784-800-10: at least 98.4 % test accuracy, the published figure (Simard, Steinkraus, Platt 2003)."""
 
 from common import data_folder, judge
 from mnist_training import train_mnist

@@ -1,4 +1,4 @@
-"""The training that both MNIST examples run."""
+"""The training shared by both MNIST examples."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,7 @@ from nnlite import nn, optim
 
 
 def train_mnist(folder: Path, hidden: int, epochs: int) -> float:
-    """Trains 784-hidden-10 with momentum and a cosine schedule; returns the accuracy on the 10,000 test digits in %."""
+    """Trains 784-hidden-10 with momentum and a cosine schedule; returns the test accuracy in %."""
     x, y, test_x, test_y = (
         nl.data.read_idx(folder / f"{name}-ubyte.gz")
         for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")

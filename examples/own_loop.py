@@ -1,4 +1,4 @@
-"""One's own training loop, step by step; `Trainer.fit` with the same seed ends on the same bits."""
+"""Your own training loop, step by step; `Trainer.fit` with the same seed ends with the same bits."""
 
 import nnlite as nl
 from nnlite import nn, optim

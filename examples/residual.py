@@ -1,4 +1,4 @@
-"""A residual network with two inputs: any forward built of the tape's operations is captured and trained natively."""
+"""A residual network with two inputs: any forward built from differentiable operations is captured and trained natively."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Residual(nn.Module):
 
 
 class TwoInputs(nn.Module):
-    """Two inputs meet after their own first layers, then pass three residual blocks."""
+    """One first layer per input, their outputs concatenated, then three residual blocks."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Spam or not, from 57 word and character frequencies, by binary cross-entropy: at most 6.0 % test error.
+"""Spam detection from 57 word and character frequencies with binary cross-entropy: at most 6.0 % test error.
 
 The split is that of "The Elements of Statistical Learning" (CART 8.7 %, additive logistic 5.5 %, boosting 4.5 %).
 """
@@ -11,7 +11,7 @@ from nnlite import nn, optim
 
 
 def main() -> None:
-    """Trains on 3,065 messages, judges on 1,536."""
+    """Trains on 3,065 messages and judges on 1,536."""
     folder = data_folder("spam", __doc__ or "")
     table, is_test = np.loadtxt(folder / "spam.data"), np.loadtxt(folder / "spam.traintest").astype(bool)
     x, y = np.log(table[:, :57] + 0.1), table[:, 57].astype(np.float32)

@@ -1,8 +1,8 @@
-"""The peers, a module each.
+"""The peers, one module each.
 
-A module has `prepare(threads, quick)`, which sets its package up and returns the reason why it cannot take part, if any; and
-`contestants(subject)`, its ways to do the same as a subject of nnlite.bench, none where it has none. A module is imported only where
-its packages are installed.
+A module has `prepare(threads, quick)`, which sets up its package and returns the reason why it cannot take part, if any; and
+`contestants(subject)`, its equivalents of a subject of nnlite.bench, if any. A module is imported only if its packages are
+installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from nnlite.bench.results import Peers, Subject
 from nnlite.bench.timing import Repeat
 
-# Module here: the packages it needs.
+# Each module, and the packages it needs.
 PEERS = {
     "numpy_by_hand": ["numpy"],
     "pytorch": ["torch"],
@@ -26,13 +26,13 @@ PEERS = {
 
 
 def installed() -> dict[str, bool]:
-    """Each peer's package, and whether it can be imported."""
+    """Each package that peers need, and whether it is installed."""
     packages = [package for needed in PEERS.values() for package in needed]
     return {package: importlib.util.find_spec(package) is not None for package in packages}
 
 
 def versions() -> dict[str, str]:
-    """Of the installed peers."""
+    """The versions of the installed packages."""
     distributions = {"sklearn": "scikit-learn"}
     return {
         name: importlib.metadata.version(name)
@@ -41,13 +41,13 @@ def versions() -> dict[str, str]:
 
 
 def load(threads: int, quick: bool, say: Callable[[str], None]) -> Peers:
-    """The installed peers as one; says which are missing."""
+    """All installed peers as one; reports the missing ones through `say`."""
     here = installed()
     chosen: list[Callable[[Subject], Mapping[str, Repeat]]] = []
     for module, needed in PEERS.items():
         missing = [package for package in needed if not here[package]]
         if missing:
-            say(f"{' and '.join(missing)} not installed: the columns of {module} are left out")
+            say(f"{' and '.join(missing)} not installed: the columns of {module} are omitted")
             continue
         peer = importlib.import_module(f"{__name__}.{module}")
         reason: str | None = peer.prepare(threads, quick)

@@ -28,7 +28,7 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
 
 
 def prepare(threads: int, quick: bool) -> str | None:
-    """float64 for its products; threads are in the environment before JAX is imported."""
+    """Enables float64 for the products; the environment sets the threads before JAX is imported."""
     jax.config.update("jax_enable_x64", True)
     return None
 

@@ -1,4 +1,4 @@
-"""NumPy by hand: what a careful programmer writes without a library."""
+"""NumPy by hand: what a careful programmer writes without a training library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FUNCTIONS = {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt}
 
 
 def prepare(threads: int, quick: bool) -> str | None:
-    """Nothing to set: the number of OpenBLAS's threads is in the environment before NumPy is imported."""
+    """Nothing to set up: the environment sets OpenBLAS's threads before NumPy is imported."""
     return None
 
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime: prediction alone."""
+"""ONNX Runtime: prediction only."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nnlite.bench.results import Subject
 from nnlite.bench.timing import Repeat, repeated
 
 NAME = "ONNX Runtime"
-_OPSET, _IR_VERSION = 18, 9  # old enough for every version that is in use
+_OPSET, _IR_VERSION = 18, 9  # old enough for every version in use
 
 _threads = 1
 
 
 def prepare(threads: int, quick: bool) -> str | None:
-    """The reason why it cannot take part, if any."""
+    """Stores the number of threads; returns the reason why it cannot take part, if any."""
     global _threads
     _threads = threads
     if importlib.util.find_spec("onnx") is None:
-        return "onnx is not installed, which ONNX Runtime's models are made with: its columns are left out"
+        return "onnx, which builds ONNX Runtime's models, is not installed: its columns are omitted"
     return None
 
 

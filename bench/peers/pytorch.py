@@ -31,7 +31,7 @@ _compiles = True
 
 
 def prepare(threads: int, quick: bool) -> str | None:
-    """Sets the threads; compiling takes long, so a quick run leaves it out."""
+    """Sets the threads; a quick run omits torch.compile, which is slow."""
     global _compiles
     torch.set_num_threads(threads)
     _compiles = not quick
@@ -39,7 +39,7 @@ def prepare(threads: int, quick: bool) -> str | None:
 
 
 def contestants(subject: Subject) -> Mapping[str, Repeat]:
-    """Everything; compiled steps only in the section of steps, as each takes half a minute to compile."""
+    """Every subject; compiled steps only in the section `steps`, because each takes half a minute to compile."""
     if isinstance(subject, Product):
         return {NAME: _without_gradient(_product(subject))}
     if isinstance(subject, Function):
@@ -121,7 +121,7 @@ def _gather(x: torch.Tensor) -> Work:
 
 
 def _epoch(subject: Step, compiled: Callable[[Loss], Loss] = lambda loss: loss, **options: bool) -> Work:
-    """An epoch of one's own loop, batches by one selection each."""
+    """An epoch of a training loop; each batch is one indexing operation."""
     network = subject.network
     x, y = (torch.from_numpy(array) for array in network.data(subject.batch * subject.steps))
     model, criterion = network.model(torch.nn), network.criterion(torch.nn)

@@ -1,4 +1,4 @@
-"""scikit-learn's multi-layer perceptrons: epochs by partial_fit."""
+"""scikit-learn's multi-layer perceptrons; an epoch is one partial_fit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NAME = "scikit-learn"
 
 
 def prepare(threads: int, quick: bool) -> str | None:
-    """Nothing to set: the threads of its products are NumPy's."""
+    """Nothing to set up: its products run on NumPy's threads."""
     return None
 
 
 def contestants(subject: Subject) -> Mapping[str, Repeat]:
-    """Steps, and predictions of classes' probabilities."""
+    """Steps, and predictions of class probabilities."""
     if isinstance(subject, Step) and subject.section != "threads":
         return {NAME: _epoch(subject)}
     if isinstance(subject, Prediction):
@@ -36,7 +36,7 @@ def _model(subject: Step | Prediction, batch: int) -> Any:
     optimizer = subject.optimizer if isinstance(subject, Step) else "SGD"
     kind, rate = MLPClassifier, LEARNING_RATES[optimizer]
     if network.loss != CROSS_ENTROPY:
-        # Its squared error is a half and summed over the outputs, the others' is the mean over them.
+        # It sums half the squared error over the outputs; the others take the mean.
         kind, rate = MLPRegressor, rate * 2 / network.sizes[-1]
     return kind(
         hidden_layer_sizes=network.sizes[1:-1],

@@ -210,7 +210,7 @@ class TestWithPeers:
                     run(1)
 
     def test_every_installed_peer_does_the_work(self, run_python):
-        """In a process of its own: what they set and start is not the other tests'."""
+        """In a separate process: settings and threads of the peers must not affect other tests."""
         code = """
 import sys
 sys.path.insert(0, ROOT)
@@ -250,7 +250,7 @@ print(" ".join(sorted(name.replace(" ", "") for name in names)))
             assert message in found.stderr
             assert found.stderr.count("\n") == 1
 
-    def test_a_picture_without_matplotlib_is_refused_before_anything_is_measured(self, bench, monkeypatch, capsys):
+    def test_plot_without_matplotlib_is_an_error_before_any_measurement(self, bench, monkeypatch, capsys):
         command = bench("command")
         monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
         monkeypatch.setattr(command, "collect", lambda settings: pytest.fail("it measured"))
@@ -361,7 +361,7 @@ class TestInstructions:
         monkeypatch.setattr(guard, "instructions_per_step", lambda: {"a": 120})
         assert guard.main([]) == 1
         out = capsys.readouterr().out
-        assert "a: 120 instructions a step, +20.0 % from the recorded 100" in out
+        assert "a: 120 instructions per step, +20.0 % from the recorded 100" in out
         assert "python -m bench.instructions --record" in out
 
     def test_workloads_run(self, bench):
