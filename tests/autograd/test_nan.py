@@ -8,35 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as torch_functional
-from test_operations import SETTINGS, UNARY
 
 import nnlite as nl
 from nnlite import _core
+from twins import BINARY, LOSSES, UNARY
 
 NAN, INF = np.nan, np.inf
 DTYPES = [np.float32, np.float64]
 NUMBERS = np.array([NAN, 1.5, -1.5, 0.0, -0.0, 0.3, 30.0, -30.0, NAN])
-BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "add": (lambda a, b: a + b,) * 2,
-    "sub": (lambda a, b: a - b,) * 2,
-    "mul": (lambda a, b: a * b,) * 2,
-    "div": (lambda a, b: a / b,) * 2,
-    "pow": (lambda a, b: a**b,) * 2,
-    "maximum": (nl.maximum, torch.maximum),
-    "minimum": (nl.minimum, torch.minimum),
-}
-LOSSES: dict[str, tuple[float, Callable[..., torch.Tensor]]] = {
-    "mse": (0, torch_functional.mse_loss),
-    "l1": (0, torch_functional.l1_loss),
-    "huber": (0.7, lambda x, t: torch_functional.huber_loss(x, t, delta=0.7)),
-    "smooth_l1": (0.7, lambda x, t: torch_functional.smooth_l1_loss(x, t, beta=0.7)),
-    "bce_with_logits": (0, torch_functional.binary_cross_entropy_with_logits),
-    "kl_div": (0, lambda x, t: torch_functional.kl_div(x, t, reduction="sum")),
-    "kl_div_log_target": (0, lambda x, t: torch_functional.kl_div(x, t, reduction="sum", log_target=True)),
-}
-# PyTorch refuses a NaN as a probability, or takes the sign of a NaN for 0. Here a NaN must come out wherever one went in.
-STRICTER = {"l1", "bce", "elu"}
+# Here PyTorch takes the sign of a NaN for 0. nnlite must return a NaN wherever one came in.
+STRICTER = {"l1", "smooth_l1 beta 0", "elu"}
 
 
 def pairs(*values: Sequence[float]) -> list[np.ndarray]:
@@ -79,11 +60,10 @@ def check(
 @pytest.mark.parametrize("name", _core.unary_names())
 def test_unary(name: str, dtype: type) -> None:
     x, dy = pairs(NUMBERS, [1.0, NAN, -2.0])
-    check(name, lambda t: _core.unary(name, t, *SETTINGS.get(name, ())), UNARY[name], [x], dy, dtype)
-    bare = results(
-        lambda t: _core.unary(name, t, *SETTINGS.get(name, ())), nl.tensor, [x.astype(dtype)], dy.astype(dtype)
-    )
-    assert np.isnan(bare[0][np.isnan(x)]).all()
+    options = UNARY[name].options
+    check(name, lambda t: _core.unary(name, t, *options), UNARY[name].twin, [x], dy, dtype)
+    value = results(lambda t: _core.unary(name, t, *options), nl.tensor, [x.astype(dtype)], dy.astype(dtype))[0]
+    assert np.isnan(value[np.isnan(x)]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -95,21 +75,19 @@ def test_binary(name: str, dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
-@pytest.mark.parametrize("name", sorted(set(_core.loss_names()) - {"bce"}))
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"bce"}))  # PyTorch refuses a NaN as a probability
 def test_losses(name: str, reduction: str, dtype: type) -> None:
     *operands, dy = pairs(NUMBERS, NUMBERS, [1.0, NAN])
-    parameter, theirs = LOSSES[name]
-    if reduction == "none":
-        each = lambda x, t: torch.stack([theirs(a, b) for a, b in zip(x, t, strict=True)])  # noqa: E731
-        check(name, lambda x, t: _core.loss(name, x, t, "none", parameter), each, operands, dy, dtype)
-        return
+    row = LOSSES[name]
+    ours, twin = row.ours(reduction=reduction, **row.options), row.twin(reduction="sum", **row.options)
 
-    def reduced(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        losses = torch.stack([theirs(a, b) for a, b in zip(x, t, strict=True)])
-        return losses.mean() if reduction == "mean" else losses.sum()
+    def expected(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Element by element: a NaN must not reach PyTorch's other gradients through a reduction."""
+        losses = torch.stack([twin(a, b) for a, b in zip(x, t, strict=True)])
+        return {"none": losses, "mean": losses.mean(), "sum": losses.sum()}[reduction]
 
-    for whole_dy in (np.array(1.0), np.array(NAN)):
-        check(name, lambda x, t: _core.loss(name, x, t, reduction, parameter), reduced, operands, whole_dy, dtype)
+    for upstream in [dy] if reduction == "none" else [np.array(1.0), np.array(NAN)]:
+        check(name, ours, expected, operands, upstream, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -15,6 +15,7 @@ import nnlite as nl
 from comparison import compare, labels, normal, uniform
 from nnlite import _core, nn
 from nnlite.nn import functional
+from twins import LOSSES
 
 # PyTorch warns of its own "mean" for KLDivLoss.
 pytestmark = pytest.mark.filterwarnings("ignore:reduction.*mean.*divides:UserWarning")
@@ -23,29 +24,16 @@ DTYPES = [np.float32, np.float64]
 REDUCTIONS = ["none", "mean", "sum"]
 SHAPES = [(), (1,), (7,), (5, 3), (2, 3, 4), (200, 2), (70, 17)]
 
-# native name, and a case of it: our class, PyTorch's, options, how to draw inputs and targets
-ELEMENTWISE = {
-    "mse": (nn.MSELoss, torch.nn.MSELoss, {}, normal, normal),
-    "l1": (nn.L1Loss, torch.nn.L1Loss, {}, normal, normal),
-    "huber": (nn.HuberLoss, torch.nn.HuberLoss, {"delta": 0.7}, normal, normal),
-    "smooth_l1": (nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": 0.5}, normal, normal),
-    "smooth_l1 beta 0": (nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": 0.0}, normal, normal),
-    "bce": (nn.BCELoss, torch.nn.BCELoss, {}, lambda *s: uniform(*s, low=0.01, high=0.99), lambda *s, seed: uniform(*s, seed=seed)),
-    "bce_with_logits": (nn.BCEWithLogitsLoss, torch.nn.BCEWithLogitsLoss, {}, normal, lambda *s, seed: uniform(*s, seed=seed)),
-    "kl_div": (nn.KLDivLoss, torch.nn.KLDivLoss, {}, lambda *s: -np.abs(normal(*s)), lambda *s, seed: uniform(*s, low=0.1, seed=seed)),
-    "kl_div_log_target": (nn.KLDivLoss, torch.nn.KLDivLoss, {"log_target": True}, lambda *s: -np.abs(normal(*s)), lambda *s, seed: -np.abs(normal(*s, seed=seed))),
-}  # fmt: skip
-
 
 def test_every_native_loss_has_a_twin() -> None:
-    assert {name.partition(" ")[0] for name in ELEMENTWISE} == set(_core.loss_names())
+    assert {name.partition(" ")[0] for name in LOSSES} == set(_core.loss_names())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", LOSSES)
 def test_elementwise(name: str, reduction: str, dtype: type) -> None:
-    ours, theirs, options, draw, draw_target = ELEMENTWISE[name]
+    ours, theirs, options, draw, draw_target = LOSSES[name]
     for shape in SHAPES:
         x, t = draw(*shape), draw_target(*shape, seed=1)
         compare(
@@ -53,9 +41,9 @@ def test_elementwise(name: str, reduction: str, dtype: type) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", LOSSES)
 def test_gradient_by_the_target(name: str) -> None:
-    ours, theirs, options, draw, draw_target = ELEMENTWISE[name]
+    ours, theirs, options, draw, draw_target = LOSSES[name]
     for reduction in REDUCTIONS:
         compare(
             ours(reduction=reduction, **options),
@@ -231,9 +219,9 @@ def test_against_mpmath_at_extremes() -> None:
         assert got == pytest.approx(exact, rel=1e-14, abs=1.2e-16)
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", LOSSES)
 def test_shapes_are_never_broadcast(name: str) -> None:
-    loss = ELEMENTWISE[name][0]()
+    loss = LOSSES[name].ours()
     column, row = np.full((4, 1), 0.5), np.full(4, 0.5)
     with pytest.raises(ValueError, match=r"\(4, 1\).*\(4,\).*squeeze"):
         loss(column, row)
