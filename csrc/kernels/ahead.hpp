@@ -1,8 +1,6 @@
 // What a matrix product calls into the cache while its tiles compute: one line for each k, so that memory is never
 // asked for more at once than it can deliver.
 
-constexpr int64_t kCacheLine = 64;
-
 // Lines `stride` bytes apart. It may run on past its end: a prefetch faults nowhere.
 struct LineStream {
   const char* line;

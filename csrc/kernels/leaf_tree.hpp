@@ -62,3 +62,8 @@ template <class T, class F = void, class Body>
   sum_vectors<T, F>(n, sum, [&](int64_t i, int count, Vec<T>(&to)[1]) { to[0] = body(i, count, to[0]); });
   return sum[0];
 }
+
+template <class T>
+Vec<T> sum_span(const T* x, int64_t n) {
+  return sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) { return sum + load_lanes(x + i, count); });
+}

@@ -139,13 +139,24 @@ void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
   });
 }
 
+// A loss of many operations is computed by its one loop, a block at a time, and then summed: half the code.
 template <class F, class T>
 void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
-  const Vec<T> total = sum_of_vectors<T, F>(n, [&](int64_t i, int count, Vec<T> sum) {
-    const Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
-    return sum + (count == Vec<T>::lanes ? loss : select(first_lanes<T>(count), loss, Vec<T>(T(0))));
-  });
-  total.store(lanes);
+  if constexpr (__is_base_of(ManyOperations, F)) {
+    constexpr int64_t block = 8 * Vec<T>::lanes;
+    T losses[block];
+    const Vec<T> total = sum_of_vectors<T, F>(n, [&](int64_t i, int count, Vec<T> sum) {
+      if (i % block == 0) loss_forward<F>(x + i, t + i, losses, smaller(block, n - i), parameter);
+      return sum + load_lanes(losses + i % block, count);
+    });
+    total.store(lanes);
+  } else {
+    const Vec<T> total = sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) {
+      const Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
+      return sum + (count == Vec<T>::lanes ? loss : select(first_lanes<T>(count), loss, Vec<T>(T(0))));
+    });
+    total.store(lanes);
+  }
 }
 
 template <class F, class T, class Gradient>

@@ -39,11 +39,6 @@ void sum_rows(const T* x, int64_t rows, int64_t columns, int64_t row_stride, T* 
                          out + column);
 }
 
-template <class T>
-Vec<T> sum_span(const T* x, int64_t n) {
-  return sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) { return sum + load_lanes(x + i, count); });
-}
-
 // x (rows, columns) -> out (rows)
 template <class T>
 void sum_columns(const T* x, int64_t rows, int64_t columns, T* out) {

@@ -1,5 +1,7 @@
 // Loops over contiguous elements: whole vectors, then the tail through the same code with a partial load and store.
 
+constexpr int64_t kCacheLine = 64;  // bytes
+
 constexpr int64_t round_up(int64_t n, int64_t step) {
   return (n + step - 1) / step * step;
 }

@@ -1,4 +1,4 @@
-// The face of the kernels: one table of function pointers per instruction set, all of one type.
+// The interface of the kernels: tables of function pointers, of one type for all instruction sets.
 #pragma once
 
 #include <cstddef>
@@ -125,8 +125,9 @@ struct ClassTargets {
   T label_smoothing;
 };
 
+// The kernels that gain by the widest vectors.
 template <class T>
-struct Kernels {
+struct WideKernels {
   // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
   // Rows of the next batch travel meanwhile, if there are any (`ahead` may be null).
   void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead);
@@ -136,24 +137,8 @@ struct Kernels {
   int unary_count;
   const BinaryKernel<T>* binary;
   int binary_count;
-  const LossKernel<T>* losses;
-  int loss_count;
   const UpdateFunction<T>* updates;  // in the order of optimizers.hpp
   UpdateFunction<T> plain_update;    // of those that are plain
-
-  void (*transpose)(const T* x, int64_t rows, int64_t columns, T* out);  // out (columns, rows)
-
-  // Sums. (rows, columns) row-major.
-  void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride,
-                   T* out);                                                // over rows: leaves and tree
-  void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);  // along each row: lanes
-  T (*sum_all)(const T* x, int64_t rows, int64_t columns);                 // everything: leaves of rows
-  T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
-  void (*sum_squares)(const T* x, int64_t n, double* lanes);  // kDoubleLanes sums, in leaves of elements
-  void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
-  int64_t (*first_nonfinite)(const T* x, int64_t n);
-  void (*add)(const T* a, const T* b, T* y, int64_t n);
-  void (*scale)(const T* x, T factor, T* y, int64_t n);
 
   // Rows of logits.
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t columns);
@@ -165,6 +150,32 @@ struct Kernels {
                         int64_t rows, int64_t classes);
   // dx = dy[row] * x, dy's stride 0 or 1.
   void (*scale_rows)(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns);
+
+  // `rounds` of fma in registers alone; returns the flops done. sink: two numbers, read and written.
+  int64_t (*fma_burst)(int64_t rounds, T* sink);
+};
+
+// The kernels that memory bounds, or that take little of a step. With AVX-512 they are AVX2's: on a Zen 4 core vectors
+// twice as wide win 0 to 10 % there (0.9 to 1.0 of the time for sums, norms and squared errors, where exp takes 0.57),
+// and they would take 30 kB of the wheel.
+template <class T>
+struct CommonKernels {
+  const LossKernel<T>* losses;
+  int loss_count;
+  T (*loss_sum)(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter);
+
+  void (*transpose)(const T* x, int64_t rows, int64_t columns, T* out);  // out (columns, rows)
+
+  // Sums. (rows, columns) row-major.
+  void (*sum_rows)(const T* x, int64_t rows, int64_t columns, int64_t row_stride,
+                   T* out);                                                // over rows: leaves and tree
+  void (*sum_columns)(const T* x, int64_t rows, int64_t columns, T* out);  // along each row: lanes
+  T (*sum_all)(const T* x, int64_t rows, int64_t columns);                 // everything: leaves of rows
+  void (*sum_squares)(const T* x, int64_t n, double* lanes);               // kDoubleLanes sums, in leaves of elements
+  void (*max_columns)(const T* x, int64_t rows, int64_t columns, T* out, int64_t* argmax);
+  int64_t (*first_nonfinite)(const T* x, int64_t n);
+  void (*add)(const T* a, const T* b, T* y, int64_t n);
+  void (*scale)(const T* x, T factor, T* y, int64_t n);
 
   // Normalisation. layer_norm works along rows, batch_norm along columns; both save 1/sqrt(variance + eps).
   void (*layer_norm)(const T* x, const T* weight, const T* bias, T eps, T* y, T* normalized, T* inverse_std,
@@ -179,9 +190,22 @@ struct Kernels {
   void (*uniform)(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T high);
   void (*normal)(T* out, int64_t begin, int64_t n, RandomStream stream, T mean, T standard_deviation);
   void (*dropout_mask)(T* out, int64_t begin, int64_t n, RandomStream stream, T keep, T scale);
+};
 
-  // `rounds` of fma in registers alone; returns the flops done. sink: two numbers, read and written.
-  int64_t (*fma_burst)(int64_t rounds, T* sink);
+template <class T>
+struct Kernels : WideKernels<T>, CommonKernels<T> {};
+
+struct WideTable {
+  const char* isa;
+  WideKernels<float> float32;
+  WideKernels<double> float64;
+};
+
+struct CommonTable {
+  CommonKernels<float> float32;
+  CommonKernels<double> float64;
+  void (*permutation)(int64_t* out, int64_t n, RandomStream stream);
+  const GatherFunction (*gather)[kTargetTypes];  // [source][target]
 };
 
 struct KernelTable {
@@ -189,13 +213,18 @@ struct KernelTable {
   Kernels<float> float32;
   Kernels<double> float64;
   void (*permutation)(int64_t* out, int64_t n, RandomStream stream);
-  const GatherFunction (*gather)[kTargetTypes];  // [source][target]
+  const GatherFunction (*gather)[kTargetTypes];
+
+  KernelTable(const WideTable& wide, const CommonTable& common)
+      : isa(wide.isa),
+        float32{wide.float32, common.float32},
+        float64{wide.float64, common.float64},
+        permutation(common.permutation),
+        gather(common.gather) {}
 };
 
-// Defined by kernels/isa.cpp, once per instruction set.
-extern const KernelTable kScalarKernels;
-extern const KernelTable kAvx2Kernels;
-extern const KernelTable kAvx512Kernels;
-extern const KernelTable kNeonKernels;
+// Defined by kernels/wide.cpp and kernels/common.cpp, once per instruction set.
+extern const WideTable kScalarWide, kAvx2Wide, kAvx512Wide, kNeonWide;
+extern const CommonTable kScalarCommon, kAvx2Common, kNeonCommon;
 
 }  // namespace nnlite

@@ -7,7 +7,8 @@ namespace nnlite {
 namespace {
 
 struct Candidate {
-  const KernelTable* table;
+  const WideTable* wide;
+  const CommonTable* common;
   bool (*supported)();
 };
 
@@ -28,19 +29,20 @@ bool always() {
 // Best first.
 const Candidate kCandidates[] = {
 #if defined(__x86_64__)
-    {&kAvx512Kernels, has_avx512},
-    {&kAvx2Kernels, has_avx2},
+    {&kAvx512Wide, &kAvx2Common, has_avx512},
+    {&kAvx2Wide, &kAvx2Common, has_avx2},
 #elif defined(__aarch64__)
-    {&kNeonKernels, always},
+    {&kNeonWide, &kNeonCommon, always},
 #endif
-    {&kScalarKernels, always},
+    {&kScalarWide, &kScalarCommon, always},
 };
 
-const KernelTable& choose() {
+KernelTable choose() {
   const char* wanted = std::getenv("NNLITE_ISA");
   const bool any = wanted == nullptr || *wanted == '\0';
   for (const Candidate& candidate : kCandidates)
-    if ((any || std::string(wanted) == candidate.table->isa) && candidate.supported()) return *candidate.table;
+    if ((any || std::string(wanted) == candidate.wide->isa) && candidate.supported())
+      return {*candidate.wide, *candidate.common};
   std::string names;
   for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
   throw std::invalid_argument("NNLITE_ISA=" + std::string(wanted) +
@@ -50,14 +52,14 @@ const KernelTable& choose() {
 }  // namespace
 
 const KernelTable& kernel_table() {
-  static const KernelTable& table = choose();
+  static const KernelTable table = choose();
   return table;
 }
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
   for (const Candidate& candidate : kCandidates)
-    if (candidate.supported()) names.emplace_back(candidate.table->isa);
+    if (candidate.supported()) names.emplace_back(candidate.wide->isa);
   return names;
 }
 

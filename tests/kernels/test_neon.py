@@ -35,16 +35,20 @@ pytestmark = [
 
 def checksums(folder: Path, compiler: str, isa: str, table: str, run: list[str]) -> list[str]:
     program = folder / f"{compiler}-{isa}"
-    definitions = [f'-DNNLITE_ISA_NAME="{isa}"', f"-DNNLITE_TABLE={table}", f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"']
-    sources = [str(ROOT / "csrc/kernels/isa.cpp"), str(Path(__file__).with_name("checksums.cpp"))]
+    definitions = [
+        *(f'-DNNLITE_ISA_NAME="{isa}"', f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"'),
+        *(f"-DNNLITE_WIDE={table}Wide", f"-DNNLITE_COMMON={table}Common"),
+    ]
+    kernels = [str(ROOT / f"csrc/kernels/{name}.cpp") for name in ("wide", "common")]
+    sources = [*kernels, str(Path(__file__).with_name("checksums.cpp"))]
     subprocess.run([compiler, *FLAGS, *definitions, *sources, "-o", str(program)], check=True)
     return subprocess.run([*run, str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def test_same_bits_on_arm(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        x86 = pool.submit(checksums, tmp_path, "g++", "scalar", "kScalarKernels", [])
-        arm = pool.submit(checksums, tmp_path, CROSS, "neon", "kNeonKernels", [str(EMULATOR)])
+        x86 = pool.submit(checksums, tmp_path, "g++", "scalar", "kScalar", [])
+        arm = pool.submit(checksums, tmp_path, CROSS, "neon", "kNeon", [str(EMULATOR)])
     expected, got = x86.result(), arm.result()
     assert len(expected) > 250
     assert not [line for line in expected if line.startswith("MISMATCH")]

@@ -1,6 +1,6 @@
 // Every kernel on operands that end, or begin, at an unreadable page: a read or write beyond either end is a fault, and
 // the results must have the bits of operands in ordinary memory. Compiled by test_guard_pages.py together with
-// kernels/isa.cpp, run as `program FIRST LAST STEP` for the sizes FIRST, FIRST + STEP, ... LAST.
+// kernels/wide.cpp and common.cpp, run as `program FIRST LAST STEP` for the sizes FIRST, FIRST + STEP, ... LAST.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,11 +15,14 @@
 #include "updating.hpp"
 
 namespace nnlite {
-extern const KernelTable NNLITE_TABLE;
-}
+extern const WideTable NNLITE_WIDE;
+extern const CommonTable NNLITE_COMMON;
+}  // namespace nnlite
 
 namespace {
 using namespace nnlite;
+
+const KernelTable table(NNLITE_WIDE, NNLITE_COMMON);
 
 char current[200];  // what is being tried, for the handler of a fault
 int64_t trials = 0;
@@ -361,7 +364,7 @@ void gathers(int64_t n) {
           void* out = target == 0   ? static_cast<void*>(numbers<float>(size))
                       : target == 1 ? static_cast<void*>(numbers<double>(size))
                                     : static_cast<void*>(memory.integers<int64_t>(size, 2));
-          NNLITE_TABLE.gather[source][target]({data, n, stride, order, rows, begin, end, out});
+          table.gather[source][target]({data, n, stride, order, rows, begin, end, out});
         });
 }
 
@@ -388,13 +391,10 @@ int main(int count, char** arguments) {
   std::signal(SIGSEGV, report_fault), std::signal(SIGBUS, report_fault);
   const int64_t first = std::atoll(arguments[1]), last = std::atoll(arguments[2]), step = std::atoll(arguments[3]);
   for (int64_t n = first; n <= last; n += step) {
-    all_of_size(NNLITE_TABLE.float32, "float32 ", n);
-    all_of_size(NNLITE_TABLE.float64, "float64 ", n);
+    all_of_size(table.float32, "float32 ", n), all_of_size(table.float64, "float64 ", n);
     gathers(n);
-    check("permutation", n,
-          [&] { NNLITE_TABLE.permutation(memory.integers<int64_t>(n, 2), n, RandomStream{42, 1, 3}); });
+    check("permutation", n, [&] { table.permutation(memory.integers<int64_t>(n, 2), n, RandomStream{42, 1, 3}); });
   }
-  large_products(NNLITE_TABLE.float32, "float32 ");
-  large_products(NNLITE_TABLE.float64, "float64 ");
+  large_products(table.float32, "float32 "), large_products(table.float64, "float64 ");
   std::printf("%lld\n", static_cast<long long>(trials));
 }

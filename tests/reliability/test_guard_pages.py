@@ -52,11 +52,14 @@ def test_kernels_stay_within_their_operands(isa: str, proof: Any, no_core_files:
     if last < 257 and isa != nl.show_config()["isa"]:
         pytest.skip("the short form tries one instruction set")
     program = tmp_path / isa
-    table = f"k{isa.capitalize()}Kernels"
-    definitions = [f'-DNNLITE_ISA_NAME="{isa}"', f"-DNNLITE_TABLE={table}", f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"']
+    definitions = [
+        *(f'-DNNLITE_ISA_NAME="{isa}"', f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"'),
+        *(f"-DNNLITE_WIDE=k{isa.capitalize()}Wide", f"-DNNLITE_COMMON=k{isa.capitalize()}Common"),
+    ]
     # The short form compiles without optimisation, in a third of the time: the loads and stores are the source's own.
     options = [*INSTRUCTIONS[isa], *(["-O0"] if last < 257 else [])]
-    sources = [ROOT / "csrc/kernels/isa.cpp", Path(__file__).with_name("guard_pages.cpp")]
+    kernels = [ROOT / "csrc/kernels/wide.cpp", ROOT / "csrc/kernels/common.cpp"]
+    sources = [*kernels, Path(__file__).with_name("guard_pages.cpp")]
     subprocess.run(["g++", *FLAGS, *options, *definitions, *sources, "-o", program], check=True)
     trials = trials_of([program, 1, last, 1])
     assert trials > 1000 * last, f"only {trials} calls of kernels"
