@@ -57,7 +57,7 @@ CASES = {
     "nn.LSTM": "no recurrent layers",
     "nn.TransformerEncoder": "no attention",
     "nn.GroupNorm": "nnlite has BatchNorm1d, LayerNorm",
-    "nn.Dropout1d": "nnlite has Dropout",
+    "nn.Dropout1d": "nnlite has AlphaDropout, Dropout",
     "nn.Hardtanh": "activations ELU, GELU",
     "nn.TripletMarginLoss": "nnlite has BCELoss",
     "nn.Relu": "it is ReLU",

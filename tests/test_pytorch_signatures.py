@@ -22,7 +22,10 @@ LEFT_OUT = {
     "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "assign", "destination", "prefix",
     "keep_vars", "out", "memory_format", "non_blocking", "rounding_mode",
 }  # fmt: skip
-LEFT_OUT_HERE = {"BatchNorm1d": {"bias"}, "mse_loss": {"weight"}, "l1_loss": {"weight"}, "huber_loss": {"weight"}}
+LEFT_OUT_HERE = {
+    "BatchNorm1d": {"bias"}, "GroupNorm": {"bias"}, "InstanceNorm1d": {"bias"}, "Hardtanh": {"min_value", "max_value"},
+    "mse_loss": {"weight"}, "l1_loss": {"weight"}, "huber_loss": {"weight"},
+}  # fmt: skip
 ONLY_OURS = {"MLP"}
 FREE = {"args", "kwargs", "_stacklevel"}  # what PyTorch's signature does not say, or is not for users
 FUNCTIONS = ["cat", "maximum", "minimum", "stack", "where"]
@@ -48,9 +51,7 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
             if "forward" in vars(theirs):
                 found.append((f"{name}.forward", ours.forward, theirs.forward))
     for module, theirs in [(F, torch.nn.functional), (nn.init, torch.nn.init)]:
-        for name, ours in vars(module).items():
-            if inspect.isfunction(ours) and ours.__module__ == module.__name__ and not name.startswith("_"):
-                found.append((name, ours, getattr(theirs, name)))
+        found += [(name, getattr(module, name), getattr(theirs, name)) for name in dir(module)]
     for name in optim.__all__:
         for theirs in (torch.optim, torch.optim.lr_scheduler, torch.nn.utils):
             if hasattr(theirs, name) and not inspect.ismodule(getattr(optim, name)):

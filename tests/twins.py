@@ -90,6 +90,7 @@ UNARY = {
     "abs": Unary(torch.abs, None),
     "neg": Unary(torch.neg, None),
     "clip": Unary(lambda x: torch.clip(x, -0.5, 0.7), None, (-0.5, 0.7)),
+    "threshold": Unary(lambda x: torch.nn.functional.threshold(x, 0.3, -2.0), None, (0.3, -2.0)),
     "scale": Unary(lambda x: 1.7 * x, None, (1.7,)),
     "shift": Unary(lambda x: x + 0.3, None, (0.3,)),
 }  # fmt: skip

@@ -245,6 +245,17 @@ struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
   }
 };
 
+struct Threshold {  // x above alpha, else beta; a NaN stays one
+  template <class V>
+  static V forward(V x, V alpha, V beta) {
+    return select(x <= alpha, beta, x);
+  }
+  template <class V>
+  static V backward(V x, V, V dy, V alpha, V) {
+    return select(x <= alpha, V(0.0f), dy);
+  }
+};
+
 struct Erf : ManyOperations {
   template <class V>
   NNLITE_INLINE static V forward(V x, V, V) {
@@ -323,6 +334,7 @@ constexpr UnaryKernel<T> kUnaryKernels[] = {
     unary_row<Square, T>("square", kReadsInput),
     unary_row<Reciprocal, T>("reciprocal", kReadsOutput),
     unary_row<Clip, T>("clip", kReadsInput, "min", "max"),
+    unary_row<Threshold, T>("threshold", kReadsInput, "threshold", "value"),
     unary_row<Erf, T>("erf", kReadsInput),
     unary_row<Scale, T>("scale", 0),
     unary_row<Shift, T>("shift", 0),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +17,7 @@ _COMPILED = "not needed: Trainer.fit and Predictor compile what they run"
 _CPU = "nnlite runs on the CPU only: leave devices out"
 _TYPES = "use NumPy's types, such as np.float32 or 'float32'"
 
-_ACTIVATIONS = "nnlite has the activations {activations}; write others in forward, from tensor operations"
+_ACTIVATIONS = "nnlite has the activations {activations}, {piecewise}; write others in forward, from tensor operations"
 
 # The first pattern that matches gives the advice; {part} becomes the names that the package's module `part` defines.
 _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
@@ -25,10 +27,10 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"Transformer|Multihead|attention", _ATTENTION),
         (r".*Norm", "nnlite has {normalization}"),
         (r".*Dropout", "nnlite has {dropout}"),
-        (r".*Loss", "nnlite has {losses}; any function of (output, target) that returns a Tensor of one number is a loss"),
+        (r".*Loss", "nnlite has {losses}, {margin_losses}; any function of (output, target) that returns a Tensor of one number is a loss"),
         (r"DataParallel|parallel", _THREADS),
-        (r"LazyLinear|Bilinear|EmbeddingBag|Unflatten", "nnlite has {linear}; tensors have reshape"),
-        (r"ParameterList|ParameterDict|Container", "nnlite has {containers}; a Parameter is an attribute of a Module"),
+        (r"LazyLinear", "use nn.Linear with both sizes"),
+        (r"Container", "nnlite has {containers}"),
         (r"Buffer|Uninitialized", "use register_buffer(name, array), and layers of known sizes"),
         (r"utils|grad$", "gradients are clipped by optim.clip_grad_norm_ and optim.clip_grad_value_"),
         (r".*(LU6?|[Ss]igmoid|[Tt]anh|shrink|swish|sign|Softmin|Threshold|Mish)$", _ACTIVATIONS),
@@ -63,15 +65,21 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
 _OTHERWISE = {"nnlite.nn": (r"[A-Z]", _ACTIVATIONS)}
 
 
-def publish(name: str) -> None:
+def publish(name: str, lazy: Mapping[str, Iterable[str]] | None = None) -> None:
     """Gives the module `name` a dir() without its imports, and errors that say what to use instead of a missing name.
 
-    These are AttributeError, or ImportError for `from module import name`.
+    These are AttributeError, or ImportError for `from module import name`. `lazy` maps sub-modules, imported on first use, to
+    the names they define.
     """
     module = sys.modules[name]
     own = module.__dict__.get("__getattr__")
+    homes = {key: home for home, keys in (lazy or {}).items() for key in keys}
 
     def find(wanted: str) -> Any:
+        if wanted in homes:
+            value = getattr(importlib.import_module(f".{homes[wanted]}", name), wanted)
+            setattr(module, wanted, value)
+            return value
         if own is not None:
             try:
                 return own(wanted)
@@ -128,8 +136,6 @@ def _instead(module: ModuleType, wanted: str) -> str:
 
 
 def _elsewhere(wanted: str) -> list[str]:
-    import importlib
-
     modules = map(importlib.import_module, _WHERE)
     places = [f"{module.__name__}.{wanted}" for module in modules if wanted in public_names(module)]
     member = getattr(sys.modules["nnlite._core"].Tensor, wanted, None)
@@ -141,6 +147,8 @@ def _elsewhere(wanted: str) -> list[str]:
 def _names_of(module: ModuleType, part: str) -> str:
     """The package's public names that its module `part` defines."""
     there = [
-        name for name in public_names(module) if str(getattr(vars(module)[name], "__module__", "")).endswith(f".{part}")
+        name
+        for name in public_names(module)
+        if str(getattr(getattr(module, name), "__module__", "")).endswith(f".{part}")
     ]
     return ", ".join(there)

@@ -22,17 +22,32 @@ ROWS = {
         nn.BatchNorm1d(3, 1e-3, None, False),
         nn.BatchNorm1d(3, track_running_stats=False),
     ],
+    "AlphaDropout": [nn.AlphaDropout(0.25)],
+    "Bilinear": [nn.Bilinear(2, 3, 4), nn.Bilinear(2, 3, 4, False)],
+    "CELU": [nn.CELU(0.5)],
     "Dropout": [nn.Dropout(), nn.Dropout(0.25), nn.Dropout(1)],
     "ELU": [nn.ELU(0.5)],
     "Embedding": [nn.Embedding(5, 2), nn.Embedding(5, 2, -1)],
+    "EmbeddingBag": [nn.EmbeddingBag(5, 2), nn.EmbeddingBag(5, 2, "max", True, -1)],
     "Flatten": [nn.Flatten(), nn.Flatten(0, 1)],
     "GELU": [nn.GELU(), nn.GELU("tanh")],
+    "GLU": [nn.GLU(), nn.GLU(1)],
+    "GroupNorm": [nn.GroupNorm(2, 6), nn.GroupNorm(2, 6, 1e-3, False)],
+    "Hardshrink": [nn.Hardshrink(0.25)],
+    "Hardtanh": [nn.Hardtanh(-2.0, 0.5)],
+    "InstanceNorm1d": [nn.InstanceNorm1d(3), nn.InstanceNorm1d(3, 1e-3, 0.2, True, True)],
     "LayerNorm": [nn.LayerNorm(3), nn.LayerNorm((2, 3), 1e-3, True, False), nn.LayerNorm(3, elementwise_affine=False)],
     "LeakyReLU": [nn.LeakyReLU(0.3)],
     "Linear": [nn.Linear(3, 2), nn.Linear(3, 2, False), nn.Linear(3, 2, dtype=np.float64)],
     "LogSoftmax": [nn.LogSoftmax(), nn.LogSoftmax(0)],
+    "PReLU": [nn.PReLU(), nn.PReLU(3, 0.1)],
+    "RMSNorm": [nn.RMSNorm(3), nn.RMSNorm((2, 3), 1e-3), nn.RMSNorm(3, elementwise_affine=False)],
     "Softmax": [nn.Softmax(1)],
+    "Softmin": [nn.Softmin(1)],
     "Softplus": [nn.Softplus(2.0, 10)],
+    "Softshrink": [nn.Softshrink(0.25)],
+    "Threshold": [nn.Threshold(0.1, 2.0)],
+    "Unflatten": [nn.Unflatten(1, (2, -1))],
 }
 LAYERS = {name: ROWS.get(name) or [layer()] for name, layer in _LAYERS.items()}
 
@@ -51,6 +66,7 @@ def assert_equal(built: nn.Module, model: nn.Module) -> None:
 def test_files_may_name_every_layer() -> None:
     assert set(ROWS) <= set(_LAYERS)
     others = {"Module", "Parameter", "functional", "init", *nn.containers.__all__, *nn.losses.__all__}
+    others |= {*nn.LAZY["distances"], *nn.LAZY["margin_losses"]}
     assert set(_LAYERS) == set(nn.__all__) - others
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 from types import ModuleType
 
@@ -11,13 +12,10 @@ import pytest
 
 import nnlite as nl
 from nnlite import _core, nn
-from nnlite.nn import activations, functional, losses
+from nnlite.nn import activations, distances, embedding, functional, losses, margin_losses, piecewise
 
-FUNCTIONS = {
-    name: function
-    for name, function in vars(functional).items()
-    if inspect.isfunction(function) and function.__module__ == functional.__name__ and not name.startswith("_")
-}
+FUNCTIONS = {name: getattr(functional, name) for name in functional.__all__}
+ELEMENTWISE = activations.ELEMENTWISE | piecewise.ELEMENTWISE
 
 
 def used_of(name: str, module: ModuleType) -> set[str]:
@@ -39,31 +37,51 @@ def native_names_in(module: ModuleType, call: str) -> set[str]:
     return found
 
 
-def test_every_elementwise_activation_is_a_native_function_and_one_of_functional() -> None:
-    for kernel in activations.ELEMENTWISE:
-        assert kernel in _core.unary_names()
-        assert kernel in FUNCTIONS, f"functional has no {kernel}"
+def test_every_elementwise_activation_is_a_function_of_functional() -> None:
+    for name, layer in ELEMENTWISE.items():
+        assert name in FUNCTIONS, f"functional has no {name}"
+        composed = issubclass(layer, activations.Composed) or layer is nn.PReLU
+        assert composed != (name in _core.unary_names()), f"{name} is both native and composed, or neither"
 
 
-@pytest.mark.parametrize("kernel", activations.ELEMENTWISE)
-def test_modules_and_functions_have_the_same_bits(kernel: str) -> None:
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_modules_and_functions_have_the_same_bits(name: str) -> None:
     x = nl.tensor(np.linspace(-4, 4, 33))
-    np.testing.assert_array_equal(activations.ELEMENTWISE[kernel]()(x).numpy(), FUNCTIONS[kernel](x).numpy())
+    layer = ELEMENTWISE[name]()
+    expected = FUNCTIONS[name](x, *(p.double() for p in layer.parameters()))
+    np.testing.assert_array_equal(layer.double()(x).detach().numpy(), expected.detach().numpy())
+
+
+@pytest.mark.parametrize("module", [nn, functional])
+def test_what_is_imported_late_is_listed(module: ModuleType) -> None:
+    for home, names in module.LAZY.items():
+        assert sorted(importlib.import_module(f"{module.__name__}.{home}").__all__) == sorted(names), home
 
 
 def test_every_native_loss_is_used_by_functional() -> None:
-    assert set(_core.loss_names()) <= native_names_in(functional, "loss")
+    assert set(_core.loss_names()) <= native_names_in(functional.losses, "loss")
 
 
 def test_every_loss_of_functional_has_a_module() -> None:
     of_targets = {name for name, function in FUNCTIONS.items() if "target" in inspect.signature(function).parameters}
-    assert of_targets == used_of("functional", losses)
-    assert len(losses.__all__) == len(of_targets)
+    assert of_targets | {"triplet_margin_loss"} == used_of("functional", losses) | used_of("functional", margin_losses)
+    assert len(losses.__all__) + len(margin_losses.__all__) == len(of_targets) + 1
 
 
 def test_modules_are_listed_once_and_are_modules() -> None:
     assert len(nn.__all__) == len(set(nn.__all__))
-    for part in (activations, nn.containers, nn.dropout, nn.linear, losses, nn.normalization):
+    parts = (
+        activations,
+        nn.containers,
+        distances,
+        nn.dropout,
+        embedding,
+        nn.linear,
+        losses,
+        margin_losses,
+        nn.normalization,
+    )
+    for part in (*parts, piecewise):
         for name in part.__all__:
             assert issubclass(getattr(nn, name), nn.Module)
         defined = {
@@ -71,9 +89,13 @@ def test_modules_are_listed_once_and_are_modules() -> None:
             for n, v in vars(part).items()
             if inspect.isclass(v) and v.__module__ == part.__name__ and issubclass(v, nn.Module)
         }
-        assert {n for n in defined if not n.startswith("_")} - {"Elementwise", "Loss"} == set(
-            part.__all__
-        )  # bases for other files
+        assert {n for n in defined if not n.startswith("_")} - {
+            "Composed",
+            "ComposedPlain",
+            "Elementwise",
+            "Loss",
+            "WeightedLoss",
+        } == set(part.__all__)  # bases for other files
 
 
 def test_names_of_the_command_line_are_of_losses_that_nn_has() -> None:

@@ -13,8 +13,7 @@ from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..files.architecture import describe_model
 from ..metrics import METRICS, confusion_matrix, predicted_classes
-from ..nn import MLP, Flatten, Module, Sequential
-from ..nn.activations import ELEMENTWISE
+from ..nn import MLP, Flatten, Module, Sequential, activations, piecewise
 from ..nn.losses import LOSSES
 from ..optim import OPTIMIZERS, Optimizer
 from ..training import Trainer
@@ -25,6 +24,8 @@ from .streams import emit, json_text, one_line, say
 from .tables import add_column_options, add_format_options, format_of, notation_of
 
 Array = np.ndarray[Any, Any]
+
+_ACTIVATIONS = activations.ELEMENTWISE | piecewise.ELEMENTWISE
 
 # Option: type, default, name of the value, help.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
@@ -55,7 +56,7 @@ def add_train(commands: Any) -> None:
     parser.add_argument("data", nargs="?", default="spirals", metavar="DATA", help="what to train on (%(default)s)")
     for name, (kind, default, metavar, text) in _OPTIONS.items():
         parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
-    parser.add_argument("--activation", choices=ELEMENTWISE, default="relu", help="between the layers (%(default)s)")
+    parser.add_argument("--activation", choices=_ACTIVATIONS, default="relu", help="between the layers (%(default)s)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what takes the steps (%(default)s)")
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument(
@@ -180,7 +181,7 @@ def _model_for(source: Source, options: argparse.Namespace) -> tuple[Sequential,
     if row.targets == "two classes" and classes != 2:
         raise ValueError(f"--loss {loss} is for 2 classes, {source.name} has {classes}; use cross_entropy")
     outputs = classes if row.targets == "classes" else 1
-    model = MLP([source.x.shape[1], *options.hidden, outputs], ELEMENTWISE[options.activation])
+    model = MLP([source.x.shape[1], *options.hidden, outputs], _ACTIVATIONS[options.activation])
     if outputs == 1:
         model.append(Flatten(0))
     return model, row.loss()

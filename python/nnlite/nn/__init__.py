@@ -1,21 +1,38 @@
 """Layers, activations and losses."""
 
+from typing import TYPE_CHECKING
+
 from ..naming import publish
-from . import activations, containers, dropout, functional, init, linear, losses, normalization
+from . import activations, containers, dropout, embedding, functional, init, linear, losses, normalization
 from .activations import *
 from .containers import *
 from .dropout import *
+from .embedding import *
 from .linear import *
 from .losses import *
 from .module import Module
 from .normalization import *
 from .parameter import Parameter
 
-__all__ = ["Module", "Parameter", "functional", "init"]
-__all__ += (
-    activations.__all__ + containers.__all__ + dropout.__all__ + linear.__all__ + losses.__all__ + normalization.__all__
-)
+if TYPE_CHECKING:
+    from .distances import *
+    from .margin_losses import *
+    from .piecewise import *
 
-publish(__name__)
-publish(functional.__name__)
+# Imported when first used.
+LAZY = {
+    "distances": ("CosineSimilarity", "PairwiseDistance"),
+    "margin_losses": (
+        "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+        "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PoissonNLLLoss", "SoftMarginLoss", "TripletMarginLoss",
+    ),
+    "piecewise": ("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "PReLU", "ReLU6", "Softshrink", "Threshold"),
+}  # fmt: skip
+
+__all__ = ["Module", "Parameter", "functional", "init"]
+__all__ += activations.__all__ + containers.__all__ + dropout.__all__ + embedding.__all__ + linear.__all__
+__all__ += losses.__all__ + normalization.__all__
+__all__ += [name for names in LAZY.values() for name in names]
+
+publish(__name__, LAZY)
 publish(init.__name__)

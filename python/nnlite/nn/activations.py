@@ -13,16 +13,40 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "CELU", "ELU", "GELU", "GLU", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "ReLU", "SELU", "SiLU", "Sigmoid", "Softmax",
+    "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink",
+]  # fmt: skip
 
 
 class Elementwise(Module):
-    """The native function `kernel`."""
+    """The function of `functional` called `function`, here a native one."""
 
-    kernel: ClassVar[str]
+    function: ClassVar[str]
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary(self.kernel, input)
+        return _core.unary(self.function, input)
+
+
+class Composed(Elementwise):
+    """A function made of several native ones, called with the attributes `options`."""
+
+    options: ClassVar[tuple[str, ...]] = ()
+
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        function = getattr(functional, self.function)
+        return function(input, *(getattr(self, option) for option in self.options))  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{option}={getattr(self, option)}" for option in self.options)
+
+
+class ComposedPlain(Composed):
+    """A composed function without options. `inplace` is accepted as in PyTorch; the result is the same."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
 
 class _Plain(Elementwise):
@@ -36,31 +60,31 @@ class _Plain(Elementwise):
 class ReLU(_Plain):
     """max(x, 0); derivative 0 at 0."""
 
-    kernel = "relu"
+    function = "relu"
 
 
 class SiLU(_Plain):
     """x sigmoid(x), also called swish (Elfwing, Uchibe, Doya 2018)."""
 
-    kernel = "silu"
+    function = "silu"
 
 
 class Sigmoid(_Plain):
     """1 / (1 + e^-x)."""
 
-    kernel = "sigmoid"
+    function = "sigmoid"
 
 
 class Tanh(_Plain):
     """The hyperbolic tangent."""
 
-    kernel = "tanh"
+    function = "tanh"
 
 
 class LeakyReLU(Elementwise):
     """x where positive, else negative_slope * x."""
 
-    kernel = "leaky_relu"
+    function = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -68,7 +92,7 @@ class LeakyReLU(Elementwise):
         self.inplace = inplace
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary(self.kernel, input, self.negative_slope)
+        return _core.unary(self.function, input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
@@ -77,7 +101,7 @@ class LeakyReLU(Elementwise):
 class ELU(Elementwise):
     """x where positive, else alpha * (e^x - 1) (Clevert, Unterthiner, Hochreiter 2016)."""
 
-    kernel = "elu"
+    function = "elu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -85,16 +109,58 @@ class ELU(Elementwise):
         self.inplace = inplace
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary(self.kernel, input, self.alpha)
+        return _core.unary(self.function, input, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
 
 
+class SELU(ComposedPlain):
+    """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+
+    function = "selu"
+
+
+class CELU(Composed):
+    """max(x, 0) + min(alpha (e^(x / alpha) - 1), 0) (Barron 2017)."""
+
+    function = "celu"
+    options = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+
+class Mish(ComposedPlain):
+    """x tanh(log(1 + e^x)) (Misra 2019)."""
+
+    function = "mish"
+
+
+class LogSigmoid(Composed):
+    """log(1 / (1 + e^-x))."""
+
+    function = "logsigmoid"
+
+
+class Softsign(Composed):
+    """x / (1 + |x|)."""
+
+    function = "softsign"
+
+
+class Tanhshrink(Composed):
+    """x - tanh(x)."""
+
+    function = "tanhshrink"
+
+
 class GELU(Elementwise):
     """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016); approximate="tanh" for their approximation."""
 
-    kernel = "gelu"
+    function = "gelu"
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -112,7 +178,7 @@ class GELU(Elementwise):
 class Softplus(Elementwise):
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
 
-    kernel = "softplus"
+    function = "softplus"
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -120,7 +186,7 @@ class Softplus(Elementwise):
         self.threshold = threshold
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return _core.unary(self.kernel, input, self.beta, self.threshold)
+        return _core.unary(self.function, input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -140,6 +206,27 @@ class Softmax(Module):
         return f"dim={self.dim}"
 
 
+class Softmin(Softmax):
+    """softmax(-x) along `dim`, as in Softmax."""
+
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.softmin(input, self.dim)
+
+
+class GLU(Module):
+    """a sigmoid(b) of the halves a and b of x along `dim` (Dauphin et al. 2017)."""
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
 class LogSoftmax(Module):
     """The logarithm of softmax along `dim` (as in Softmax), without the rounding errors of log(softmax(x))."""
 
@@ -154,7 +241,7 @@ class LogSoftmax(Module):
         return f"dim={self.dim}"
 
 
-# By kernel.
+# By function.
 ELEMENTWISE: dict[str, type[Elementwise]] = {
-    layer.kernel: layer for layer in (globals()[name] for name in __all__) if issubclass(layer, Elementwise)
+    layer.function: layer for layer in (globals()[name] for name in __all__) if issubclass(layer, Elementwise)
 }

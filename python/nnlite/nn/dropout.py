@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .._core import Tensor
 
-__all__ = ["Dropout"]
+__all__ = ["AlphaDropout", "Dropout"]
 
 
 class Dropout(Module):
@@ -33,3 +33,10 @@ class Dropout(Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class AlphaDropout(Dropout):
+    """Dropout for SELU: dropped elements take its lower limit, and mean 0 and variance 1 are kept (Klambauer et al. 2017)."""
+
+    def forward(self, input: Tensor | ArrayLike) -> Tensor:
+        return functional.alpha_dropout(input, self.p, self.training)

@@ -1,9 +1,9 @@
-"""Linear, embedding and reshaping layers."""
+"""Linear and reshaping layers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,12 @@ from .. import _core
 from .._core import Tensor
 from . import functional, init
 from .module import Module
-from .options import padding_row
 from .parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
-__all__ = ["Embedding", "Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Linear(Module):
@@ -63,6 +62,49 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """y_k = a^T weight_k b + bias_k.
+
+    Shapes: a (..., in1_features), b (..., in2_features), weight (out_features, in1_features, in2_features), y (..., out_features).
+    Weight and bias start uniform in [-1/sqrt(in1_features), 1/sqrt(in1_features)].
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        if min(in1_features, in2_features, out_features) < 1:
+            raise ValueError(
+                f"Bilinear needs at least 1 feature, got {in1_features}, {in2_features} and {out_features}"
+            )
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        self.weight = Parameter(np.empty((out_features, in1_features, in2_features), np.float32))
+        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws weight and bias."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    @staticmethod
+    def largest_parameter(settings: Mapping[str, Any]) -> int:
+        return int(settings["in1_features"] * settings["in2_features"] * settings["out_features"])
+
+    def forward(self, input1: Tensor | ArrayLike, input2: Tensor | ArrayLike) -> Tensor:
+        return functional.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
 class Identity(Module):
     """Returns its input; takes and ignores any argument."""
 
@@ -89,36 +131,20 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Embedding(Module):
-    """A table of vectors, looked up by index.
+class Unflatten(Module):
+    """Splits dimension `dim` into the sizes `unflattened_size`, of which one may be -1: (N, 784) becomes (N, 28, 28)."""
 
-    Shapes: indices of any shape S, weight (num_embeddings, embedding_dim), output (S, embedding_dim). The weight starts normal;
-    the row `padding_idx` starts at zero and gets no gradient. An index outside the table raises IndexError.
-    """
-
-    weight: Parameter
-
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.padding_idx = None if padding_idx is None else padding_row(padding_idx, num_embeddings)
-        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Re-initialises the weight."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            self.weight.detach().numpy()[self.padding_idx] = 0
-
-    @staticmethod
-    def largest_parameter(settings: Mapping[str, Any]) -> int:
-        return int(settings["num_embeddings"] * settings["embedding_dim"])
+        if not isinstance(dim, int):
+            raise TypeError(f"Unflatten: dim must be an integer, got {dim!r}; nnlite has no named dimensions")
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return functional.embedding(input, self.weight, self.padding_idx)
+        tensor = input if isinstance(input, Tensor) else Tensor(input)
+        dim = self.dim % max(tensor.ndim, 1)
+        return tensor.reshape(*tensor.shape[:dim], *self.unflattened_size, *tensor.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -7,7 +7,7 @@ labels ignored, or in classes of weight 0) is NaN with gradient 0, as in PyTorch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from .._core import Tensor
 from . import functional
@@ -27,6 +27,8 @@ __all__ = [
 class Loss(Module):
     """A loss with a reduction."""
 
+    takes_classes: ClassVar[bool] = False  # whether integer targets are class indices
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in self._reductions():
@@ -37,7 +39,7 @@ class Loss(Module):
         return ("none", "mean", "sum")
 
 
-class _WeightedLoss(Loss):
+class WeightedLoss(Loss):
     """A loss with a weight, kept as a buffer."""
 
     weight: Tensor | None
@@ -92,7 +94,7 @@ class SmoothL1Loss(Loss):
         return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(WeightedLoss):
     """Binary cross-entropy of probabilities in [0, 1], -(t log x + (1 - t) log(1 - x)), times `weight`.
 
     `weight`, a number, list or array, must broadcast to the target's shape. Shapes as MSELoss. Logarithms are clamped at -100.
@@ -103,7 +105,7 @@ class BCELoss(_WeightedLoss):
         return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
-class BCEWithLogitsLoss(_WeightedLoss):
+class BCEWithLogitsLoss(WeightedLoss):
     """Binary cross-entropy of logits, max(x, 0) - x t + log(1 + e^-|x|), which neither overflows nor loses digits.
 
     `weight` multiplies each element, `pos_weight` the terms of positive targets; both must broadcast to the
@@ -122,7 +124,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         return functional.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 
-class CrossEntropyLoss(_WeightedLoss):
+class CrossEntropyLoss(WeightedLoss):
     """Softmax cross-entropy of logits.
 
     Shapes: input (C), (N, C) or (N, C, d1, ...); target class indices, int64 of the shape without C, or class probabilities,
@@ -133,6 +135,8 @@ class CrossEntropyLoss(_WeightedLoss):
     >>> round(nn.CrossEntropyLoss()([[0.0, 0.0]], [1]).item(), 4)
     0.6931
     """
+
+    takes_classes = True
 
     def __init__(
         self,
@@ -153,8 +157,10 @@ class CrossEntropyLoss(_WeightedLoss):
         )
 
 
-class NLLLoss(_WeightedLoss):
+class NLLLoss(WeightedLoss):
     """-weight[t] x[t] of log-probabilities (LogSoftmax). Shapes and options as CrossEntropyLoss with class indices."""
+
+    takes_classes = True
 
     def __init__(self, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _core
 from .._core import Tensor
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def require_same_shape(name: str, x: Operand, target: Operand) -> None:
         f"{name}: the input has shape {x_shape} and the target {target_shape}; broadcasting them would compare every row "
         f"with every other, so they must be equal: {fix}"
     )
+
+
+def floating(x: Operand) -> Tensor:
+    """A tensor or anything array-like as a floating tensor."""
+    tensor = _core.as_tensor(x)
+    return tensor if tensor.dtype.kind == "f" else tensor.float()
 
 
 def shape_of(x: Operand) -> tuple[int, ...]:

@@ -63,7 +63,7 @@ def takes_indices(model: Module) -> bool:
 
 def is_class_loss(criterion: Any) -> bool:
     """Whether integer targets are class indices."""
-    return isinstance(criterion, CrossEntropyLoss | NLLLoss)
+    return isinstance(criterion, Loss) and criterion.takes_classes
 
 
 def unpack(x: Any, y: Any) -> tuple[Any, Any]:
@@ -184,7 +184,7 @@ def check_labels(criterion: Any, target: Array | None, row_shape: tuple[int, ...
     if target is None or target.dtype.kind == "f" or not is_class_loss(criterion) or not row_shape:
         return
     classes = row_shape[0]
-    found = first_where(((target < 0) | (target >= classes)) & (target != criterion.ignore_index))
+    found = first_where(((target < 0) | (target >= classes)) & (target != getattr(criterion, "ignore_index", None)))
     if found is not None:
         raise ValueError(
             f"{part}y holds the class {target[found[0]]} at index {found[1]}, but the model has {classes} outputs, so "

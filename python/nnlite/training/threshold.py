@@ -115,7 +115,7 @@ def _kinds(value: Any, seen: set[int]) -> Iterator[str]:
             yield meaning
             return
     if isinstance(value, types.FunctionType):
-        if value.__module__ == "nnlite.nn.functional":
+        if value.__module__.startswith("nnlite.nn.functional."):
             yield from filter(None, [_NAMES.get(value.__name__)])
             return
         yield from (_NAMES[name] for name in value.__code__.co_names if name in _NAMES)

@@ -1,0 +1,75 @@
+"""Activation functions made of pieces. At a kink the derivative is PyTorch's, of the piece on the left or right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ... import _core
+from ..._core import Tensor
+from ..options import floating, number
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    Operand = Tensor | ArrayLike
+
+__all__ = ["hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6", "softshrink", "threshold"]
+
+
+def threshold(input: Operand, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x above `threshold`, else `value`."""
+    return _core.unary("threshold", input, threshold, value)
+
+
+def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x bounded by min_val and max_val; derivative 0 at the bounds."""
+    if number("hardtanh: min_val", min_val) > number("hardtanh: max_val", max_val):
+        raise ValueError(f"hardtanh needs min_val <= max_val, got {min_val} and {max_val}")
+    bounded = _core.unary("threshold", input, min_val, min_val)
+    return -_core.unary("threshold", -bounded, -max_val, -max_val)
+
+
+def relu6(input: Operand, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
+    """min(max(x + 3, 0), 6) / 6."""
+    return hardtanh(floating(input) + 3.0, 0.0, 6.0) / 6.0
+
+
+def hardswish(input: Operand, inplace: bool = False) -> Tensor:
+    """x hardsigmoid(x) (Howard et al. 2019)."""
+    x = floating(input)
+    return x * hardtanh(x + 3.0, 0.0, 6.0) / 6.0
+
+
+def hardshrink(input: Operand, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, else 0."""
+    x = floating(input)
+    bound = _lambda("hardshrink", lambd)
+    return _core.unary("threshold", x, bound, 0.0) - _core.unary("threshold", -x, bound, 0.0)
+
+
+def softshrink(input: Operand, lambd: float = 0.5) -> Tensor:
+    """x - lambd above lambd, x + lambd below -lambd, else 0."""
+    x = floating(input)
+    bound = _lambda("softshrink", lambd)
+    return x - x.clip(-bound, bound)
+
+
+def _lambda(name: str, lambd: float) -> float:
+    if not number(f"{name}: lambd", lambd) >= 0:
+        raise ValueError(f"{name} needs lambd >= 0, got {lambd}")
+    return float(lambd)
+
+
+def prelu(input: Operand, weight: Tensor) -> Tensor:
+    """x where positive, else weight x; weight (1), or (C) for the channels of x (N, C, ...)."""
+    x = floating(input)
+    channels = weight.numel()
+    if channels > 1 and (x.ndim < 2 or x.shape[1] != channels):
+        raise ValueError(f"prelu: a weight of {channels} needs as many channels, got an input of shape {x.shape}")
+    weight = weight.reshape((channels, *(1,) * (x.ndim - 2)) if channels > 1 else ())
+    return _core.unary("relu", x) + weight * x.clip(None, 0.0)
