@@ -19,8 +19,7 @@ PAGE = Path(__file__).parents[1] / "docs/pytorch.md"
 
 LEFT_OUT = {
     "size_average", "reduce", "device", "dtype", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
-    "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "assign", "destination", "prefix",
-    "keep_vars", "out", "memory_format", "non_blocking", "rounding_mode",
+    "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "out", "memory_format", "non_blocking", "rounding_mode",
 }  # fmt: skip
 LEFT_OUT_HERE = {
     "BatchNorm1d": {"bias"}, "GroupNorm": {"bias"}, "InstanceNorm1d": {"bias"}, "Hardtanh": {"min_value", "max_value"},
@@ -37,6 +36,9 @@ NOT_COMPARED = {
 }  # fmt: skip
 METHODS = [
     "load_state_dict", "state_dict", "named_parameters", "named_buffers", "named_modules", "parameters", "buffers", "zero_grad",
+    "register_forward_hook", "register_forward_pre_hook", "register_state_dict_post_hook", "register_state_dict_pre_hook",
+    "register_load_state_dict_pre_hook", "register_load_state_dict_post_hook", "get_submodule", "set_submodule", "get_parameter",
+    "get_buffer", "get_extra_state", "set_extra_state", "type", "half", "bfloat16", "cuda",
     "train", "eval", "requires_grad_", "register_buffer", "register_parameter", "add_module", "apply", "named_children",
 ]  # fmt: skip
 

@@ -45,7 +45,7 @@ def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, An
     IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     model, path = _in_order(model, path)
-    state = model.state_dict() if isinstance(model, Module) else _checked(model)
+    state = _checked(model.state_dict() if isinstance(model, Module) else model)
     told = {**_architecture_of(model), **(metadata or {})}
     description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
     text = json.dumps({**description, "sha256": _checksum(description, state)})

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
+from .. import _core
 from .._core import Tensor
-from .conversion import convert, floating_dtype
+from .conversion import Convertible
+from .hooks import Hooked
 from .parameter import Parameter
 from .registration import Registering
-from .state_dict import hints, require_state_dict
+from .state_dict import StateArray, array_of, hints, require_state_dict
 
 M = TypeVar("M", bound="Module")
-Array = np.ndarray[Any, Any]
+
+_EXTRA = "_extra_state"  # PyTorch's name for it in a state dict
 
 
 class IncompatibleKeys(NamedTuple):
@@ -24,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module(Registering):
+class Module(Registering, Hooked, Convertible):
     """Base of all models: assign parameters, buffers and sub-modules as attributes, and define `forward`.
 
     >>> from nnlite import nn
@@ -61,7 +62,9 @@ class Module(Registering):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self.forward(*args, **kwargs)
+            if self._hooks is None:
+                return self.forward(*args, **kwargs)
+            return self._forward_with_hooks(self.forward, args, kwargs)
         except (ValueError, TypeError, IndexError, RuntimeError) as error:
             _name_module(error, self)
             raise
@@ -134,49 +137,136 @@ class Module(Registering):
         for _, buffer in self.named_buffers("", recurse):
             yield buffer
 
+    def get_submodule(self, target: str) -> Module:
+        """The module of a dotted name, such as "encoder.0"; AttributeError names the part that is missing."""
+        module: Any = self
+        for name in target.split(".") if target else ():
+            found = module._modules.get(name)
+            if found is None:
+                raise AttributeError(f"{type(module).__name__} has no sub-module {name!r} (in {target!r})")
+            module = found
+        return module  # type: ignore[no-any-return]
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Puts `module` under a dotted name; with `strict` only where there is one already."""
+        *parents, name = target.split(".")
+        parent = self.get_submodule(".".join(parents))
+        if strict:
+            parent.get_submodule(name)
+        if not isinstance(module, Module):
+            raise ValueError(f"{target!r} must become a Module, got a {type(module).__name__}")
+        setattr(parent, name, module)
+
+    def _get_tensor(self, kind: str, registry: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = getattr(module, registry).get(name)
+        if found is None:
+            raise AttributeError(f"{type(module).__name__} has no {kind} {name!r} (in {target!r})")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of a dotted name, such as "encoder.0.weight"; AttributeError names the part that is missing."""
+        return self._get_tensor("parameter", "_parameters", target)  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a dotted name, as `get_parameter`."""
+        return self._get_tensor("buffer", "_buffers", target)  # type: ignore[no-any-return]
+
     # State
 
     def state_tensors(self) -> dict[str, Tensor]:
         """The tensors of the state dict, not copied; a shared one appears under each of its names."""
         state: dict[str, Tensor] = {}
         for prefix, module in self.named_modules(remove_duplicate=False):
-            saved = {name: buffer for name, buffer in module._buffers.items() if name not in module._unsaved}
-            for name, tensor in [*module._parameters.items(), *saved.items()]:
-                if tensor is not None:
-                    state[_joined(prefix, name)] = tensor
+            state.update((_joined(prefix, name), tensor) for name, tensor in module._own_state())
         return state
 
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters and buffers as NumPy arrays, under PyTorch's keys."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self.state_tensors().items()}
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """Copies of all parameters and buffers as NumPy arrays, under PyTorch's keys; with `keep_vars` the tensors themselves.
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        They go into `destination` if given, under names that begin with `prefix`. PyTorch's `load_state_dict` takes the arrays too.
+        """
+        state: dict[str, Any] = {} if destination is None else destination
+        for entry in self.hooks_of("state_dict_pre"):
+            entry.hook(self, prefix, keep_vars)
+        for name, tensor in self._own_state():
+            state[prefix + name] = tensor if keep_vars else tensor.detach().numpy().copy().view(StateArray)
+        if self._has_extra_state():
+            state[prefix + _EXTRA] = self.get_extra_state()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for entry in self.hooks_of("state_dict_post"):
+            replaced = entry.hook(self, state, prefix, {})
+            state = state if replaced is None else replaced
+        return state
+
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        saved = {name: buffer for name, buffer in self._buffers.items() if name not in self._unsaved}
+        for name, tensor in [*self._parameters.items(), *saved.items()]:
+            if tensor is not None:
+                yield name, tensor
+
+    def _has_extra_state(self) -> bool:
+        return type(self).get_extra_state is not Module.get_extra_state
+
+    def get_extra_state(self) -> Any:
+        """Define it, with `set_extra_state`, to put more than tensors into the state dict; model files hold arrays only."""
+        raise RuntimeError(f"{type(self).__name__} does not define get_extra_state()")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes what `get_extra_state` gave."""
+        raise RuntimeError(f"{type(self).__name__} does not define set_extra_state()")
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copies values (NumPy arrays, tensors of nnlite or PyTorch) into the parameters and buffers of the same names.
 
-        Raises TypeError for anything but a mapping, RuntimeError listing missing and unexpected entries (if `strict`) and wrong
-        shapes, before anything changes. Returns (missing_keys, unexpected_keys).
+        With `assign` they take over the values' type and, where possible, memory. Raises TypeError for anything but a mapping,
+        RuntimeError listing missing and unexpected entries (if `strict`) and wrong shapes, before anything changes (but see
+        `register_load_state_dict_post_hook`). Returns (missing_keys, unexpected_keys).
         """
         require_state_dict(state_dict)
-        own = self.state_tensors()
-        missing = [key for key in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in own]
-        problems = []
-        if strict and missing:
-            problems.append("missing keys: " + ", ".join(missing))
-        if strict and unexpected:
-            problems.append("unexpected keys: " + ", ".join(map(str, unexpected)))
-        values = {key: _array_of(value) for key, value in state_dict.items() if key in own}
+        state, own = dict(state_dict), self.state_tensors()
+        found = IncompatibleKeys([], [])
+        problems: list[str] = []
+        modules = list(self.named_modules(remove_duplicate=False))
+        for prefix, module in modules:
+            for entry in module.hooks_of("load_state_dict_pre"):
+                entry.hook(module, state, _joined(prefix, ""), {}, strict, *found, problems)
+        extra = {_joined(prefix, _EXTRA): module for prefix, module in modules if module._has_extra_state()}
+        known = {**own, **extra}
+        found.missing_keys.extend(key for key in known if key not in state)
+        found.unexpected_keys.extend(key for key in state if key not in known)
+        values = {key: array_of(state[key]) for key in own if key in state}
         for key, value in values.items():
             if value.shape != own[key].shape:
                 problems.append(f"{key} has shape {value.shape} in the state dict, {own[key].shape} in the model")
             elif value.dtype.kind not in "fiub":
                 problems.append(f"{key} has dtype {value.dtype}")
-        if problems:
-            problems += hints(state_dict, own)
-            raise RuntimeError(f"cannot load the state dict into {type(self).__name__}: " + "; ".join(problems))
+        later = [(entry, module) for _, module in modules for entry in module.hooks_of("load_state_dict_post")]
+        self._require_loadable(problems + ([] if later or not strict else _missing(found)), state, own)
         for key, value in values.items():
-            own[key].detach().copy_(value)
-        return IncompatibleKeys(missing, unexpected)
+            if assign:
+                own[key].data = _core.as_tensor(value)
+            else:
+                own[key].detach().copy_(value)
+        for key, module in extra.items():
+            if key in state:
+                module.set_extra_state(state[key])
+        for entry, module in later:
+            entry.hook(module, found)
+        self._require_loadable(_missing(found) if strict else [], state, own)
+        return found
+
+    def _require_loadable(self, problems: list[str], state: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
+        if problems:
+            problems += hints(state, own)
+            raise RuntimeError(f"cannot load the state dict into {type(self).__name__}: " + "; ".join(problems))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over names, types, shapes and little-endian bytes of all parameters and buffers.
@@ -238,41 +328,16 @@ class Module(Registering):
         fn(self)
         return self
 
-    def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Makes all floating parameters, buffers and gradients float32 or float64: `to(np.float64)`, `to("float64")`.
-
-        In place: shared tensors stay shared, and an optimizer keeps training them, with its state converted.
-        `to("cpu")` changes nothing. Raises TypeError for other types, ValueError for other devices.
-        """
-        dtype = floating_dtype(*args, **kwargs)
-        if dtype is not None:
-            convert([*self.parameters(), *self.buffers()], dtype)
-        return self
-
-    def double(self: M) -> M:
-        """Makes all floating parameters and buffers float64, in place: see `to`."""
-        return self.to(np.float64)
-
-    def float(self: M) -> M:
-        """Makes all floating parameters and buffers float32, in place: see `to`."""
-        return self.to(np.float32)
-
-    def half(self: M) -> M:
-        """Not supported: raises TypeError."""
-        return self.to(np.float16)
-
-    def cpu(self: M) -> M:
-        """This module, which is on the CPU."""
-        return self
-
     def extra_repr(self) -> str:
         """The settings shown in `repr`."""
         return ""
 
     def __repr__(self) -> str:
         lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()]
+        extra = self.extra_repr()
         if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
+            return f"{type(self).__name__}({extra})"
+        lines = extra.split("\n") * bool(extra) + lines
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
@@ -292,7 +357,6 @@ def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
-def _array_of(value: Any) -> Array:
-    if isinstance(value, Tensor) or hasattr(value, "detach"):
-        value = value.detach()
-    return np.asarray(value)
+def _missing(found: IncompatibleKeys) -> list[str]:
+    lists = {"missing keys": found.missing_keys, "unexpected keys": found.unexpected_keys}
+    return [f"{what}: {', '.join(map(str, keys))}" for what, keys in lists.items() if keys]

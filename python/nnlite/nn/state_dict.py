@@ -1,9 +1,52 @@
-"""Messages about state dicts that do not fit."""
+"""Values of state dicts, and messages about dictionaries that do not fit."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["hints", "require_state_dict"]
+import numpy as np
+
+from .._core import Tensor
+
+__all__ = ["StateArray", "array_of", "hints", "require_state_dict"]
+
+Array = np.ndarray[Any, Any]
+
+
+class StateArray(Array):
+    """A value of a state dict: a NumPy array that PyTorch's `load_state_dict` takes too, with a tensor's commonest methods."""
+
+    def clone(self) -> "StateArray":
+        """A copy."""
+        copied: StateArray = self.copy()
+        return copied
+
+    def detach(self) -> "StateArray":
+        """The array itself."""
+        return self
+
+    cpu = detach
+
+    def numpy(self) -> Array:
+        """The same memory as a plain array."""
+        return self.view(np.ndarray)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        import sys
+
+        from_numpy = sys.modules["torch"].from_numpy  # PyTorch is calling
+
+        def tensor(value: Any) -> Any:
+            return from_numpy(value.numpy()) if isinstance(value, StateArray) else value
+
+        return func(*map(tensor, args), **{key: tensor(value) for key, value in (kwargs or {}).items()})
+
+
+def array_of(value: Any) -> Array:
+    """A tensor of nnlite or PyTorch, or anything array-like, as an array."""
+    if isinstance(value, Tensor) or hasattr(value, "detach"):
+        value = value.detach()
+    return np.asarray(value)
 
 
 def require_state_dict(state_dict: Any) -> None:

@@ -267,5 +267,6 @@ def _is_own(root: Any) -> bool:
     if not isinstance(root, Module):
         return type(root).__module__.startswith("nnlite.")
     return all(
-        type(module).__module__.startswith("nnlite.") and "forward" not in vars(module) for module in root.modules()
+        type(module).__module__.startswith("nnlite.") and not {"forward", "_hooks"} & vars(module).keys()
+        for module in root.modules()
     )

@@ -1,0 +1,131 @@
+"""Functions that a module calls before and after its own work."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+_numbers = itertools.count()
+
+Hook = Callable[..., Any]
+
+
+class HookEntry(NamedTuple):
+    """A hook and the options that it was registered with."""
+
+    hook: Hook
+    with_kwargs: bool = False
+    always_call: bool = False
+
+
+Hooks = dict[int, HookEntry]
+
+
+class RemovableHandle:
+    """Removes a hook by `remove()`, or at the end of a `with` block."""
+
+    def __init__(self, hooks: Hooks, number: int) -> None:
+        self._hooks = hooks
+        self.id = number
+
+    def remove(self) -> None:
+        """Removes the hook, if it is still registered."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+class Hooked:
+    """A module's hooks by kind; a module without any has no dictionary of them."""
+
+    _hooks: dict[str, Hooks] | None = None
+
+    def _register_hook(self, kind: str, hook: Hook, prepend: bool = False, **options: bool) -> RemovableHandle:
+        if not callable(hook):
+            raise TypeError(f"a hook must be callable, got {hook!r}")
+        if self._hooks is None:
+            self.__dict__["_hooks"] = {}
+        hooks = self.__dict__["_hooks"].setdefault(kind, {})
+        number = next(_numbers)
+        hooks[number] = HookEntry(hook, **options)
+        if prepend:
+            others = [key for key in hooks if key != number]
+            for key in others:
+                hooks[key] = hooks.pop(key)
+        return RemovableHandle(hooks, number)
+
+    def hooks_of(self, kind: str) -> list[HookEntry]:
+        """The hooks of a kind, in the order of their calls."""
+        return list(self._hooks.get(kind, {}).values()) if self._hooks else []
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, args)` before each forward; what it returns, unless None, replaces the arguments.
+
+        `with_kwargs`: `hook(module, args, kwargs)`, which returns (args, kwargs) or None. `prepend` puts it before the others.
+        A step that calls hooks is captured like any forward: one that reads values or keeps them needs `fit(compile=False)`.
+        """
+        return self._register_hook("forward_pre", hook, prepend, with_kwargs=with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, args, output)` after each forward; what it returns, unless None, replaces the output.
+
+        `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also after an exception, with the output None.
+        """
+        return self._register_hook("forward", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
+
+    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(module, prefix, keep_vars)` before `state_dict` reads this module."""
+        return self._register_hook("state_dict_pre", hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(module, state_dict, prefix, local_metadata)` after `state_dict` has read this module and those below."""
+        return self._register_hook("state_dict_post", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before loading.
+
+        It may change the dictionary, which is a copy, and add to the lists.
+        """
+        return self._register_hook("load_state_dict_pre", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(module, incompatible_keys)` after loading; it may change the lists."""
+        return self._register_hook("load_state_dict_post", hook)
+
+    def _forward_with_hooks(self, forward: Hook, args: Any, kwargs: Any) -> Any:
+        try:
+            for entry in self.hooks_of("forward_pre"):
+                args, kwargs = self._replaced_arguments(entry, args, kwargs)
+            output = forward(*args, **kwargs)
+            for entry in self.hooks_of("forward"):
+                output = self._replaced_output(entry, args, kwargs, output)
+        except BaseException:
+            for entry in self.hooks_of("forward"):
+                if entry.always_call:
+                    self._replaced_output(entry, args, kwargs, None)
+            raise
+        return output
+
+    def _replaced_arguments(self, entry: HookEntry, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        if not entry.with_kwargs:
+            result = entry.hook(self, args)
+            return args if result is None else result if isinstance(result, tuple) else (result,), kwargs
+        result = entry.hook(self, args, kwargs)
+        if result is None:
+            return args, kwargs
+        if isinstance(result, tuple) and len(result) == 2:
+            return result
+        raise RuntimeError(f"a forward pre-hook with kwargs must return None or (args, kwargs), got {result!r}")
+
+    def _replaced_output(self, entry: HookEntry, args: Any, kwargs: Any, output: Any) -> Any:
+        result = entry.hook(self, args, kwargs, output) if entry.with_kwargs else entry.hook(self, args, output)
+        return output if result is None else result
