@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import nnlite as nl
 from nnlite import nn
 
 LIST: dict[str, Callable[[Any, Any], Any]] = {
@@ -133,3 +134,70 @@ def test_parameters_in_lists_and_dictionaries_are_known() -> None:
     assert (len(net.scales), len(net.named), "a" in net.named, list(net.named)) == (3, 2, True, ["a", "b"])
     del net.named["a"]
     assert [name for name, _ in net.named.items()] == ["b"]
+
+
+REPEATS: dict[str, Callable[[Any], Any]] = {
+    "times": lambda c: c * 2,
+    "times from the left": lambda c: 3 * c,
+    "times in place": lambda c: operator.imul(c, 2),
+    "none": lambda c: c * 0,
+    "no number": lambda c: c * "2",
+}
+
+
+@pytest.mark.parametrize("name", REPEATS)
+def test_sequentials_repeat_as_in_pytorch(name: str) -> None:
+    def outcome_of(layers: Any) -> Any:
+        container = layers.Sequential(layers.Linear(2, 2), layers.ReLU())
+        try:
+            result = REPEATS[name](container)
+        except (TypeError, ValueError) as error:
+            return type(error)
+        return repr(result), result[0] is result[2], list(result.state_dict()), len(container)
+
+    assert outcome_of(nn) == outcome_of(torch.nn)
+
+
+def of_modules(n: Any) -> Any:
+    d = n.ModuleDict({"a": n.Linear(2, 1), "b": n.ReLU()})
+    d.update([("c", n.Tanh()), ("a", n.Linear(3, 1))])
+    popped = d.pop("b")
+    seen = [list(d), list(d.keys()), len(d), "a" in d, "b" in d, type(popped).__name__, [k for k, _ in d.items()]]
+    seen.append([type(v).__name__ for v in d.values()])
+    d.update(n.ModuleDict({"z": n.ReLU()}))
+    del d["a"]
+    seen.append(list(d))
+    d.clear()
+    return [*seen, len(d), repr(d)]
+
+
+def of_parameters(n: Any) -> Any:
+    def p(size: int) -> Any:
+        return n.Parameter((nl if n is nn else torch).ones(size))
+
+    d = n.ParameterDict({"a": p(1), "b": p(2)})
+    d["c"] = (nl if n is nn else torch).ones(3)
+    d.update([("d", p(4))])
+    seen = [list(d), list(reversed(d)), d.get("x", 5), "a" in d, len(d), [tuple(v.shape) for v in d.values()]]
+    seen += [list(d.copy()), d.copy()["a"] is d["a"], tuple(d.setdefault("e", p(5)).shape), d.setdefault("a") is d["a"]]
+    seen += [list(d | n.ParameterDict({"z": p(1)})), list({"y": p(1)} | d), list(d.fromkeys(["k", "l"], p(6)))]
+    d |= n.ParameterDict({"w": p(1)})
+    last = d.popitem()
+    seen += [last[0], d.pop("a").shape[0], list(d.state_dict()), type(d["c"]).__name__]
+    d.clear()
+    return [*seen, len(d)]
+
+
+def of_parameter_lists(n: Any) -> Any:
+    library = nl if n is nn else torch
+    values = n.ParameterList([n.Parameter(library.ones(1)), library.ones(2)])
+    values += [library.ones(3)]
+    values.append(library.ones(4)).extend([library.ones(5)])
+    values[0] = n.Parameter(library.ones(6))
+    seen = [len(values), [v.shape[0] for v in values], [v.shape[0] for v in values[1:3]], values[-1].shape[0]]
+    return [*seen, list(values.state_dict()), type(values[1]).__name__, values[1:][0] is values[1]]
+
+
+@pytest.mark.parametrize("program", [of_modules, of_parameters, of_parameter_lists])
+def test_a_program_does_the_same_with_both_libraries(program: Callable[[Any], Any]) -> None:
+    assert program(nn) == program(torch.nn)

@@ -93,6 +93,7 @@ def test_modules_are_listed_once_and_are_modules() -> None:
             "Composed",
             "ComposedPlain",
             "Elementwise",
+            "Entries",
             "Loss",
             "WeightedLoss",
         } == set(part.__all__)  # bases for other files

@@ -17,6 +17,7 @@ from .parameter import Parameter
 if TYPE_CHECKING:
     from .distances import *
     from .margin_losses import *
+    from .parameter_containers import *
     from .piecewise import *
 
 # Imported when first used.
@@ -26,6 +27,7 @@ LAZY = {
         "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
         "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PoissonNLLLoss", "SoftMarginLoss", "TripletMarginLoss",
     ),
+    "parameter_containers": ("ParameterDict", "ParameterList"),
     "piecewise": ("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "PReLU", "ReLU6", "Softshrink", "Threshold"),
 }  # fmt: skip
 

@@ -1,20 +1,19 @@
-"""Modules made of modules, and of parameters."""
+"""Modules made of modules."""
 
 from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from itertools import pairwise
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 from .activations import ReLU
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
-from .parameter import Parameter
 
-__all__ = ["MLP", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = ["MLP", "ModuleDict", "ModuleList", "Sequential"]
 
 L = TypeVar("L", bound="_Numbered")
 
@@ -119,6 +118,18 @@ class Sequential(_Numbered):
     def __add__(self, other: Sequential) -> Sequential:
         return Sequential(*self, *other)
 
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*self).__imul__(other)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, other: int) -> Sequential:
+        if not isinstance(other, int):
+            raise TypeError(f"a Sequential can be repeated a whole number of times, not {other!r}")
+        if other < 1:
+            raise ValueError(f"a Sequential can be repeated once or more, not {other} times")
+        return self.extend(list(self) * (other - 1))
+
 
 class ModuleList(_Numbered):
     """A list that registers its modules; a slice is a ModuleList of the same modules.
@@ -146,144 +157,80 @@ class ModuleList(_Numbered):
         return ModuleList([*self, *other])
 
 
-class ModuleDict(Module):
+class Entries(Module):
+    """The methods of a dictionary, of the entries in one of a module's registries."""
+
+    registry: ClassVar[str]
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return self.__dict__[self.registry]  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __getitem__(self, key: str) -> Any:
+        return self._entries[key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._entries[key]
+        del self.__dict__[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._entries.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """What stands under the names."""
+        return self._entries.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Pairs of names and values."""
+        return self._entries.items()
+
+    def update(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Adds entries, replacing those of the same names."""
+        pairs = entries.items() if isinstance(entries, Mapping | Entries) else entries
+        for key, value in list(pairs):
+            self[key] = value
+
+    def pop(self, key: str) -> Any:
+        """Removes and returns the entry `key`."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def clear(self) -> None:
+        """Removes all entries."""
+        for key in list(self):
+            del self[key]
+
+
+class ModuleDict(Entries):
     """A dictionary that registers its modules."""
+
+    registry = "_modules"
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
         self.update(modules or {})
 
-    def __setitem__(self, name: str, module: Module) -> None:
-        self.add_module(name, module)
-
-    def __getitem__(self, name: str) -> Module:
-        return self._modules[name]  # type: ignore[no-any-return]
-
-    def __delitem__(self, name: str) -> None:
-        del self._modules[name]
-        del self.__dict__[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._modules
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def keys(self) -> Iterable[str]:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Iterable[Module]:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Iterable[tuple[str, Module]]:
-        """Names and modules."""
-        return self._modules.items()
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Adds modules, replacing those of the same names."""
-        for name, module in dict(modules).items():
-            self.add_module(name, module)
-
-    def pop(self, name: str) -> Module:
-        """Removes and returns the module `name`."""
-        module = self[name]
-        del self[name]
-        return module
-
-    def clear(self) -> None:
-        """Removes all modules."""
-        for name in list(self):
-            del self[name]
-
-
-class ParameterList(Module):
-    """A list of parameters; tensors and arrays become parameters."""
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self.extend(values or ())
-
-    def append(self, value: Any) -> ParameterList:
-        """Adds a parameter at the end."""
-        self.register_parameter(str(len(self)), _parameter_of(value))
-        return self
-
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Adds parameters at the end."""
-        for value in list(values):
-            self.append(value)
-        return self
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
-
-    @overload
-    def __getitem__(self, index: int) -> Parameter: ...
-    @overload
-    def __getitem__(self, index: slice) -> ParameterList: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        found = list(self._parameters.values())[index]
-        return ParameterList(found) if isinstance(index, slice) else found
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        self.register_parameter(list(self._parameters)[index], _parameter_of(value))
-
-
-class ParameterDict(Module):
-    """A dictionary of parameters; tensors and arrays become parameters."""
-
-    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        for name, value in (parameters or {}).items():
-            self[name] = value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self.register_parameter(name, _parameter_of(value))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._parameters[name]
-
-    def __delitem__(self, name: str) -> None:
-        del self._parameters[name]
-        del self.__dict__[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._parameters
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def keys(self) -> Iterable[str]:
-        """The names."""
-        return self._parameters.keys()
-
-    def values(self) -> Iterable[Any]:
-        """The parameters."""
-        return self._parameters.values()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and parameters."""
-        return self._parameters.items()
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
 
 
 def _require_module(module: Any) -> None:
     if not isinstance(module, Module):
         raise TypeError(f"a {type(module).__name__} is not a Module")
-
-
-def _parameter_of(value: Any) -> Parameter:
-    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 def _made(activation: Any) -> Module:
