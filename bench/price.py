@@ -32,7 +32,7 @@ def build(folder: Path, leaves: str) -> None:
         shutil.copytree(ROOT / sources, folder / sources)
     shutil.copytree(ROOT / "python", folder / "python", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     shutil.copy(ROOT / "CMakeLists.txt", folder)
-    header = folder / "csrc" / "kernels" / "gemm.hpp"
+    header = folder / "csrc" / "kernels" / "gemm_plan.hpp"
     text = header.read_text()
     assert text.count(LEAVES) == 1, f"{header.name} no longer says {LEAVES!r}"
     header.write_text(text.replace(LEAVES, leaves))

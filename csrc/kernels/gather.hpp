@@ -1,6 +1,6 @@
 // Rows of an array taken in any order and turned into a tensor's type. Cost: one read of each row from wherever in
 // memory it stands, which the processor cannot foresee. So they are called into the cache a batch before their turn:
-// small ones while this batch is gathered, large ones by the tiles of matrix products (ahead.hpp).
+// small ones while this batch is gathered, large ones by the tiles of matrix products (prefetch.hpp).
 
 inline void prefetch_row(const char* row, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);

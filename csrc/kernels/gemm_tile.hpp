@@ -7,13 +7,11 @@
 // TileShape, set by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, the vectors of a panel
 // where rows are plenty, and whether a load with a mask costs no more than a plain one, so that whole vectors need no
 // tile of their own. Few rows take a wider panel, so that enough sums are in flight.
-template <class T>
-constexpr int kTileVectors = sizeof(TileShape::rows) / sizeof(TileShape::rows[0]);
-
-template <class T>
-constexpr int64_t kWidestPanel = kTileVectors<T> * int64_t{Vec<T>::lanes};
-
+constexpr int kMaxTileVectors = sizeof(TileShape::rows) / sizeof(TileShape::rows[0]);
 constexpr int kMaxTileRows = TileShape::rows[0];
+
+template <class T>
+constexpr int64_t kWidestPanel = kMaxTileVectors * int64_t{Vec<T>::lanes};
 
 // Each tile takes 1 to 3 kB of the library: those of doubles stop where more rows win nothing.
 template <class T>
@@ -21,7 +19,7 @@ constexpr int largest_tile_rows(int64_t vectors) {
   return sizeof(T) == 8 ? TileShape::double_rows[vectors - 1] : TileShape::rows[vectors - 1];
 }
 
-// A sum that is parked in memory: rows `stride` apart.
+// A tile of sums in memory, rows `stride` apart.
 template <class T>
 struct Sums {
   T* data;
@@ -34,19 +32,19 @@ struct Tile {
   const T* a;
   int64_t a_row_stride, a_k_stride;
   const T* b;
-  int64_t b_stride;  // rows of B, packed or in place
-  LineStream ahead;  // called into the cache meanwhile, a line for each k
+  int64_t b_stride;     // rows of B, packed or in place
+  LineStream prefetch;  // a line for each k
   Sums<T> out;
-  int columns;  // of the last vector that count: 1 ... lanes
-  bool resume;  // go on from the sums that stand in `out`
+  int columns;      // of the last vector that count: 1 ... lanes
+  bool accumulate;  // resume the sums in `out`
   // What happens to the finished sums, in this order.
-  int parked_count = 0;              // sum = parked + sum, for each: the leaves' tree
-  Sums<T> parked[kTreeLevels];       // the first `parked_count` count
+  int partial_count = 0;             // sum = partial + sum, for each: the leaves' tree
+  Sums<T> partial[kTreeLevels];      // the first `partial_count` count
   const T* bias = nullptr;           // sum = sum + bias, or null
   const T* learning_rate = nullptr;  // out = out - learning_rate * sum instead of out = sum, or null
 };
 
-// The loops over a tile's vectors are unrolled whole: only then does the compiler keep the sums in registers.
+// The loops over a tile's vectors are fully unrolled: only then does the compiler keep the sums in registers.
 template <class T, int Rows, int Vectors, bool Masked>
 void multiply_tile(const Tile<T>& tile) {
   using V = Vec<T>;
@@ -60,12 +58,12 @@ void multiply_tile(const Tile<T>& tile) {
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) sum[i][j] = V(T(0));
-  if (tile.resume)
+  if (tile.accumulate)
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = load(tile.out.data + i * tile.out.stride, j);
-  // The tile below is computed next: its sums travel while these are made.
+  // The tile below is computed next: its sums are prefetched meanwhile.
   if (tile.k > 2 * kLeafRows)
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
@@ -74,7 +72,7 @@ void multiply_tile(const Tile<T>& tile) {
         __builtin_prefetch(tile.out.data + (Rows + i) * tile.out.stride + j * V::lanes, 1);
   const T* a = tile.a;
   const T* b = tile.b;
-  const char* ahead = tile.ahead.line;
+  const char* line = tile.prefetch.line;
   for (int64_t k = 0; k < tile.k; ++k) {
     V row[Vectors];
 #pragma GCC unroll 8
@@ -86,17 +84,17 @@ void multiply_tile(const Tile<T>& tile) {
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(value, row[j], sum[i][j]);
     }
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += tile.ahead.stride;
+    __builtin_prefetch(line, 0, 2);
+    line += tile.prefetch.stride;
     a += tile.a_k_stride;
     b += tile.b_stride;
   }
-  for (int p = 0; p < tile.parked_count; ++p)
+  for (int p = 0; p < tile.partial_count; ++p)
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j)
-        sum[i][j] = load(tile.parked[p].data + i * tile.parked[p].stride, j) + sum[i][j];
+        sum[i][j] = load(tile.partial[p].data + i * tile.partial[p].stride, j) + sum[i][j];
   if (tile.bias != nullptr)
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
@@ -129,13 +127,13 @@ using TileFunction = void (*)(const Tile<T>&);
 // functions[masked][vectors - 1][rows - 1]
 template <class T>
 struct TileFunctions {
-  TileFunction<T> functions[2][kTileVectors<T>][kMaxTileRows] = {};
+  TileFunction<T> functions[2][kMaxTileVectors][kMaxTileRows] = {};
 
   constexpr TileFunctions() { fill_vectors<1>(); }
 
   template <int Vectors>
   constexpr void fill_vectors() {
-    if constexpr (Vectors <= kTileVectors<T>) {
+    if constexpr (Vectors <= kMaxTileVectors) {
       fill_rows<Vectors, 1>();
       fill_vectors<Vectors + 1>();
     }

@@ -1,15 +1,15 @@
 // The matrix product of a few rows with a B whose columns are contiguous (a weight in PyTorch's layout): squares of B
-// are turned in registers and used at once. Packing whole panels, as gemm.hpp does, would write and read again what no
-// second tile of rows needs.
+// are transposed in registers and used at once. Packing whole panels, as gemm.hpp does, would write and read again what
+// no second tile of rows needs.
 //
 // Cost: a read of B and its shuffles, about as much as the product of two rows. The sums are the chains of gemm.hpp. At
 // the edges the last whole square is taken: columns that overlap get the same value twice, and of the k that overlap
 // only the new ones count.
 
-constexpr int64_t kTurnedRows = 4;
+constexpr int64_t kTransposedRows = 4;
 
 template <class T, int Rows>
-void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t column) {
+void multiply_transposed_columns(const GemmTask<T>& task, int64_t row, int64_t column) {
   using V = Vec<T>;
   constexpr int lanes = V::lanes;
   const int64_t stride = task.b.column_stride, a_stride = task.a.row_stride;
@@ -17,8 +17,8 @@ void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t colum
   V sum[Rows];
 #pragma GCC unroll 4
   for (int i = 0; i < Rows; ++i) sum[i] = V(T(0));
-  const auto add = [&](int64_t k, const T* turned) {
-    const V values = V::load(turned);
+  const auto add = [&](int64_t k, const T* row_of_b) {
+    const V values = V::load(row_of_b);
 #pragma GCC unroll 4
     for (int i = 0; i < Rows; ++i) sum[i] = fma(V::broadcast(a + i * a_stride + k), values, sum[i]);
   };
@@ -43,22 +43,22 @@ void multiply_turned_columns(const GemmTask<T>& task, int64_t row, int64_t colum
 }
 
 template <class T, int Rows>
-void multiply_turned(const GemmTask<T>& task, const TileRange& range) {
+void multiply_transposed(const GemmTask<T>& task, const TileRange& range) {
   for (int64_t column = range.column_begin; column < range.column_end; column += Vec<T>::lanes)
-    multiply_turned_columns<T, Rows>(task, range.row_begin, smaller(column, range.column_end - Vec<T>::lanes));
+    multiply_transposed_columns<T, Rows>(task, range.row_begin, smaller(column, range.column_end - Vec<T>::lanes));
 }
 
 // The kernel for so many rows, null where there is none or packing serves better.
 template <class T>
-GemmFunction<T> turned_function(const GemmTask<T>& task, const TileRange& range) {
-  constexpr GemmFunction<T> functions[] = {multiply_turned<T, 1>, multiply_turned<T, 2>, multiply_turned<T, 3>,
-                                           multiply_turned<T, 4>};
-  static_assert(sizeof(functions) / sizeof(functions[0]) == kTurnedRows);
+GemmFunction<T> transposed_function(const GemmTask<T>& task, const TileRange& range) {
+  constexpr GemmFunction<T> functions[] = {multiply_transposed<T, 1>, multiply_transposed<T, 2>,
+                                           multiply_transposed<T, 3>, multiply_transposed<T, 4>};
+  static_assert(sizeof(functions) / sizeof(functions[0]) == kTransposedRows);
   constexpr int lanes = Vec<T>::lanes;
   const int64_t rows = range.row_end - range.row_begin;
   const bool squares = range.column_end - range.column_begin >= lanes && task.k >= lanes;
   const bool plain = !task.leaves && task.epilogue.update == nullptr;
-  return task.a.column_stride == 1 && task.b.row_stride == 1 && rows <= kTurnedRows && squares && plain
+  return task.a.column_stride == 1 && task.b.row_stride == 1 && rows <= kTransposedRows && squares && plain
              ? functions[rows - 1]
              : nullptr;
 }

@@ -1,0 +1,100 @@
+// How one matrix product is cut into blocks, what it packs, and where its parts stand in the workspace, in elements.
+
+// Indices begin ... end - 1 of a dimension.
+struct Block {
+  int64_t begin, end;
+
+  int64_t size() const { return end - begin; }
+};
+
+// A block in steps: `for (const Block part : Blocks{all, step})`.
+struct Blocks {
+  Block all;
+  int64_t step;
+
+  struct Iterator {
+    int64_t at;
+    const Blocks& blocks;
+
+    Block operator*() const { return {at, smaller(at + blocks.step, blocks.all.end)}; }
+    void operator++() { at += blocks.step; }
+    bool operator!=(const Iterator& end) const { return at < end.at; }
+  };
+  Iterator begin() const { return {all.begin, *this}; }
+  Iterator end() const { return {all.end, *this}; }
+};
+
+constexpr int64_t kBlockLeaves = 4;
+// A packed panel of 512 x 64 floats takes 128 KB of the level-2 cache.
+constexpr int64_t kBlockDepth = kBlockLeaves * kLeafRows;
+constexpr int kBlockLevels = 2;  // tree levels inside a block; the higher ones live in the workspace
+// A multiple of every tile's rows: a block of A is read from the level-2 cache once per panel.
+constexpr int64_t kBlockRows = 192;
+constexpr int64_t kBlockColumns = 1024;  // of B, packed at a time
+constexpr int64_t kPackedElements = 4096;
+constexpr int64_t kPackBTiles = 8;
+constexpr int64_t kPackAPanels = 4;
+
+template <class T>
+struct GemmPlan {
+  static constexpr int64_t kTileSize = kMaxTileRows * kWidestPanel<T>;
+
+  int64_t rows, columns;
+  int64_t panel, group;  // columns of one, and of those that are packed together
+  bool leaves, pack_a, transpose_a, pack_b;
+  int64_t block_depth, block_rows, block_columns;
+  int64_t
+      packed_row;  // from one packed row of A to the next, not transposed: padded, so that rows differ in cache sets
+  int64_t levels;  // of the tree above a block
+  int64_t packed_b, packed_a, partial_sums, size;
+
+  GemmPlan(const GemmTask<T>& task, const TileRange& range)
+      : rows(range.row_end - range.row_begin), columns(range.column_end - range.column_begin) {
+    // Few rows take a wider panel, so that enough sums are in flight.
+    int vectors = TileShape::panel_vectors;
+    while (vectors < kMaxTileVectors && rows <= largest_tile_rows<T>(vectors + 1)) ++vectors;
+    panel = vectors * int64_t{Vec<T>::lanes};
+    group = smaller(kWidestPanel<T>, round_up(columns, panel));
+    leaves = task.leaves && task.k > kLeafRows;
+    block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
+    // Always where it has to be transposed.
+    pack_b = task.b.column_stride != 1 || (rows > kPackBTiles * kMaxTileRows && block_depth * group > kPackedElements);
+    transpose_a = task.a.column_stride != 1;
+    pack_a = transpose_a ? block_depth * columns > kPackedElements && columns > panel
+                         : rows > kBlockRows && columns > kPackAPanels * panel;
+    packed_row = block_depth + Vec<T>::lanes;
+    block_rows = smaller(pack_a ? kBlockRows : rows, rows);
+    block_columns = smaller(round_up(columns, group), kBlockColumns);
+    levels = 0;
+    if (leaves)
+      while ((kBlockDepth << levels) < task.k) ++levels;
+    lay_out();
+  }
+
+  // Rows of a packed, transposed group of A: those of the tallest tile. Narrower panels, whose tiles could be taller,
+  // read the same groups.
+  int64_t packed_rows() const { return largest_tile_rows<T>(panel / Vec<T>::lanes); }
+
+  int64_t tile_rows(int64_t vectors) const {
+    return pack_a && transpose_a ? packed_rows() : largest_tile_rows<T>(vectors);
+  }
+
+  // Where a panel of B is packed: each group over the one before, unless further blocks of rows read them again.
+  int64_t panel_slot(int64_t column) const { return packed_b + column % packed_columns() * block_depth; }
+
+  // Partial sums: below kBlockLevels those of one tile, above them a matrix of `rows` x `columns` for each level.
+  int64_t partial_slot(int level) const {
+    return level < kBlockLevels ? (level + 1) * kTileSize : partial_sums + (level - kBlockLevels) * rows * columns;
+  }
+
+ private:
+  int64_t packed_columns() const { return rows > block_rows ? block_columns : group; }
+
+  // First the tiles: a gradient that waits for its update, and partial sums.
+  void lay_out() {
+    packed_b = (kBlockLevels + 1) * kTileSize;
+    packed_a = packed_b + (pack_b ? block_depth * packed_columns() : 0);
+    partial_sums = packed_a + (pack_a ? packed_row * block_rows : 0);
+    size = round_up(partial_sums + levels * rows * columns, 64);
+  }
+};
