@@ -1,4 +1,4 @@
-"""Typed face of the native extension. Shapes use N rows, C classes; `dim` may be negative."""
+"""Types of the native extension. Shapes use N rows, C classes; `dim` may be negative."""
 
 import builtins
 from collections.abc import Callable, Sequence
@@ -39,15 +39,15 @@ class Tensor:
     def detach(self) -> Tensor: ...
     def clone(self) -> Tensor: ...
     def numpy(self) -> Array:
-        """The values as an array of the same memory. The tape does not see what is written through it."""
+        """The values as an array of the same memory; the tape does not see writes through it."""
     def item(self) -> builtins.float: ...
     def tolist(self) -> Any: ...
     def float(self) -> Tensor: ...
     def double(self) -> Tensor: ...
     def to(self, dtype: DTypeLike) -> Tensor: ...
-    # In place. While the tape records, a leaf that requires a gradient refuses; a computed tensor becomes the result. What
-    # backward() needs as it was must not change before: RuntimeError. A row is a view of its tensor; columns and transposed
-    # tensors are copies, which the methods refuse to change (the operators write into the tensor that they come from).
+    # In place. While the tape records, a leaf that requires a gradient refuses; a computed tensor becomes the result. Changing
+    # what backward() still needs raises RuntimeError. A row is a view of its tensor; columns and transposed tensors are
+    # copies, which the methods refuse to change (the operators write into the original tensor).
     def add_(self, other: Any, *, alpha: builtins.float = 1.0) -> Tensor: ...
     def sub_(self, other: Any, *, alpha: builtins.float = 1.0) -> Tensor: ...
     def mul_(self, other: Any) -> Tensor: ...
@@ -73,14 +73,14 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         """Elements by integers, slices, None, ... and integer or boolean arrays, with PyTorch's meaning.
 
-        Where PyTorch takes a key otherwise than NumPy, an integer beside a slice and arrays selects first, as in PyTorch.
-        Negative steps, nested lists and arrays of small integers (uint8 too) mean what they mean in NumPy. Raises IndexError
-        for what is no index, for a second ellipsis, a mask that does not fit, and positions out of range.
+        Where PyTorch and NumPy differ, an integer beside a slice and arrays selects first, as in PyTorch. Negative steps,
+        nested lists and arrays of small integers (uint8 too) work as in NumPy. Raises IndexError for invalid keys, a second
+        ellipsis, a mask that does not fit, and positions out of range.
         """
     def __setitem__(self, key: Any, value: Any) -> None:
         """Writes a number, array or tensor, broadcast, where `self[key]` would read; gradients flow to a tensor's value.
 
-        Raises RuntimeError where the value does not fit, and as the methods that change a tensor in place.
+        Raises RuntimeError if the value does not fit, and like the in-place methods.
         """
     def __iter__(self) -> Any: ...
     def __float__(self) -> builtins.float: ...
@@ -182,11 +182,11 @@ def batch_norm(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """input (N, C) or (N, C, L); updates the running buffers when training, by `momentum` or, where negative, to the plain average."""
+    """input (N, C) or (N, C, L); updates the running buffers when training, by `momentum` or, if negative, to the cumulative average."""
 
 def loss(name: str, input: Operand, target: Operand, reduction: str, parameter: float = 0.0) -> Tensor:
     """Elementwise loss `name`, one of `loss_names()`, of equal shapes; reduction none, mean, sum, and
-    batchmean for kl_div. Gradients flow to the target too where it asks for one."""
+    batchmean for kl_div. Gradients flow to the target too if it requires one."""
 
 def loss_names() -> list[str]: ...
 def binary_names() -> list[str]: ...
@@ -211,14 +211,14 @@ def nll_loss(
 def reduced_loss(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
     """The sum of the losses, and for a mean its quotient by the sum of their weights (NaN, with gradient 0, where that is 0).
 
-    Each of fewer weights than losses stands for as many losses in a row; without any, each loss has the weight 1.
+    Each of fewer weights than losses is for as many consecutive losses; without weights, each loss has weight 1.
     """
 
 def single_losses(
     loss: Tensor, rows: int, row_weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None, str] | None:
-    """(losses, weights, reduction) behind a loss of a batch of `rows`, each row's times its row weight; None where the loss
-    was not made by one of the functions above, or not of losses of each row."""
+    """(losses, weights, reduction) behind a loss of a batch of `rows`, each row's times its row weight; None unless one
+    of the functions above made the loss, from losses of each row."""
 
 def loss_share(loss: Tensor, rows: int) -> tuple[float, bool]:
     """(weight of a batch's loss among those of other batches, whether the losses of batches are to be added instead)."""
@@ -233,10 +233,10 @@ def is_traced(tensor: Tensor) -> bool: ...
 def is_tracing() -> bool: ...
 def set_num_threads(count: int) -> None: ...
 def get_num_threads() -> int:
-    """Threads that work called from this thread may use."""
+    """Threads available to work called from this thread."""
 
 def cpu_quota(root: str = "") -> builtins.float | None:
-    """Cores' worth of time that the control groups of this process grant; `root` is put before the paths that are read."""
+    """The number of cores that this process's control groups grant; `root` is prepended to the paths read."""
 
 def show_config() -> dict[str, Any]:
     """isa, available isas, threads, cores, openmp, compiler, version."""
@@ -247,7 +247,7 @@ class Generator:
     @property
     def seed(self) -> int: ...
     def manual_seed(self, seed: int) -> Generator:
-        """Begins anew from another seed; returns the generator, as in `Generator().manual_seed(7)`."""
+        """Restarts from another seed; returns the generator, as in `Generator().manual_seed(7)`."""
 
     def uniform(
         self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, dtype: DTypeLike = ..., purpose: str = "data"
@@ -265,7 +265,7 @@ def permutation(n: int, seed: int, draw: int) -> NDArray[np.int64]:
 
 def default_generator() -> Generator: ...
 def use_generator(generator: Generator | None) -> Generator | None:
-    """Makes a generator this thread's default one (None: that of the process again); returns what the thread had."""
+    """Makes a generator this thread's default (None: the process's again); returns the previous one."""
 
 def manual_seed(seed: int) -> Generator: ...
 
@@ -279,24 +279,24 @@ class ParameterGroup:
     def step(self, param_group: dict[str, Any], held: tuple[Tensor, ...]) -> bool:
         """One update, unless param_group["params"] is no longer the list of the objects in `held`: then False."""
     def zero_grad(self, params: Any, held: tuple[Tensor, ...]) -> bool:
-        """Forgets the gradients, on the same condition as `step`."""
+        """Clears the gradients, on the same condition as `step`."""
     def options(self, param_group: dict[str, Any]) -> list[float]:
         """The options of the group as native epochs take them."""
     @property
     def state_names(self) -> list[str]:
-        """PyTorch's names of the arrays that the optimizer may remember of a parameter."""
+        """PyTorch's names of the arrays in a parameter's state."""
     @property
     def number_names(self) -> list[str]:
-        """PyTorch's names of the single numbers that it remembers beside them."""
+        """PyTorch's names of the single numbers in a parameter's state."""
     @property
     def serial(self) -> int:
-        """A number that no other group of the process has."""
+        """A number unique in the process."""
     @property
     def steps(self) -> int:
         """How many times `step` has updated the parameters."""
     @property
     def changes(self) -> int:
-        """Another number after any operation that has written into a parameter."""
+        """A number that changes with every write into a parameter."""
     @property
     def states(self) -> list[dict[str, Array]]:
         """Each parameter's state under PyTorch's names, copied; empty where there is none yet."""
@@ -304,7 +304,7 @@ class ParameterGroup:
     def states(self, states: Sequence[dict[str, Array]]) -> None: ...
 
 def step_groups(groups: Sequence[ParameterGroup], param_groups: Sequence[dict[str, Any]]) -> None:
-    """One step of several groups; where it fails, none of them has changed."""
+    """One step of several groups; a failed step changes none of them."""
 
 def holds_same(params: Any, held: tuple[Any, ...]) -> bool:
     """Whether `params` is a list of the very objects in `held`."""
@@ -348,13 +348,13 @@ class Program:
     def describe(self) -> list[str]: ...
 
 class FrozenProgram:
-    """A recorded forward pass whose parameters stay as they are; None for arrays of another kind."""
+    """A recorded forward pass with frozen parameters; None for arrays of another kind."""
 
     def __init__(self, trace: Trace, inputs: Sequence[Tensor], output: Tensor) -> None: ...
     def __call__(self, *inputs: Any) -> Array | None: ...
 
 def train_epochs(request: Any) -> dict[str, Any]:
-    """Runs what a `training.native_epochs.EpochRequest` asks for; the fields of an EpochResult."""
+    """Runs a `training.native_epochs.EpochRequest`; returns the fields of an EpochResult."""
 
 def run_batches(
     programs: dict[int, Program],
@@ -365,7 +365,7 @@ def run_batches(
     with_loss: bool = False,
     single_losses: Sequence[Array] = (),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The losses of the batches and their weights, where asked for; outputs and single losses go into the arrays given for them."""
+    """The losses of the batches and their weights, if asked for; writes outputs and single losses into the given arrays."""
 
 # Checks over whole arrays (fast, native)
 def first_nonfinite(array: Array) -> int:
@@ -373,7 +373,7 @@ def first_nonfinite(array: Array) -> int:
 
 # Yardstick of the benchmarks
 def fma_burst(dtype: str, rounds: int) -> int:
-    """Runs `rounds` of independent fused multiply-adds in registers alone; returns the flops done."""
+    """Runs `rounds` of independent fused multiply-adds in registers; returns the flops done."""
 
 # Test access to single kernels (NumPy in, NumPy out, current instruction set)
 def unary_kernel(name: str, x: Array, alpha: float = 0.0, beta: float = 0.0) -> Array: ...

@@ -56,7 +56,7 @@ class TestTiming:
         assert len(calls) == 5
 
     def test_a_contestant_that_does_not_heed_its_number(self):
-        with pytest.raises(RuntimeError, match="does the contestant heed"):
+        with pytest.raises(RuntimeError, match="does the contestant honour"):
             calibrate(lambda _: None, 1.0)
 
     def test_the_garbage_collector_is_given_back(self):
@@ -139,7 +139,7 @@ class TestSubjects:
 
 class TestSettings:
     def test_unknown_section_lists_those_there_are(self):
-        with pytest.raises(ValueError, match=r"no section 'speed'.*limits, products"):
+        with pytest.raises(ValueError, match=r"section 'speed' is unknown.*limits, products"):
             Settings(("speed",))
 
     def test_no_thread(self):
@@ -187,7 +187,7 @@ class TestCommand:
         from nnlite.cli import main
 
         assert main(["bench", "limits", "--quick", "--json", "/nosuch/report.json"]) == 1
-        assert "there is no such folder" in capsys.readouterr().err
+        assert "the folder does not exist" in capsys.readouterr().err
 
     def test_a_folder_without_mnist(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="there is no train-images-idx3-ubyte"):

@@ -218,7 +218,7 @@ class TestPredict:
         nl.save(tmp_path / "weights.safetensors", nl.nn.Linear(2, 2))
         code, _, err = run(capsys, "predict", tmp_path / "weights.safetensors", "moons")
         assert code == 1
-        assert "holds weights alone" in err
+        assert "holds only weights" in err
 
     @pytest.mark.parametrize(
         "metadata",
@@ -278,14 +278,14 @@ FAILURES = {
     "no such data": (["train", "nosuch"], "no data 'nosuch'.*spirals.*digits"),
     "no such model": (["predict", "nosuch", "moons"], "nosuch: No such file"),
     "no such file": (["info", "nosuch"], "nosuch: No such file"),
-    "no such folder": (["train", "--save", "/nosuch/model"], "cannot write /nosuch/model: there is no such folder"),
+    "missing folder": (["train", "--save", "/nosuch/model"], "cannot write /nosuch/model: the folder does not exist"),
     "a folder": (["train", "--plot", "/"], "cannot write /: it is a folder"),
     "classes by mse": (["train", "--loss", "mse"], "--loss mse does not fit targets that are classes"),
     "three classes by bce": (["train", "--loss", "bce"], "--loss bce is for 2 classes, spirals has 3"),
     "quantities by bce": (["train", "regression", "--loss", "bce"], "does not fit targets that are quantities"),
-    "target of toy data": (["train", "--target", "y"], "--target names a column of a CSV file; spirals is none"),
+    "target of toy data": (["train", "--target", "y"], "--target names a column of a CSV file; spirals is not one"),
     "momentum of Adam": (["train", "--optimizer", "adam", "--momentum", "0.5"], "adam has no momentum"),
-    "share of no row": (["train", "--validation-split", "0.0001"], "holds none out"),
+    "share of no row": (["train", "--validation-split", "0.0001"], "holds out none"),
 }
 
 

@@ -147,7 +147,7 @@ def test_options_of_tables_are_for_tables(capsys):
 def test_predict_says_which_columns_it_does_not_use(capsys, frame, model, tmp_path):
     frame.assign(colour="red").to_csv(tmp_path / "new.csv", index=False)
     code, _, err = run(capsys, "predict", model, tmp_path / "new.csv")
-    assert (code, err) == (0, "columns that the training table did not have are not used: colour\n")
+    assert (code, err) == (0, "columns that the training table lacked are ignored: colour\n")
 
 
 # Python and the commands

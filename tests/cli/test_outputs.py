@@ -42,12 +42,12 @@ def model(capsys, table, tmp_path):
 @pytest.mark.parametrize(
     ("option", "path", "words"),
     [
-        ("--plot", "c.xyz", "no pictures of the kind '.xyz'"), ("--plot", "nowhere/c.png", "no such folder"),
+        ("--plot", "c.xyz", "picture format '.xyz' is unknown"), ("--plot", "nowhere/c.png", "the folder does not exist"),
         ("--plot", "folder", "it is a folder"), ("--plot", "folder.png", "it is a folder"), ("--save", "folder", "it is a folder"),
-        ("--save", "folder/", "it is a folder"), ("--save", "nowhere/m", "no such folder"), ("--save", "", "the name is empty"),
+        ("--save", "folder/", "it is a folder"), ("--save", "nowhere/m", "the folder does not exist"), ("--save", "", "the name is empty"),
         ("--save", "m" * 256, "too long"), ("--plot", "m" * 256 + ".png", "too long"), ("--save", "/dev/full", "not a regular file"),
         ("--save", "/dev/stdout", "not a regular file"), ("--save", "/proc/1/m", "cannot write"), ("--save", "file/m", "Not a directory"),
-        ("--save", "loop", "cannot write"), ("--save", "a\0b", "no NUL"), ("--plot", "a\0b.png", "no NUL"),
+        ("--save", "loop", "cannot write"), ("--save", "a\0b", "cannot contain NUL"), ("--plot", "a\0b.png", "cannot contain NUL"),
         ("--checkpoint", "file", "file: File exists"), ("--checkpoint", "file/folder", "Not a directory"),
     ],
 )  # fmt: skip

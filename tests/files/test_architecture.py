@@ -220,6 +220,6 @@ def test_descriptions_nested_too_deep_are_refused(levels) -> None:
 
 
 def test_a_model_beyond_what_a_file_holds_takes_no_memory() -> None:
-    with pytest.raises(ModelFileError, match="at least 1000000000000 parameters and holds 3"):
+    with pytest.raises(ModelFileError, match="at least 1000000000000 parameters but holds 3"):
         build_model(linear(in_features=10**6, out_features=10**6), parameters=3)
     assert len(build_model(linear(), parameters=3)) == 1

@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_renamed_over_is_written_over_or_kept_with_its_cop
     assert (path.read_bytes(), os.listdir(tmp_path)) == (b"new", ["model"])
     monkeypatch.setattr(atomic.os, "posix_fallocate", lambda *_: None)
     monkeypatch.setattr(atomic.shutil, "copyfileobj", no_room)
-    with pytest.raises(OSError, match="the new file is whole under the name") as caught:
+    with pytest.raises(OSError, match="the complete new file is") as caught:
         write(path, b"a larger one")
     (left,) = (name for name in os.listdir(tmp_path) if name != "model")
     assert left in str(caught.value)

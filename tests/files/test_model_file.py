@@ -104,8 +104,8 @@ def test_equal_models_make_equal_files(tmp_path) -> None:
         ({"a": np.array(["text"])}, None, "a has dtype <U4"),
         ({"a": np.zeros(1, np.complex64)}, None, "a has dtype complex64"),
         ({"a": np.zeros(1, np.longdouble)}, None, "a has dtype"),
-        ({3: np.zeros(1)}, None, "names of arrays as keys, got 3"),
-        ({"__metadata__": np.zeros(1)}, None, "names of arrays as keys"),
+        ({3: np.zeros(1)}, None, "keys of a state dict are names of arrays, got 3"),
+        ({"__metadata__": np.zeros(1)}, None, "keys of a state dict are names of arrays"),
         (STATE, {"a": object()}, "JSON"),
     ],
 )

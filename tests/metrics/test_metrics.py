@@ -72,7 +72,7 @@ def test_auto_is_binary_for_two_classes_and_macro_for_more() -> None:
     logits, labels = RNG.standard_normal((40, 3)), RNG.integers(0, 3, 40)
     assert metrics.f1(logits, labels) == metrics.f1(logits, labels, "macro")
     assert metrics.f1(logits[:, 0], labels > 0) == metrics.f1(logits[:, 0], labels > 0, "binary")
-    with pytest.raises(ValueError, match="average='binary' needs 2 classes, there are 3"):
+    with pytest.raises(ValueError, match="average='binary' needs 2 classes, but there are 3"):
         metrics.precision(logits, labels, "binary")
     with pytest.raises(ValueError, match="average must be one of"):
         metrics.recall(logits, labels, "mean")
@@ -102,7 +102,7 @@ def test_top_k_of_equal_and_missing_outputs() -> None:
         (np.zeros((2, 3)), [0, 1], 0, "k must be at least 1"),
         (np.zeros(2), [0, 1], 1, r"needs outputs \(N, C\)"),
         (np.zeros((0, 3)), [], 1, r"needs outputs \(N, C\)"),
-        (np.zeros((2, 3)), [0, 0.5], 1, "0.5 at index 1, which is no class"),
+        (np.zeros((2, 3)), [0, 0.5], 1, "0.5 at index 1, which is not a class index"),
     ],
 )
 def test_top_k_refuses(outputs, targets, k, match) -> None:
@@ -165,9 +165,9 @@ def test_labels_may_be_large(name, average) -> None:
 
 
 def test_a_matrix_that_would_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"of 100,000 classes would take 75 GiB; number the classes"):
+    with pytest.raises(ValueError, match=r"of 100,000 classes would take 75 GiB; renumber the classes"):
         metrics.confusion_matrix([0, 99_999], [1, 0])
-    with pytest.raises(ValueError, match=r"each of 1,000,000,001 classes; number the classes"):
+    with pytest.raises(ValueError, match=r"each of 1,000,000,001 classes; renumber the classes"):
         metrics.f1([0, 10**9], [1, 0], average=None)
 
 
@@ -238,8 +238,8 @@ CLASS_METRICS = [metrics.accuracy, metrics.misclassified, metrics.confusion_matr
         (np.zeros((3, 2)), np.zeros(4, int), r"outputs of shape \(3, 2\) and targets of shape \(4,\) do not fit"),
         (np.zeros((3, 2)), np.zeros((3, 4), int), "do not fit"),
         (np.zeros((0, 2)), np.zeros(0, int), r"there are no rows: outputs have shape \(0, 2\)"),
-        (np.zeros(2), np.array([0.5, 3.7]), "0.5 at index 0, which is no class"),
-        (np.zeros((2, 3)), np.array([0.0, np.nan]), "nan at index 1, which is no class"),
+        (np.zeros(2), np.array([0.5, 3.7]), "0.5 at index 0, which is not a class index"),
+        (np.zeros((2, 3)), np.array([0.0, np.nan]), "nan at index 1, which is not a class index"),
         (np.zeros(2), np.array(["a", "b"]), "classes must be whole numbers"),
     ],
 )
@@ -376,8 +376,6 @@ def test_no_figure_takes_the_place_of_another() -> None:
         return 0.0
 
     for functions, name in [([lambda o, t: 1.0, lambda o, t: 2.0], "<lambda>"), ([loss], "loss")]:
-        with pytest.raises(
-            ValueError, match=f"a figure '{name}' stands in the history already: .* __name__ of its own"
-        ):
+        with pytest.raises(ValueError, match=f"the history already has '{name}': .* another __name__"):
             resolve_all(functions)
     assert [name for name, _ in resolve_all(["mse", "accuracy", "mse"])] == ["mse", "accuracy"]

@@ -75,7 +75,7 @@ def test_an_overflow_names_the_layer_it_comes_from():
     model[0].bias.detach().fill_(10.0)
     error = run_to_divergence(trainer, True)
     assert error.layer == "2"
-    assert "first values that are not finite come out of layer '2'" in str(error)
+    assert "first non-finite values come out of layer '2'" in str(error)
     assert (error.epoch, error.batch) == (0, 0)
     assert all("forward" not in module.__dict__ for module in model.modules())
 

@@ -72,7 +72,7 @@ def test_a_resumed_fit_ends_on_the_same_bits(tmp_path) -> None:
     resumed = again.fit(X, Y, **options, callbacks=[LambdaCallback()], resume=True)
     assert again.model.fingerprint() == whole.model.fingerprint()
     assert resumed.history == history.history
-    with pytest.raises(ValueError, match="drop_last was True there and is False here"):
+    with pytest.raises(ValueError, match="drop_last was True and is now False"):
         make().fit(X, Y, **{**options, "drop_last": False}, callbacks=[LambdaCallback()], resume=True)
 
 

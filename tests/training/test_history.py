@@ -124,9 +124,9 @@ def test_a_picture_is_written_whole_under_the_name_it_gets(history, tmp_path):
     history.plot(str(tmp_path / "curves.PDF"))
     assert sorted(os.listdir(tmp_path)) == ["curves.PDF", "curves.png"]
     assert (tmp_path / "curves.PDF").read_bytes().startswith(b"%PDF")
-    with pytest.raises(ValueError, match=r"no pictures of the kind '\.xyz'; use one of .*png"):
+    with pytest.raises(ValueError, match=r"picture format '\.xyz' is unknown; use one of .*png"):
         history.plot(tmp_path / "c.xyz")
-    with pytest.raises(OSError, match="there is no such folder"):
+    with pytest.raises(OSError, match="the folder does not exist"):
         history.plot(tmp_path / "nowhere" / "c.png")
 
 

@@ -208,11 +208,11 @@ def test_a_checkpoint_is_never_overwritten_unasked(tmp_path):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"batch_size": 16}, "batch_size was 32 there and is 16 here"),
-        ({"shuffle": False}, "shuffle was True there"),
+        ({"batch_size": 16}, "batch_size was 32 and is now 16"),
+        ({"shuffle": False}, "shuffle was True and is now"),
         ({"callbacks": [LambdaCallback()]}, "LambdaCallback"),
         ({"x": X[:400], "y": Y[:400]}, "shapes of the data"),
-        ({"trainer": lambda: make_trainer(seed=4)}, "seed was 3 there and is 4 here"),
+        ({"trainer": lambda: make_trainer(seed=4)}, "seed was 3 and is now 4"),
     ],
 )
 def test_a_checkpoint_of_another_fit_is_refused(tmp_path, change, match):

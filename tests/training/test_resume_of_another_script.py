@@ -69,10 +69,10 @@ def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize(("layer", "criterion", "match"), [
-    (nn.Tanh(), nn.HuberLoss(), r"the model was \(1\): ReLU\(\) there and is \(1\): Tanh\(\) here"),
+    (nn.Tanh(), nn.HuberLoss(), r"the model was \(1\): ReLU\(\) and is now \(1\): Tanh\(\)"),
     (nn.Sequential(), nn.HuberLoss(), "the model was"),
-    (nn.ReLU(), nn.HuberLoss(delta=2.0), r"the criterion was HuberLoss\(\) there and is HuberLoss\(delta=2.0\) here"),
-    (nn.ReLU(), nn.MSELoss(), r"the criterion was HuberLoss\(\) there and is MSELoss\(\) here"),
+    (nn.ReLU(), nn.HuberLoss(delta=2.0), r"the criterion was HuberLoss\(\) and is now HuberLoss\(delta=2.0\)"),
+    (nn.ReLU(), nn.MSELoss(), r"the criterion was HuberLoss\(\) and is now MSELoss\(\)"),
     (nn.ReLU(), nn.HuberLoss(), None),
 ])  # fmt: skip
 def test_another_loss_or_activation_is_said(tmp_path, recwarn, layer, criterion, match):

@@ -64,7 +64,7 @@ BAD_FITS = {
     "objects": ((replaced(X.astype(object), (2, 1), "high"), Y), {}, TypeError, r"object.*'high' at index \(2, 1\)"),
     "text": ((X.astype(str), Y), {}, TypeError, "not numeric"),
     "complex": ((X.astype(complex), Y), {}, TypeError, "complex128"),
-    "ragged": (([[1, 2], [1]], [0, 1]), {}, ValueError, "different lengths"),
+    "ragged": (([[1, 2], [1]], [0, 1]), {}, ValueError, "differ in length"),
     "masked": ((np.ma.masked_greater(X, 1.0), Y), {}, ValueError, "masked"),
     "targets missing": ((X,), {}, ValueError, "y is missing"),
     "a loader": ((DataLoader(TensorDataset(X, Y)),), {}, TypeError, "x is a DataLoader"),

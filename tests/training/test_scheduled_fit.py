@@ -326,11 +326,11 @@ def test_accumulated_batches_are_one_step_of_the_schedule() -> None:
 @pytest.mark.parametrize(
     ("scheduler", "error", "match"),
     [
-        (lambda o: OneCycleLR(o, 0.5, STEPS - 1), ValueError, "total_steps=15, is at step 0 and would take 16 more"),
+        (lambda o: OneCycleLR(o, 0.5, STEPS - 1), ValueError, "total_steps=15 is at step 0 and cannot take 16 more"),
         (lambda o: [CosineAnnealingLR(o, 4)], TypeError, "one schedule: make a SequentialLR or a ChainedScheduler"),
         (lambda o: CosineAnnealingLR, TypeError, "class CosineAnnealingLR itself"),
         (lambda o: 0.9, TypeError, "schedule of optim or a function, got float"),
-        (lambda o: CyclicLR(make_trainer().optimizer, 0.1, 0.2), ValueError, "CyclicLR belongs to another optimizer"),
+        (lambda o: CyclicLR(make_trainer().optimizer, 0.1, 0.2), ValueError, "CyclicLR belongs to an optimizer other"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_fits_schedule(tmp_path: Path, scheduler: Any, error: Any, match: str) -> None:

@@ -62,7 +62,7 @@ def test_random_parts_follow_the_seed():
 def test_bad_splits(share, shuffle, match):
     with pytest.raises(ValueError, match=match):
         parts(SORTED, share, shuffle)
-    with pytest.raises(ValueError, match="one class a row"):
+    with pytest.raises(ValueError, match="one class per row"):
         parts(SORTED.astype(np.float32), 0.2, "stratified")
 
 
@@ -79,7 +79,7 @@ def test_fit_draws_its_validation_rows():
     np.repeat([False, True], [70, 30]),
 ])  # fmt: skip
 def test_marks_and_one_hot_rows_are_classes_too(target):
-    with pytest.warns(UserWarning, match="those alone hold the class"):
+    with pytest.warns(UserWarning, match="only those hold the class"):
         parts(target, 0.3, False)
     _, held = parts(target, 0.2, "stratified")
     assert (held < 70).sum() == 14
@@ -92,5 +92,5 @@ def test_quantities_probabilities_and_several_labels_are_no_classes(target):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         parts(target, 0.5, False)
-    with pytest.raises(ValueError, match="one class a row"):
+    with pytest.raises(ValueError, match="one class per row"):
         parts(target, 0.2, "stratified")

@@ -192,12 +192,12 @@ def test_a_checkpoint_of_other_parameters_is_refused(tmp_path) -> None:
     made = Everything()
     other = nl.Trainer(made.model, Learnable(), made.trainer.optimizer, seed=3)
     before = made.state()
-    with pytest.raises(RuntimeError, match="beside the model"):
+    with pytest.raises(RuntimeError, match="besides the model"):
         other.fit(X, Y, checkpoint=tmp_path, resume=True)
     assert made.state() == before
 
 
 @pytest.mark.parametrize("state", [None, {}, {"others": {}}])
 def test_what_is_no_trained_state_is_named(state) -> None:
-    with pytest.raises(TypeError, match=r"must be a dictionary with 'model', as trained_state\(\) gives it"):
+    with pytest.raises(TypeError, match=r"must be a dictionary with 'model', as from trained_state\(\)"):
         Everything().trainer.load_trained_state(state)

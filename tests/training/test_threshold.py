@@ -115,9 +115,9 @@ def test_figures_are_scikit_learns(name: str, compile: bool) -> None:
 @pytest.mark.parametrize(
     ("layers", "criterion", "match"),
     [
-        ([nn.Linear(16, 1)], squares, "from the criterion squares.*threshold=0.5"),
+        ([nn.Linear(16, 1)], squares, "the criterion squares and the model do not.*threshold=0.5"),
         ([nn.Linear(16, 1), nn.Tanh()], squares, "threshold=0.0"),
-        ([nn.Linear(16, 1), nn.Sigmoid()], nn.BCEWithLogitsLoss(), "ends in a Sigmoid and.*BCEWithLogitsLoss expects"),
+        ([nn.Linear(16, 1), nn.Sigmoid()], nn.BCEWithLogitsLoss(), "ends in a Sigmoid but.*BCEWithLogitsLoss expects"),
     ],
 )
 def test_what_does_not_follow_is_asked_for_before_anything_changes(layers, criterion, match, compile) -> None:

@@ -1,4 +1,4 @@
-"""Where gradients are recorded, and a check of them."""
+"""Gradient modes and gradcheck."""
 
 from ..naming import publish
 from .grad_mode import enable_grad, no_grad, set_grad_enabled

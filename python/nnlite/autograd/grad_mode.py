@@ -17,11 +17,11 @@ Factory = Callable[[], "_GradMode"]
 class _GradMode:
     """A context manager and decorator that sets whether operations are recorded on this thread.
 
-    Around a generator, a coroutine or an asynchronous generator it holds while their own code runs, not while they wait.
+    Around a generator, coroutine or asynchronous generator it applies while its code runs, not while it waits.
     """
 
     _enabled: bool
-    _previous: tuple[bool, ...] = ()  # several where one object is entered again before it is left
+    _previous: tuple[bool, ...] = ()  # several if one object is entered again before its exit
 
     def __enter__(self) -> None:
         self._previous = (*self._previous, _core.set_grad_enabled(self._enabled))
@@ -77,7 +77,7 @@ class enable_grad(_Switch):
 
 
 class set_grad_enabled(_GradMode):
-    """Switches recording on or off: at once where it is called, and back at the end of a `with` block that it opens.
+    """Switches recording on or off at the call; as a context manager it switches back at the end of the block.
 
     >>> import nnlite as nl
     >>> with nl.set_grad_enabled(False):
@@ -99,7 +99,7 @@ class set_grad_enabled(_GradMode):
             self._previous = (self._at_call,)
 
     def __call__(self, function: F) -> F:
-        _core.set_grad_enabled(self._at_call)  # it is for the function alone
+        _core.set_grad_enabled(self._at_call)  # only the function is switched
         return super().__call__(function)
 
     def _another(self) -> _GradMode:
@@ -107,7 +107,7 @@ class set_grad_enabled(_GradMode):
 
 
 def _wrapped(function: Any, mode: Factory) -> Any:
-    """`function` with all of its own code run under a mode."""
+    """`function` with its code run under a mode."""
     if inspect.isasyncgenfunction(function):
         return _async_generator_under(function, mode)
     if inspect.iscoroutinefunction(function):
@@ -134,7 +134,7 @@ def _wrapped(function: Any, mode: Factory) -> Any:
 
 
 def _steps(inner: Any, mode: Factory) -> Generator[Any, Any, Any]:
-    """Hands on what a generator or coroutine yields and is sent; the mode holds between, while it runs."""
+    """Passes on what a generator or coroutine yields and is sent; the mode applies while it runs."""
     resume = functools.partial(inner.send, None)
     while True:
         try:

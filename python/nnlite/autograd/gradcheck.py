@@ -1,4 +1,4 @@
-"""Checking a gradient against differences."""
+"""Checking gradients against finite differences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gradcheck(
 
     `inputs` are float64 tensors; those that require a gradient are checked. `fn(*inputs)` returns a tensor of any shape: every
     element's gradient is checked. Returns True, or raises RuntimeError naming the input, the element and both values; TypeError
-    for an input that is not float64 (float32 differences have no digits to compare), ValueError when none requires a gradient.
+    for an input that is not float64 (float32 differences are too inexact), ValueError when none requires a gradient.
 
     >>> import nnlite as nl
     >>> x = nl.tensor([0.5, -1.0], dtype="float64", requires_grad=True)

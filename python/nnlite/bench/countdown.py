@@ -1,15 +1,15 @@
-"""How far a run of benchmarks is, and how long it goes on."""
+"""Progress and remaining time of a benchmark run."""
 
 import time
 from collections.abc import Callable
 
-_FIRST_ESTIMATES = 3  # things done before their time says something of the rest
+_FIRST_ESTIMATES = 3  # measurements before their time predicts the rest
 
 
 class Countdown:
-    """Says each thing that begins, counted, with an estimate of the time that is left.
+    """Announces each measurement, numbered, with an estimate of the time left.
 
-    Things have weights; `seconds` is what all of them together are expected to take, until those that are done tell better.
+    Measurements have weights; `seconds` is the expected total, until finished ones give a better estimate.
     """
 
     def __init__(
@@ -28,14 +28,14 @@ class Countdown:
         say(f"{count} measurements, about {duration(seconds)} on a quiet machine")
 
     def begin(self, what: str, weight: float = 1.0) -> None:
-        """The thing before has ended; this one begins."""
+        """Begins a measurement, and so ends the one before."""
         self._done += self._next
         self._next = weight
         self._begun += 1
         self._say(f"[{self._begun}/{self._count}] {what} (about {duration(self.left())} left)")
 
     def left(self) -> float:
-        """Seconds, by the pace so far."""
+        """Seconds, at the pace so far."""
         remaining = max(self._weight - self._done, 0.0)
         if self._begun <= _FIRST_ESTIMATES:
             return self._expected * remaining / self._weight
@@ -43,7 +43,7 @@ class Countdown:
 
 
 def duration(seconds: float) -> str:
-    """In words, not more exact than an estimate is.
+    """In words, rounded like an estimate.
 
     >>> from nnlite.bench.countdown import duration
     >>> [duration(seconds) for seconds in (3, 44, 100, 1000, 6000)]

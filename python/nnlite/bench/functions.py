@@ -1,4 +1,4 @@
-"""Elementwise functions: elements a second."""
+"""Elementwise functions: elements per second."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,11 +32,11 @@ class Function(Subject):
         return f"{self.function} of {self.size:,} elements"
 
     def work(self) -> Work:
-        """One read and one write an element; the flops differ by implementation."""
+        """One read and one write per element; the flops differ by implementation."""
         return Work(moved=8.0 * self.size)
 
     def argument(self) -> Array:
-        """Numbers around zero, positive ones where the function asks for them."""
+        """Numbers around zero; positive ones for log and sqrt."""
         values = 3 * np.random.default_rng(0).standard_normal(self.size).astype(np.float32)
         return np.abs(values) + np.float32(1e-3) if self.function in ("log", "sqrt") else values
 

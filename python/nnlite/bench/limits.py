@@ -1,4 +1,4 @@
-"""What the machine can do at most, measured beside the work that is held against it."""
+"""The machine's limits, measured beside the work that is compared with them."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Limits:
     threads: int = 1
 
     def floor(self, dtype: str, flops: float, moved: float) -> tuple[float, str]:
-        """The least seconds that so many flops and bytes of memory take, and which of the two decides."""
+        """The least seconds for these flops and bytes of memory, and which of the two is the limit."""
         arithmetic = flops / (self.float32 if dtype == "float32" else self.float64)
         memory = moved / self.bandwidth
         return (arithmetic, "fma") if arithmetic >= memory else (memory, "bandwidth")
@@ -61,7 +61,7 @@ def memory_bandwidth(megabytes: int = 256, copies: int = 7) -> float:
 
 
 def measure_limits(threads: int = 1, quick: bool = False) -> Limits:
-    """The limits now. Threads share the memory, so only the arithmetic grows with them."""
+    """The current limits. Threads share the memory, so only the arithmetic scales with them."""
     bursts, megabytes, copies = (10, 64, 2) if quick else (50, 256, 7)
     float32, float64 = (threads * fma_peak(dtype, bursts) for dtype in ("float32", "float64"))
     return Limits(float32, float64, memory_bandwidth(megabytes, copies), threads)

@@ -54,7 +54,7 @@ class Network:
         return x, rng.standard_normal((rows, self.sizes[-1])).astype(np.float32)
 
     def weights(self) -> list[tuple[Array, Array]]:
-        """Random weights (inputs, outputs) and biases (outputs) of each layer, for those that have no initialiser of their own."""
+        """Random weights (inputs, outputs) and biases (outputs) of each layer, for peers without initialisers."""
         rng = np.random.default_rng(1)
         return [
             (

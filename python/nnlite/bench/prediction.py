@@ -1,4 +1,4 @@
-"""Prediction, NumPy arrays in and out: one row, where the way through Python decides, and many."""
+"""Prediction, NumPy arrays in and out: one row, where Python's overhead dominates, and many."""
 
 from dataclasses import dataclass
 

@@ -25,7 +25,7 @@ LAYERS = (
 
 @dataclass(frozen=True)
 class Product(Subject):
-    """C (m, n) = A (m, k) B (k, n). N means that a matrix is stored as it stands, T that its transpose is."""
+    """C (m, n) = A (m, k) B (k, n). N: a matrix is stored as it is; T: its transpose is."""
 
     section = "products"
     form: str
@@ -72,7 +72,7 @@ class Product(Subject):
 
 
 def _weight_gradient(output_gradient: Tensor, x: Tensor) -> Repeat:
-    """The backward pass of a linear layer whose input wants no gradient is this product and nothing else."""
+    """The backward pass of a linear layer whose input needs no gradient is just this product."""
     shape = (output_gradient.shape[1], x.shape[1])
     weight = Tensor(np.zeros(shape, x.dtype), requires_grad=True)
     with enable_grad():

@@ -8,7 +8,7 @@ from .suite import Report
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side, the first to the left and the others to the right."""
+    """Columns, the first aligned left and the others right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -1,4 +1,4 @@
-"""Subjects, what they are measured against, and what came out."""
+"""Subjects, their peers and results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class Subject(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """As tables have it."""
+        """As tables show it."""
 
     @abstractmethod
     def work(self) -> Work:
@@ -97,7 +97,7 @@ class Figure:
 def measure(subject: Subject, limits: Limits, pace: Pace, peers: Peers | None = None) -> Result:
     """Times a subject's contestants, and the peers' beside them in the same rounds.
 
-    So is the peak rate of fma, which on a shared machine is another from minute to minute.
+    So is the peak rate of fma, which varies from minute to minute on a shared machine.
     """
     contestants = {**subject.contestants(), **(peers(subject) if peers is not None else {})}
     work = subject.work()

@@ -1,4 +1,4 @@
-"""What a program pays before its first step, and one epoch of MNIST's size in a fresh process."""
+"""The cost before a program's first step, and one epoch of MNIST's size in a fresh process."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def process_seconds(code: str) -> float:
 def import_seconds(module: str, runs: int, beyond: str = "numpy") -> float:
     """How much longer it takes to import a module than another: the quickest of several runs of each, in turn.
 
-    Other work on the machine only ever adds, so the quickest runs are the ones that tell.
+    Other work on the machine only adds time, so the quickest runs count.
     """
     times = [(process_seconds(f"import {beyond}"), process_seconds(f"import {module}")) for _ in range(runs)]
     return min(time for _, time in times) - min(time for time, _ in times)

@@ -25,7 +25,7 @@ class Step(Subject):
 
     @property
     def patience(self) -> float:
-        """Enough that what a call of fit costs beside its steps is below 2 %."""
+        """Enough that the overhead of a call of fit is below 2 %."""
         return 5.0 if self.section == "steps" else 1.0
 
     @property
@@ -41,7 +41,7 @@ class Step(Subject):
         return Work(self.steps, self.network.step_flops(self.batch))
 
     def contestants(self) -> dict[str, Repeat]:
-        """Native epochs; in the section of steps, one's own loop too."""
+        """Native epochs; in the section of steps, your own loop too."""
         if self.section == "threads":
             return {ONE_THREAD: self._on_threads(1), TWO_THREADS: self._on_threads(2)}
         contestants = {OWN: self._native()}

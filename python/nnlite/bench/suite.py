@@ -25,7 +25,7 @@ SUBJECTS: Mapping[str, Callable[[bool], list[Subject]]] = {
     "prediction": prediction.subjects,
 }
 
-# In units of a usual subject, and what a usual one takes, for the estimate of a run's time.
+# Weights relative to a usual subject, and its contestants and peers, to estimate a run's time.
 _LIMITS_WEIGHT, _STARTUP_WEIGHT = 5.0, 10.0
 _CONTESTANTS, _PEERS = 3.0, 3.0
 _SECONDS_OF_A_START = 10.0
@@ -44,7 +44,7 @@ class Settings:
     def __post_init__(self) -> None:
         for section in self.sections:
             if section not in SECTIONS:
-                raise ValueError(f"there is no section {section!r}; the sections are {', '.join(SECTIONS)}")
+                raise ValueError(f"section {section!r} is unknown; use one of {', '.join(SECTIONS)}")
         if self.threads < 1:
             raise ValueError(f"threads must be at least 1, got {self.threads}")
 
@@ -69,7 +69,7 @@ class Report:
 
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> "Report":
-        """What `as_dict` gave, perhaps by way of JSON."""
+        """The inverse of `as_dict`, also after JSON."""
         return Report(
             fields["environment"],
             Limits(**fields["limits"]),
@@ -104,7 +104,7 @@ def environment(threads: int) -> dict[str, Any]:
 
 
 def run(settings: Settings, peers: Peers | None = None, progress: Callable[[str], None] = lambda _: None) -> Report:
-    """Measures the sections in order; `progress` is told each thing that begins, counted, and about how long the rest takes."""
+    """Measures the sections in order; `progress` is told each measurement, numbered, and the time left."""
     before, cores = _core.get_num_threads(), _core.show_config()["cores"]
     if settings.threads > cores:
         raise ValueError(f"{settings.threads} threads cannot be measured: this process may use {cores} cores")
@@ -134,11 +134,11 @@ def run(settings: Settings, peers: Peers | None = None, progress: Callable[[str]
 def _countdown(
     settings: Settings, subjects: Mapping[str, list[Subject]], with_peers: bool, progress: Callable[[str], None]
 ) -> Countdown:
-    """Of the limits, the subjects and the start."""
+    """For the limits, the subjects and startup."""
     starting = "startup" in settings.sections
     chosen = [subject for section in subjects.values() for subject in section]
     weight = _LIMITS_WEIGHT + sum(subject.patience for subject in chosen) + _STARTUP_WEIGHT * starting
-    # Each contestant is measured in every round and, twice over, to find how often it must run.
+    # Each contestant is measured in every round; finding its repetitions takes about two more.
     measured = weight * (settings.rounds + 2) * settings.pace.least_seconds
     seconds = measured * _CONTESTANTS * (_PEERS if with_peers else 1) + _SECONDS_OF_A_START * starting
     return Countdown(progress, 1 + len(chosen) + starting, weight, seconds)

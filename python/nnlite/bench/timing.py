@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Repeat = Callable[[int], object]
-"""Does its work so many times over."""
+"""Does its work so many times."""
 
 _LARGEST_GROWTH = (
     16.0  # of the repeats from one attempt to the next: the first attempts are short and therefore inexact
 )
-_MOST_REPEATS = 10**10  # work that is still too quick then does not depend on them
+_MOST_REPEATS = 10**10  # work that is still too quick ignores them
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long to look: rounds, and the least seconds of one measurement."""
+    """How long to measure: rounds, and the least seconds of one measurement."""
 
     rounds: int = 7
     least_seconds: float = 0.02
@@ -61,11 +61,11 @@ def elapsed(run: Repeat, times: int) -> float:
 
 def calibrate(run: Repeat, least_seconds: float) -> int:
     """The number of repetitions that takes at least `least_seconds`; warms up on the way."""
-    run(1)  # whatever the first call alone does: memory, compilation
+    run(1)  # costs of the first call: memory, compilation
     times = 1
     while (seconds := elapsed(run, times)) < least_seconds:
         if times > _MOST_REPEATS:
-            raise RuntimeError(f"{times:,} repetitions took {seconds} s: does the contestant heed how many it is told?")
+            raise RuntimeError(f"{times:,} repetitions took {seconds} s: does the contestant honour its argument?")
         times = max(2 * times, round(times * min(_LARGEST_GROWTH, 1.2 * least_seconds / max(seconds, 1e-9))))
     return times
 
@@ -73,7 +73,7 @@ def calibrate(run: Repeat, least_seconds: float) -> int:
 def take_turns(contestants: Mapping[str, Repeat], pace: Pace) -> dict[str, Timing]:
     """The time of one repetition of each contestant.
 
-    All run once in every round, so what slows the machine for a while slows all of them; the garbage collector waits.
+    All run once in every round, so what slows the machine for a while slows all of them; the garbage collector is off.
     """
     times = {name: calibrate(run, pace.least_seconds) for name, run in contestants.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}

@@ -28,19 +28,19 @@ def seed(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """A part of 1."""
+    """A share, below 1."""
     value: float = _number(text, float, "a share from 0 to below 1", lambda v: 0 <= v < 1)
     return value
 
 
 def not_negative(text: str) -> float:
-    """A learning rate and the like."""
+    """A learning rate, momentum or weight decay."""
     value: float = _number(text, float, "a number of at least 0", lambda v: 0 <= v < float("inf"))
     return value
 
 
 def sizes(text: str) -> list[int]:
-    """Numbers between commas; nothing for no hidden layer."""
+    """Numbers separated by commas; empty for no hidden layer."""
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"must be sizes like 128,64, got {text!r}")

@@ -15,8 +15,8 @@ def add_bench(commands: Any) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure this library on this machine",
-        description="Measure kernels, training steps, prediction and start, beside the machine's own limits. "
-        f"SECTION is one of {', '.join(SECTIONS)}; all of them without any.",
+        description="Measure kernels, training steps, prediction and startup beside the machine's limits. "
+        f"SECTION is one of {', '.join(SECTIONS)}; without any, all.",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -50,7 +50,7 @@ def settings_of(options: argparse.Namespace) -> Any:
 
 def run(options: argparse.Namespace) -> int:
     """Measures and reports."""
-    # The other commands have no use for these.
+    # Only this command needs these.
     from ..bench import report, suite
 
     require_writable(None if options.json == "-" else options.json, streams=True)

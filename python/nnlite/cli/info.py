@@ -13,14 +13,14 @@ from .streams import emit, json_text
 
 def add_info(commands: Any) -> None:
     """Adds the command to a parser's sub-commands."""
-    parser = commands.add_parser("info", help="show the version, the processor's use, or what a model file holds")
+    parser = commands.add_parser("info", help="show version, processor and threads, or describe a model file")
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a model file to describe")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the facts, one a line."""
+    """Prints the facts, one per line."""
     facts = _model_facts(options.model) if options.model else _library_facts()
     if options.json:
         emit(json_text(facts))

@@ -19,7 +19,7 @@ from .train import add_train
 
 
 class _Parser(argparse.ArgumentParser):
-    """Help that cannot be written is an error, as any other output; argparse alone drops it."""
+    """Help that cannot be written is an error, like other output; argparse would ignore it."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is sys.stdout:
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each puts the function to run under `run`. Without a command, that is the help."""
+    """The parser of all commands; each stores its function as `run`, which without a command prints the help."""
     parser = _Parser(prog="nnlite", description="Train small neural networks on a CPU.")
     parser.add_argument("--version", action="version", version=f"nnlite {_core.show_config()['version']}")
     parser.set_defaults(run=lambda options: _help(parser))
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(
                 "interrupted" if number == signal.SIGINT else f"ended by {signal.strsignal(number)}", 128 + number
             )
-        except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        except BrokenPipeError:  # the reader of our output has left, as `head` does
             return 128 + signal.SIGPIPE
         except OSError as error:
             return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), 1)

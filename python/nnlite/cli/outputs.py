@@ -29,14 +29,12 @@ def require_outputs(
             raise ValueError(f"{other} and {option} name the same file, {path}")
         seen[option] = path
         if not overwrite and any(_replaces(path, source) for source in inputs):
-            raise ValueError(
-                f"{option} {path} would replace what is read from there: add --overwrite if that is wanted"
-            )
+            raise ValueError(f"{option} {path} would overwrite an input: add --overwrite to allow it")
 
 
 def require_picture(path: str) -> str:
-    """The file that a picture will be in; an error where matplotlib cannot draw it."""
-    from ..plots import figure  # the other commands have no use for matplotlib
+    """The picture's file name; an error if matplotlib cannot draw it."""
+    from ..plots import figure  # only this command needs matplotlib
 
     return figure.require_picture(path)
 
@@ -44,16 +42,16 @@ def require_picture(path: str) -> str:
 def require_resumable(checkpoint: str | None, resume: bool) -> None:
     """ValueError for --resume without a folder, and for a folder with a checkpoint without --resume."""
     if resume and checkpoint is None:
-        raise ValueError("--resume goes on from a checkpoint: name its folder by --checkpoint FOLDER")
+        raise ValueError("--resume continues from a checkpoint: name its folder with --checkpoint FOLDER")
     if checkpoint is not None and not resume and _checkpoint_in(checkpoint).exists():
         raise ValueError(
-            f"{_checkpoint_in(checkpoint)} is there from another training: go on with it by --resume, or delete it, or use "
+            f"{_checkpoint_in(checkpoint)} is left from another training: continue it with --resume, delete it, or use "
             "another folder"
         )
 
 
 def completed_epochs(checkpoint: str) -> int:
-    """Whole epochs that the checkpoint of a folder holds; 0 where there is none yet, or none that can be read."""
+    """Complete epochs in a folder's checkpoint; 0 without a readable one."""
     try:
         return int(load_with_metadata(_checkpoint_in(checkpoint))[1]["checkpoint"]["epoch"])
     except (OSError, ValueError, KeyError, TypeError):  # which the fit will explain
@@ -67,7 +65,7 @@ def _checkpoint_in(folder: str) -> Path:
 def _same(path: str, other: str) -> bool:
     try:
         return os.path.samefile(path, other)
-    except (OSError, ValueError):  # one of them is not there yet
+    except (OSError, ValueError):  # one of them does not exist yet
         return os.path.realpath(path) == os.path.realpath(other)
 
 
@@ -80,7 +78,7 @@ def _replaces(path: str, source: str) -> bool:
 
 
 def save_model(path: str, model: Module, metadata: Mapping[str, Any]) -> None:
-    """Saves it; where that fails after all, into the folder for temporary files, with an error that says so."""
+    """Saves the model; if that fails, in a temporary folder, with an error that says so."""
     try:
         save(model, path, metadata=metadata)
     except OSError as error:
@@ -94,9 +92,9 @@ def save_model(path: str, model: Module, metadata: Mapping[str, Any]) -> None:
 
 
 def keep_interrupted(path: str | None, checkpoint: str | None, model: Module, metadata: Mapping[str, Any]) -> None:
-    """After Ctrl-C: says where to go on from, and saves the weights so far beside the file that a whole training gets."""
+    """After Ctrl-C: says how to resume, and saves the weights so far beside the file for the finished model."""
     if checkpoint is not None and _checkpoint_in(checkpoint).exists():
-        say(f"nnlite: the training is kept in {checkpoint}: the same command with --resume goes on")
+        say(f"nnlite: the training is saved in {checkpoint}: the same command with --resume continues it")
     if path is not None:
         stem, ending = os.path.splitext(path)
         save_model(f"{stem}.interrupted{ending}", model, metadata)

@@ -22,12 +22,10 @@ def add_predict(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="apply a saved model",
-        description="Print one prediction a row: the class and its probability, or the value.",
+        description="Print one prediction per row: the class and its probability, or the value.",
     )
     parser.add_argument("model", metavar="MODEL", help="a file that `nnlite train --save` or nl.save wrote")
-    parser.add_argument(
-        "data", metavar="DATA", help="what to predict from, as for train; targets in it are not looked at"
-    )
+    parser.add_argument("data", metavar="DATA", help="the rows, in any format that train reads; targets are ignored")
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of lines")
     parser.add_argument("--output", metavar="FILE", help="write to a file (UTF-8) instead of standard output")
     parser.add_argument("--overwrite", action="store_true", help="let --output replace MODEL or DATA itself")
@@ -50,15 +48,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _inputs(model: LoadedModel, options: argparse.Namespace) -> Array:
-    """The rows of DATA as the network takes them."""
+    """The network's inputs for the rows of DATA."""
     text_format = format_of(options)
     if model.preprocessor is not None and not is_table(options.data):
-        raise ValueError(f"this model was trained on a CSV file; {options.data} is none")
+        raise ValueError(f"this model was trained on a CSV file; {options.data} is not one")
     rows = read_rows(options.data, text_format=text_format)
     inputs = model.inputs(rows, **(notation_of(options) if is_table(options.data) else {}))
     unused = model.preprocessor.unused(rows) if model.preprocessor is not None and isinstance(rows, Table) else []
     if unused:
-        say(f"columns that the training table did not have are not used: {', '.join(unused)}")
+        say(f"columns that the training table lacked are ignored: {', '.join(unused)}")
     return inputs
 
 
@@ -73,7 +71,7 @@ def _cell(value: Any) -> str:
 
 
 def predictions(model: LoadedModel, x: Array) -> list[dict[str, Any]]:
-    """One dictionary a row: class and probability, or value, or outputs where the file tells no classes."""
+    """One dictionary per row: class and probability, or value, or outputs if the file names no classes."""
     outputs = model.answers_to(x)
     names = model.class_names
     if names is None:

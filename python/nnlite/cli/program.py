@@ -1,4 +1,4 @@
-"""The program `nnlite`: signals, and an end that a shell understands."""
+"""The program `nnlite`: its signals and exit status."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asks to end: what is under way is put in order first, as for Ctrl-C."""
+    """A signal asks to end: clean up first, as for Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -21,9 +21,9 @@ class Stopped(KeyboardInterrupt):
 
 
 def program() -> NoReturn:
-    """Runs this process's command line and ends the process, by a signal where one ended the work.
+    """Runs the command line and ends the process, by a signal if one ended the work.
 
-    A shell's loop and a script ask how a program died: one that exits with 1 on Ctrl-C lets the loop go on.
+    Shells check how a program died: one that exits with 1 on Ctrl-C lets a script's loop continue.
     """
     open_missing_descriptors()
     for number in _SIGNALS:
@@ -46,4 +46,4 @@ def die_by(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # the first process of a container does not die by a signal of its own
+    os._exit(128 + number)  # a container's first process does not die by its own signal

@@ -1,4 +1,4 @@
-"""Standard output for data, standard error for the rest, whatever has become of them."""
+"""Standard output for data, standard error for the rest, even if closed or broken."""
 
 import contextlib
 import errno
@@ -14,20 +14,20 @@ _ESCAPES = {ord(character): repr(character)[1:-1] for character in "\t\n\r\v\f\x
 
 
 def say(message: str) -> None:
-    """One line on standard error, and nowhere else where that cannot take it."""
-    if sys.stderr is not None:  # for print, None would be standard output
+    """Prints a line on standard error, or nowhere if that fails."""
+    if sys.stderr is not None:  # for print, None means standard output
         with contextlib.suppress(OSError, ValueError):
             print(message, file=sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:
-    """Names from tables may hold line ends and tabs, which would end a line or a cell of ours: they are written \\n and \\t."""
+    """Escapes line ends and tabs in names from tables, which would end a line or a cell of the output."""
     return text.translate(_ESCAPES)
 
 
 @contextlib.contextmanager
 def warnings_in_one_line() -> Iterator[None]:
-    """Within, a warning says what it warns of, and not from which line of which file."""
+    """Within, warnings are shown without file and line number."""
     before = warnings.formatwarning
     warnings.formatwarning = lambda message, *others, **more: f"nnlite: warning: {message}\n"
     try:
@@ -37,7 +37,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 
 def emit(text: str) -> None:
-    """Text on standard output, at once; OSError where it cannot be written, BrokenPipeError where nobody reads it."""
+    """Prints and flushes text; OSError if it cannot be written, BrokenPipeError if nobody reads it."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -47,7 +47,7 @@ def emit(text: str) -> None:
 
 
 def json_text(value: Any, **options: Any) -> str:
-    """JSON without NaN and Infinity, which are null, and said to be."""
+    """JSON with null for NaN and Infinity, and a note about them."""
     places = finite(value)[1]
     if places:
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
@@ -59,7 +59,7 @@ def json_text(value: Any, **options: Any) -> str:
 def usable_streams() -> Iterator[None]:
     """Within, standard output and error take any text: a character that their encoding lacks is escaped.
 
-    Where there are none (a program without a console, `>&-`), what is written is dropped.
+    Output is dropped if they are closed (no console, `>&-`).
     """
     before = sys.stdout, sys.stderr
     escaped: list[tuple[Any, str]] = []
@@ -92,7 +92,7 @@ def open_missing_descriptors() -> None:
 
 
 def drop_unwritten_output() -> None:
-    """What standard output could not take is not tried again, with a traceback, at the interpreter's end."""
+    """Keeps the exiting interpreter from retrying failed output, with a traceback."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

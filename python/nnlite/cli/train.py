@@ -31,17 +31,17 @@ _ACTIVATIONS = activations.ELEMENTWISE | piecewise.ELEMENTWISE
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {
     "--target": (str, None, "COLUMN", "the column of a table to predict (the last one)"),
     "--hidden": (sizes, "128,64", "N,N", "sizes of the hidden layers (%(default)s)"),
-    "--lr": (not_negative, None, "X", "learning rate (0.05 of sgd, else PyTorch's default)"),
-    "--momentum": (not_negative, None, "X", "momentum of sgd (0.9) and rmsprop (0)"),
+    "--lr": (not_negative, None, "X", "learning rate (0.05 for sgd, else PyTorch's default)"),
+    "--momentum": (not_negative, None, "X", "momentum, for sgd (0.9) and rmsprop (0)"),
     "--weight-decay": (not_negative, 0.0, "X", "weight decay (%(default)s)"),
     "--epochs": (count, 50, "N", "passes over the rows (%(default)s)"),
-    "--batch-size": (count, 32, "N", "rows in a step (%(default)s)"),
+    "--batch-size": (count, 32, "N", "rows per step (%(default)s)"),
     "--validation-split": (share, 0.2, "X", "share of the rows held out, unless DATA has a test set (%(default)s)"),
-    "--seed": (seed, 0, "N", "decides weights, split and order of the rows (%(default)s)"),
+    "--seed": (seed, 0, "N", "seed for weights, split and row order (%(default)s)"),
     "--threads": (count, None, "N", "threads to use (all usable cores)"),
     "--save": (str, None, "FILE", "write the trained model (safetensors)"),
     "--plot": (str, None, "FILE", "write the curves as a picture (needs the extra plot)"),
-    "--checkpoint": (str, None, "FOLDER", "keep the state of the training there, for --resume"),
+    "--checkpoint": (str, None, "FOLDER", "save the training's state there, for --resume"),
 }
 _PROGRESS: dict[str, bool | str | None] = {"auto": None, "bar": True, "plain": "lines", "none": False}
 
@@ -57,21 +57,21 @@ def add_train(commands: Any) -> None:
     for name, (kind, default, metavar, text) in _OPTIONS.items():
         parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
     parser.add_argument("--activation", choices=_ACTIVATIONS, default="relu", help="between the layers (%(default)s)")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what takes the steps (%(default)s)")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what updates the weights (%(default)s)")
     parser.add_argument("--loss", choices=["auto", *LOSSES], default="auto", help="auto: cross_entropy or mse")
     parser.add_argument(
         "--metric",
         action="append",
         default=[],
         metavar="NAME",
-        help=f"report it too (repeatable): {', '.join(METRICS)}",
+        help=f"also report (repeatable): {', '.join(METRICS)}",
     )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("--resume", action="store_true", help="go on from the state in --checkpoint, if there is one")
+    parser.add_argument("--resume", action="store_true", help="continue from --checkpoint, if it holds a state")
     parser.add_argument("--overwrite", action="store_true", help="let --save or --plot replace DATA itself")
     parser.add_argument(
         "--progress", choices=_PROGRESS, default="auto",
-        help="auto: a bar on a terminal; plain: a line an epoch (%(default)s)",
+        help="auto: a bar on a terminal; plain: a line per epoch (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress: --progress none")
     add_format_options(parser)
@@ -86,14 +86,14 @@ def run(options: argparse.Namespace) -> int:
     require_outputs({"--save": options.save, "--plot": options.plot}, [options.data], options.overwrite)
     require_resumable(options.checkpoint, options.resume)
     if options.target is not None and not is_table(options.data):
-        raise ValueError(f"--target names a column of a CSV file; {options.data} is none")
+        raise ValueError(f"--target names a column of a CSV file; {options.data} is not one")
     if options.threads is not None:
         _core.set_num_threads(options.threads)
     source = _source(options)
     rows, held_out = (source.x, source.y), source.test
     if held_out is None and options.validation_split > 0:
         raise ValueError(
-            f"--validation-split {options.validation_split} of {len(source.x)} rows holds none out; --validation-split 0 trains on "
+            f"--validation-split {options.validation_split} of {len(source.x)} rows holds out none; --validation-split 0 trains on "
             "all of them"
         )
     _core.manual_seed(options.seed)
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     result = _result(source, trainer, metrics, history, held_out, seconds, len(rows[0]) * (len(history) - earlier))
     try:
         _report(result, metrics, options)
-    finally:  # a reader that has gone costs no model, and a picture that fails neither
+    finally:  # a lost reader or a failed picture must not cost the model
         if options.save:
             save_model(options.save, model, metadata)
             _say(f"model saved to {options.save}", options)
@@ -157,7 +157,7 @@ def _say(message: str, options: argparse.Namespace) -> None:
 
 
 def _source(options: argparse.Namespace) -> Source:
-    """The data, after a line on standard error for each column of a table; --quiet leaves only the doubtful ones."""
+    """The data, after a line on standard error for each column of a table; --quiet shows only doubtful ones."""
     told: dict[str, Any] = {"text_format": format_of(options), "task": options.task}
     if is_table(options.data):
         told |= {name: getattr(options, name) for name in ("text", "number", "drop")} | notation_of(options)
@@ -174,9 +174,12 @@ def _model_for(source: Source, options: argparse.Namespace) -> tuple[Sequential,
         loss = "cross_entropy" if source.is_classification else "mse"
     row = LOSSES[loss]
     if source.is_classification == (row.targets == "quantities"):
-        kind = "classes" if source.is_classification else "quantities"
-        other = "regression" if source.is_classification else "classification"
-        raise ValueError(f"--loss {loss} does not fit targets that are {kind}; --task {other} takes numbers as such")
+        kinds, task = ("classes", "quantities"), "regression"
+        if not source.is_classification:
+            kinds, task = kinds[::-1], "classification"
+        raise ValueError(
+            f"--loss {loss} does not fit targets that are {kinds[0]}; --task {task} takes numbers as {kinds[1]}"
+        )
     classes = len(source.class_names or [])
     if row.targets == "two classes" and classes != 2:
         raise ValueError(f"--loss {loss} is for 2 classes, {source.name} has {classes}; use cross_entropy")

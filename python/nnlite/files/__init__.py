@@ -1,1 +1,1 @@
-"""Files that no failure leaves half written."""
+"""Files that no failure leaves half-written."""

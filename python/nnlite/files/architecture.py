@@ -25,7 +25,7 @@ _MOST_LEVELS = 50
 def describe_model(model: Module) -> list[Settings]:
     """The layers of a Sequential (nested ones too) as JSON-able dictionaries: class, settings, and name and dtype if unusual.
 
-    Raises TypeError for a layer that is not one of `nnlite.nn`, or a Sequential with a `forward` of its own.
+    Raises TypeError for a layer that is not one of `nnlite.nn`, or a Sequential with a custom `forward`.
 
     >>> from nnlite import nn
     >>> from nnlite.files.architecture import describe_model
@@ -42,7 +42,7 @@ def describe_model(model: Module) -> list[Settings]:
 
 
 def _named_layers(model: Sequential) -> list[tuple[str, Module]]:
-    """The layers themselves, one that stands twice under both its names."""
+    """The layers; a repeated one appears under each of its names."""
     modules = model.named_modules(remove_duplicate=False)
     return [(name, layer) for name, layer in modules if name and "." not in name]
 
@@ -69,10 +69,10 @@ def _setting_names(layer: type[Module]) -> Iterator[str]:
 
 
 def build_model(description: Any, parameters: int | None = None) -> Sequential:
-    """The model that `describe_model` described, with fresh parameters; the default generator is left as it was.
+    """The model that `describe_model` described, with new parameters; the default generator does not change.
 
-    With `parameters`, a model with more is refused before any memory is taken for it: pass how many a file holds. Raises
-    ModelFileError for a description that no `describe_model` made.
+    A model of more than `parameters`, the number that a file holds, is refused before anything is allocated. Raises
+    ModelFileError for a description that `describe_model` cannot have made.
 
     >>> from nnlite.files.architecture import build_model
     >>> build_model([{"layer": "Linear", "in_features": 2, "out_features": 1, "bias": True}, {"layer": "Tanh"}])
@@ -84,7 +84,7 @@ def build_model(description: Any, parameters: int | None = None) -> Sequential:
     entries = list(_entries(description, _MOST_LEVELS))
     needed = sum(_checked(entry) for entry in entries)
     if parameters is not None and needed > parameters:
-        raise ModelFileError(f"the file describes a model of at least {needed} parameters and holds {parameters}")
+        raise ModelFileError(f"the file describes a model of at least {needed} parameters but holds {parameters}")
     previous = _core.use_generator(_core.Generator(0))
     try:
         return _sequential(description)
@@ -106,7 +106,7 @@ def _entries(description: Any, levels: int) -> Iterator[Settings]:
 
 
 def _checked(entry: Settings) -> int:
-    """The parameters that a layer needs at least, after a check of its name and settings."""
+    """A lower bound on the parameters of a layer, whose name and settings it checks."""
     layer = _LAYERS.get(entry["layer"])
     if layer is None:
         raise ModelFileError(f"the file describes a layer {short(entry['layer'])}, which this version does not know")
@@ -126,7 +126,7 @@ def _checked(entry: Settings) -> int:
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a value from a file is of an annotated type; whole numbers may stand for floats."""
+    """Whether a value from a file is of an annotated type; integers pass for floats."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     kinds = text.split(" | ")
     if isinstance(value, list):
@@ -145,7 +145,7 @@ def _sequential(description: list[Settings]) -> Sequential:
         except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
             raise ModelFileError(f"the file describes a {entry['layer']} that cannot be built: {error}") from None
     if len(model) != len(description):
-        raise ModelFileError("the file describes two layers of one name")
+        raise ModelFileError("the file describes two layers of the same name")
     return model
 
 

@@ -1,4 +1,4 @@
-"""Files that are always whole: written beside the old one, flushed to the disk, then renamed over it."""
+"""Files that are always complete: written beside the old one, flushed to the disk, then renamed over it."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-_TEMPORARY = ".nnlite-"  # then the process's number, and something random
+_TEMPORARY = ".nnlite-"  # then the process's number and random digits
 
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}  # by a folder, or for a file of another user
 _NO_RENAME = {errno.EBUSY, errno.EXDEV} | _REFUSED  # a mount point, a file of another user in a sticky folder
@@ -24,18 +24,18 @@ _ADVICE = {
     errno.EACCES: "change the permissions, or choose another place",
     errno.EPERM: "change the permissions, or choose another place",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOENT: "there is no such folder",
+    errno.ENOENT: "the folder does not exist",
 }
 
 
 def write_atomically(path: str | os.PathLike[str], pieces: Iterable[Any], what: str) -> None:
-    """Makes `pieces` (bytes, buffers) the contents of the file `path`, which at any moment is the old file or the new one.
+    """Writes `pieces` (bytes, buffers) to `path`, which at any moment is the complete old or new file.
 
-    Symbolic links, permissions, access lists and, where allowed, the owner are kept; another hard link to the old file
-    goes on naming the old one. Where no file can be renamed over the old one (a single file that is mounted, a folder
-    that takes no new files), it is written over, once a whole copy of the new one is on a disk.
+    Symbolic links, permissions, access lists and, where allowed, the owner are kept; other hard links keep the old file.
+    Where no file can be renamed over the old one (a mounted file, a folder that takes no new files), it is overwritten
+    once a complete copy of the new one is on a disk.
 
-    Raises OSError with "cannot save `what`" and the path, and the old file stays; once the new file stands, nothing.
+    Raises OSError with "cannot save `what`" and the path, and keeps the old file; nothing once the new file is in place.
     """
     try:
         _replace(_resolved(path), pieces)
@@ -44,7 +44,7 @@ def write_atomically(path: str | os.PathLike[str], pieces: Iterable[Any], what: 
 
 
 def write_text(path: str | os.PathLike[str], text: str, what: str) -> None:
-    """The same for text, in UTF-8 whatever the locale; a pipe or a device (/dev/stdout) gets it straight."""
+    """The same for text, in UTF-8 whatever the locale; pipes and devices (/dev/stdout) are written directly."""
     data = text.encode("utf-8", "surrogateescape")  # a file's name may be any bytes
     try:
         descriptor = _open_stream(path)
@@ -58,7 +58,7 @@ def write_text(path: str | os.PathLike[str], text: str, what: str) -> None:
 
 
 def require_writable(*paths: str | None, streams: bool = False) -> None:
-    """OSError for an output file that cannot be written, before the work and not after it; None is passed over."""
+    """OSError for an output file that cannot be written, before the work rather than after it; None is skipped."""
     for path in paths:
         if path is not None and not (streams and _is_stream(path)):
             try:
@@ -68,7 +68,7 @@ def require_writable(*paths: str | None, streams: bool = False) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes the unfinished files that processes of this machine left in `folder` when they were killed."""
+    """Deletes unfinished files that killed processes of this machine left in `folder`."""
     with contextlib.suppress(OSError):  # a folder that cannot be listed
         for path in folder.glob(f"{_TEMPORARY}*"):
             number = path.name.removeprefix(_TEMPORARY).partition("-")[0]
@@ -94,10 +94,10 @@ def _explained(error: OSError) -> str:
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
-    """Where the file itself is: a symbolic link keeps pointing to it."""
+    """The file itself: a symbolic link keeps pointing to it."""
     text = os.fsdecode(path)
     if "\0" in text:
-        raise OSError(errno.EINVAL, "a name holds no NUL character")
+        raise OSError(errno.EINVAL, "a name cannot contain NUL")
     if not text or text.endswith(("/", "/.")):
         raise OSError(errno.EISDIR, "it is a folder" if text else "the name is empty")
     if _is_stream(text):
@@ -106,7 +106,7 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
 
 
 def _status_of(path: Path) -> os.stat_result | None:
-    """Of the file that will be replaced; OSError for what must not be (a device, a folder, a file that is read-only)."""
+    """The status of the file to replace; OSError for a device, a folder or a read-only file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -116,7 +116,7 @@ def _status_of(path: Path) -> os.stat_result | None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file: choose another name")
     if not os.access(path, os.W_OK):
-        os.close(os.open(path, os.O_WRONLY))  # says why
+        os.close(os.open(path, os.O_WRONLY))  # raises the reason
     return status
 
 
@@ -159,13 +159,13 @@ def _replace(path: Path, pieces: Iterable[Any]) -> None:
 
 
 def _new_file(folder: Path, status: os.stat_result | None) -> tuple[Path, int]:
-    """An empty file under a name of its own, open, that only its owner can read where it is to replace another."""
+    """An empty file under a unique name, open, readable by its owner only if it is to replace another."""
     path = folder / f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
     return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if status is None else 0o600)
 
 
 def _take_over_rights(descriptor: int, path: Path, status: os.stat_result) -> None:
-    """Owner, access list and permissions of the old file; never more than it allowed."""
+    """Copies owner, access list and permissions of the old file; never allows more than it did."""
     mode, own = stat.S_IMODE(status.st_mode), os.fstat(descriptor)
     try:
         if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
@@ -176,7 +176,7 @@ def _take_over_rights(descriptor: int, path: Path, status: os.stat_result) -> No
         mode &= ~0o070 | (mode & 0o007) << 3  # its group, or an access list behind the group's bits, is lost
     try:
         os.fchmod(descriptor, mode)
-    except OSError as error:  # a file system with permissions of its own
+    except OSError as error:  # a file system with other permissions
         if error.errno not in _NOT_OFFERED | _REFUSED:
             raise
 
@@ -190,7 +190,7 @@ def _flush_to_disk(descriptor: int) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """The rename itself should reach the disk; it has happened even where this folder cannot be opened or flushed."""
+    """Takes the rename to the disk; it has happened even if the folder cannot be opened or flushed."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -200,7 +200,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _rename(staged: Path, path: Path, status: os.stat_result | None) -> bool:
-    """False where the old file has to be written over."""
+    """False if the old file must be overwritten."""
     try:
         os.replace(staged, path)
     except OSError as error:
@@ -211,7 +211,7 @@ def _rename(staged: Path, path: Path, status: os.stat_result | None) -> bool:
 
 
 def _open_with_room(path: Path, size: int) -> int:
-    """The old file, opened for so many bytes; OSError, and no harm done, where the disk has no room for them."""
+    """The old file, opened with room for `size` bytes; OSError, and nothing changed, if the disk has none."""
     descriptor = os.open(path, os.O_WRONLY)
     before = os.fstat(descriptor).st_size
     try:
@@ -232,7 +232,7 @@ def _write_over(old: int, staged: Path) -> None:
             target.flush()
             _flush_to_disk(target.fileno())
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; the new file is whole under the name {staged}") from error
+        raise OSError(error.errno, f"{error.strerror}; the complete new file is {staged}") from error
     os.unlink(staged)
 
 
@@ -253,7 +253,7 @@ def _is_stream(path: str | os.PathLike[str]) -> bool:
 
 
 def _open_stream(path: str | os.PathLike[str]) -> int | None:
-    """A descriptor to write a stream to; one of our own as it is, which goes on where it stands in a file."""
+    """A descriptor to write a stream to; a copy of one of our own, which keeps its position in a file."""
     number = _stream_number(path)
     if number is not None:
         return os.dup(number)

@@ -1,4 +1,4 @@
-"""Saving and loading models: safetensors files, written so that no crash leaves half of one."""
+"""Saving and loading models: safetensors files that no crash leaves half-written."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ State = dict[str, Array]
 
 _FORMAT = 1
 _OWN = "nnlite"  # the key of what `save` writes beside the arrays
-_OTHERS = {"format": "pt"}  # what libraries around PyTorch look for
+_OTHERS = {"format": "pt"}  # expected by libraries around PyTorch
 
 
 Saved = Module | Mapping[str, Array | Tensor]
@@ -31,11 +31,9 @@ Place = str | os.PathLike[str]
 def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, Any] | None = None) -> None:
     """Writes a model's parameters and buffers (or a state dict) to `path`, with `metadata` (JSON-able) beside them.
 
-    The arguments stand in PyTorch's order; the other way round, `save(path, model)`, is understood too.
-
-    The file is written next to `path` under another name, flushed to the disk and then renamed, so that at any moment
-    `path` is the old file or the new one, whole. Other programs read it as safetensors. Raises TypeError for metadata or
-    arrays that such a file cannot hold, and OSError naming the path when it cannot be written; the previous file then stays.
+    The arguments have PyTorch's order; `save(path, model)` works too. The file, readable as safetensors, is written under
+    another name, flushed to the disk and renamed, so that at any moment `path` is the complete old or new file. Raises
+    TypeError for metadata or arrays that it cannot hold, OSError naming the path if it cannot be written; the old file then stays.
 
     >>> import nnlite as nl, tempfile
     >>> model = nl.nn.Linear(2, 1)
@@ -62,7 +60,7 @@ def _in_order(first: Any, second: Any) -> tuple[Saved, Place]:
 
 
 def _architecture_of(model: Any) -> dict[str, Any]:
-    """The layers, for `load_model`, where they are nnlite's own in a Sequential."""
+    """The layers of a Sequential, for `load_model`, if all are nnlite's."""
     if not isinstance(model, Sequential):
         return {}
     try:
@@ -72,7 +70,7 @@ def _architecture_of(model: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """Metadata as JSON gives it back; NumPy's scalars and arrays as numbers and lists. TypeError names what is neither."""
+    """Metadata as JSON returns it; NumPy's scalars and arrays as numbers and lists. TypeError for anything else."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool | int | float | str):
@@ -98,21 +96,21 @@ def _key(key: Any, name: str) -> str:
 
 
 def _checked(state: Mapping[str, Array | Tensor]) -> State:
-    """A state dict of the user's as contiguous arrays of types that a model file can hold."""
+    """A user's state dict as contiguous arrays of types that a model file can hold."""
     result: State = {}
     for name, value in state.items():
         if not isinstance(name, str) or name == "__metadata__":
-            raise TypeError(f"a state dict has names of arrays as keys, got {name!r}")
+            raise TypeError(f"the keys of a state dict are names of arrays, got {name!r}")
         array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise TypeError(f"{name} has dtype {array.dtype}; a model file holds booleans, integers and floats")
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
-        result[name] = np.ascontiguousarray(native).reshape(array.shape)  # which alone would make () into (1,)
+        result[name] = np.ascontiguousarray(native).reshape(array.shape)  # ascontiguousarray makes () into (1,)
     return result
 
 
 def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str:
-    """SHA-256 over all that a file says, so that no damage to names or settings passes either."""
+    """SHA-256 of everything in a file, names and settings included."""
     digest = hashlib.sha256(json.dumps({**description, "sha256": ""}).encode())
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
@@ -121,11 +119,11 @@ def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str
 
 
 def load(path: str | Path) -> State:
-    """The state dict of a safetensors file, `save`'s or anybody's: arrays under their names, for `model.load_state_dict`.
+    """The state dict of any safetensors file: arrays under their names, for `model.load_state_dict`.
 
-    bfloat16 and floats of 8 bits, which NumPy has not, become float32 of the same values. Raises OSError where the file cannot
-    be read, ModelFileError (a ValueError) where it is not whole or no such file; one of `save`'s is checked against its
-    checksum. Nothing in a file is ever run, and it is believed about sizes only as far as it has bytes for them.
+    bfloat16 and 8-bit floats, which NumPy lacks, become float32 of the same values. Raises OSError if the file cannot be read,
+    ModelFileError (a ValueError) if it is incomplete or another kind of file; files of `save` are checked against their
+    checksum. A file can neither run code nor allocate more memory than it has bytes.
     """
     data = _contents(Path(path))
     try:
@@ -135,11 +133,11 @@ def load(path: str | Path) -> State:
     except ModelFileError:
         raise
     except ValueError as error:
-        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+        raise ModelFileError(f"{path} is not a complete model file: {error}{_likely(data)}") from None
 
 
 def _is_foreign(header: Mapping[str, Any]) -> bool:
-    """Whether somebody else wrote the file. One of `save`'s whose description is damaged is not."""
+    """Whether another program wrote the file; a file of `save` with a damaged description is not foreign."""
     metadata = header.get("__metadata__")
     return not isinstance(metadata, dict) or not (_OWN in metadata or "sha256" in "".join(map(str, metadata.values())))
 
@@ -162,14 +160,14 @@ def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
     except ModelFileError:
         raise
     except ValueError as error:
-        raise ModelFileError(f"{path} is not a whole model file: {error}{_likely(data)}") from None
+        raise ModelFileError(f"{path} is not a complete model file: {error}{_likely(data)}") from None
 
 
 def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, Any]]:
     description = _description(path, decode_header(data)[0])
     arrays, _ = decode(data)
     if description["sha256"] != _checksum(description, arrays):
-        raise ModelFileError(f"{path} is damaged: its contents do not match the checksum that it was saved with")
+        raise ModelFileError(f"{path} is damaged: its contents do not match its checksum")
     order, metadata = description.get("order"), description.get("metadata")
     if not isinstance(order, list) or not isinstance(metadata, dict) or sorted(map(str, order)) != sorted(arrays):
         raise ModelFileError(f"{path} is damaged: its description does not fit its contents")
@@ -177,11 +175,11 @@ def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, A
 
 
 def _contents(path: Path) -> bytearray:
-    """A file's bytes, in memory that arrays can go on using."""
+    """A file's bytes, in memory that arrays can share."""
     with path.open("rb") as file:
         data = bytearray(os.fstat(file.fileno()).st_size)
         count = file.readinto(data)
-    del data[count:]  # it became shorter meanwhile
+    del data[count:]  # the file shrank meanwhile
     return data
 
 
@@ -198,7 +196,7 @@ def _description(path: str | Path, header: Mapping[str, Any]) -> dict[str, Any]:
             f"{path} is not in the format {_FORMAT} that save() writes: nl.load reads the arrays of other safetensors files"
         )
     if others not in ({}, _OTHERS):
-        raise ModelFileError(f"{path} is damaged: beside its description stands {others}")
+        raise ModelFileError(f"{path} is damaged: it has other metadata, {others}")
     if not isinstance(description.get("sha256"), str):
         raise ModelFileError(f"{path} is damaged: its description has no checksum")
     return description

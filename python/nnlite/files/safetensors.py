@@ -1,7 +1,7 @@
 """The safetensors format (version 0.3 of its description, by Hugging Face): named arrays behind a JSON header.
 
-Written here rather than by the package of that name, because a failed allocation in its native code ends the process, and
-because this way neither saving nor loading needs a second copy of the arrays.
+Implemented here, not by the package of that name: a failed allocation in its native code ends the process, and this way
+neither saving nor loading copies the arrays.
 """
 
 import json
@@ -18,7 +18,7 @@ _TYPES = {
     "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items()}
-# Types that NumPy has not, by the integers that hold their bits; float32 holds all their values.
+# Types that NumPy lacks, as integers of their bits; float32 holds all their values.
 _WIDENED = {"BF16": "<u2", "F8_E4M3": "u1", "F8_E5M2": "u1"}
 _METADATA = "__metadata__"
 _ALIGNMENT = 8  # of the first byte behind the header
@@ -34,7 +34,7 @@ def encode(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> list[Any
     header: dict[str, Any] = {_METADATA: dict(metadata)}
     pieces: list[Any] = []
     end = 0
-    # Wide types first, so that every array stands aligned.
+    # Wide types first, so that every array is aligned.
     for name, array in sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])):
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         header[name] = {
@@ -58,27 +58,27 @@ def decode_header(data: bytes | bytearray) -> tuple[dict[str, Any], int]:
     """(the header's entries, where the arrays begin); ValueError where there is none."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
-        raise ValueError(f"it has no header, or is cut short ({len(data)} bytes)")
+        raise ValueError(f"it has no header, or is truncated ({len(data)} bytes)")
     try:
         header = json.loads(data[8 : 8 + size].decode(), object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     return header, 8 + size
 
 
 def decode(data: bytes | bytearray) -> tuple[dict[str, Array], dict[str, str]]:
-    """(arrays, metadata) of a whole file: views of `data`, which is believed about sizes only as far as it has bytes.
+    """(arrays, metadata) of a complete file: views of `data`, which must hold all bytes that its header claims.
 
-    Floats of 16 (bfloat16) and 8 bits that NumPy has not become float32. Raises ValueError for anything but a header whose
-    arrays fill the rest of the file without gap or overlap.
+    bfloat16 and 8-bit floats become float32. Raises ValueError unless the header's arrays fill the rest of the file without
+    gap or overlap.
     """
     header, begin = decode_header(data)
     metadata = header.pop(_METADATA, None)
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError(f"its {_METADATA} is not made of texts")
+        raise ValueError(f"its {_METADATA} is not made of strings")
     arrays: dict[str, Array] = {}
     spans = []
     for name, entry in header.items():
@@ -97,7 +97,7 @@ def decode(data: bytes | bytearray) -> tuple[dict[str, Array], dict[str, str]]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name stands twice in its header")
+        raise ValueError("a name appears twice in its header")
     return found
 
 
@@ -108,7 +108,7 @@ def _array_of(name: str, entry: Any, data: bytes | bytearray, begin: int) -> tup
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2 and len(shape) <= 32):
         raise ValueError(f"its entry {name!r} has impossible sizes")
     if not isinstance(code, str) or code not in _TYPES.keys() | _WIDENED.keys():
-        raise ValueError(f"its entry {name!r} has the type {code!r}, which no array here can have")
+        raise ValueError(f"its entry {name!r} has the unsupported type {code!r}")
     dtype, (first, last) = np.dtype(_TYPES.get(code) or _WIDENED[code]), offsets
     if last - first != math.prod(shape) * dtype.itemsize or last > len(data) - begin:
         raise ValueError(f"its entry {name!r} of shape {shape} does not fit its bytes {first} to {last}")

@@ -1,4 +1,4 @@
-"""JSON that every reader takes: no NaN, no Infinity."""
+"""JSON that every reader accepts: no NaN, no Infinity."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def finite(value: Any, name: str = "") -> tuple[Any, list[str]]:
-    """(`value` with None for numbers that JSON does not know, the names of the places where they were).
+    """(`value` with None for NaN and infinity, the names of their places).
 
     >>> finite({"loss": float("nan"), "of": [1.0, float("inf")]})
     ({'loss': None, 'of': [1.0, None]}, ['loss', 'of[1]'])

@@ -1,4 +1,4 @@
-"""Figures of merit over whole arrays of outputs and targets, and their names."""
+"""Metrics of whole arrays of outputs and targets, and their names."""
 
 from ..naming import publish
 from .classification import (

@@ -1,10 +1,9 @@
-"""Figures of merit over classes.
+"""Classification metrics.
 
-Classes are read off outputs (N, C > 1) by the first maximum, and off a single column (N,) or (N, 1) by `output > threshold`
-(0 for logits, 0.5 for probabilities). Integer outputs (N,) are taken as classes. Targets are class indices (N,), or of the
-outputs' shape one-hot or probabilities; beside a single column they are 0 and 1, or -1 and 1. Values equal scikit-learn's. All
-raise ValueError, naming both shapes, for outputs and targets that do not fit, and for no rows at all. A row of outputs with
-NaN has no class: it is never counted as right.
+The class of outputs (N, C > 1) is their first maximum, that of a single column (N,) or (N, 1) is `output > threshold` (0 for
+logits, 0.5 for probabilities). Integer outputs (N,) are classes. Targets are class indices (N,), or one-hot or probabilities in
+the outputs' shape; for a single column they are 0 and 1, or -1 and 1. Values equal scikit-learn's. All raise ValueError, naming
+both shapes, for outputs and targets that do not fit, and for no rows. A row of outputs with NaN has no class and is never right.
 """
 
 from typing import Any
@@ -21,7 +20,7 @@ _LARGEST_ARRAY = 10_000_000
 
 
 def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
-    """The class that each row of outputs stands for: (N, C) and (N,) become (N,), (N, C, d1, ...) becomes (N, d1, ...).
+    """The predicted class of each row of outputs: (N, C) and (N,) become (N,), (N, C, d1, ...) becomes (N, d1, ...).
 
     >>> from nnlite.metrics import predicted_classes
     >>> predicted_classes([[0.1, 2.0], [3.0, -1.0]]).tolist(), predicted_classes([-0.5, 0.5]).tolist()
@@ -36,7 +35,7 @@ def predicted_classes(outputs: ArrayLike, threshold: float = 0.0) -> Classes:
 
 
 def has_column_per_class(outputs: Array) -> bool:
-    """Whether the largest of several outputs tells the class, and not one output against a threshold."""
+    """Whether the largest output gives the class, rather than a threshold."""
     return outputs.ndim > 1 and outputs.shape[1] > 1
 
 
@@ -58,24 +57,24 @@ def _given_classes(outputs: Array, targets: Array) -> Classes:
             return (targets > 0.5).astype(np.int64)  # probabilities of class 1
         if part.any():
             row = int(part.reshape(-1).argmax())
-            raise ValueError(f"targets hold {targets.reshape(-1)[row]} at index {row}, which is no class")
+            raise ValueError(f"targets hold {targets.reshape(-1)[row]} at index {row}, which is not a class index")
     return targets.astype(np.int64)
 
 
 def _require_one_class_a_row(targets: Array) -> None:
-    """The largest of several marks would pass for the only one."""
+    """Refuses rows that mark several classes, which argmax would hide."""
     if ((targets == 0) | (targets == 1)).all():
         marks = targets.sum(1)
         if (marks != 1).any():
             row = int((marks != 1).reshape(len(targets), -1).any(1).argmax())
             raise ValueError(
                 f"targets mark {marks.reshape(len(targets), -1)[row][0]:g} classes in row {row}; these metrics are for one "
-                "class a row: pass a function of (outputs, targets) for several"
+                "class per row: pass a function of (outputs, targets) for several"
             )
 
 
 def _two_classes(outputs: Array, predicted: Classes, true: Classes) -> tuple[Classes, Classes]:
-    """Classes 0 and 1 beside a single column; ValueError where outputs and targets are coded differently."""
+    """Classes 0 and 1 of a single column; ValueError if outputs and targets are coded differently."""
     if outputs.dtype.kind in "iu":  # classes as they are
         if are_signs(true) or are_signs(predicted):
             if (predicted == 0).any() or (true == 0).any():
@@ -89,7 +88,7 @@ def _two_classes(outputs: Array, predicted: Classes, true: Classes) -> tuple[Cla
     if other.any():
         row = int(other.argmax())
         raise ValueError(
-            f"targets hold {true.reshape(-1)[row]} at index {row}, but a single column of outputs tells only two classes, "
+            f"targets hold {true.reshape(-1)[row]} at index {row}, but a single column of outputs separates only two classes, "
             "0 and 1 or -1 and 1; use one output for each class"
         )
     return predicted, true
@@ -113,11 +112,11 @@ def _classes(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[
 
 
 def require_numbers(name: str, array: Array, what: str) -> None:
-    """ValueError for texts and other objects."""
+    """ValueError for text and other objects."""
     if array.dtype.kind not in "iubf":
         raise ValueError(
-            f"{name} have dtype {array.dtype}; {what}. For classes that are texts, "
-            "np.unique(labels, return_inverse=True)[1] gives their numbers"
+            f"{name} have dtype {array.dtype}; {what}. Text labels become "
+            "numbers by np.unique(labels, return_inverse=True)[1]"
         )
 
 
@@ -129,7 +128,7 @@ def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> float:
-    """The share of rows whose class is right.
+    """The share of rows with the right class.
 
     >>> from nnlite.metrics import accuracy
     >>> accuracy([[0.1, 2.0], [3.0, -1.0]], [1, 1])
@@ -140,7 +139,7 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> 
 
 
 def misclassified(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> int:
-    """The number of rows whose class is wrong."""
+    """The number of rows with a wrong class."""
     predicted, given = _classes(outputs, targets, threshold)
     return int((predicted != given).sum())
 
@@ -148,7 +147,7 @@ def misclassified(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0
 def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
     """The share of rows (N, C) whose class (N,) is among the k largest outputs.
 
-    Of equal outputs the first counts, as in argmax, so that k = 1 is `accuracy`; scikit-learn takes the last.
+    Ties go to the first output, as in argmax, so that k = 1 is `accuracy`; in scikit-learn to the last.
     """
     values, given = np.asarray(outputs), np.asarray(targets)
     require_numbers("outputs", values, "they must be numbers")
@@ -177,18 +176,18 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, threshold: float = 
     predicted, given, classes = _counted(outputs, targets, threshold)
     if (predicted == _NO_CLASS).any():
         raise ValueError(
-            f"outputs hold NaN in row {int((predicted == _NO_CLASS).argmax())}, which has no class to be counted in"
+            f"outputs hold NaN in row {int((predicted == _NO_CLASS).argmax())}, which therefore has no class"
         )
     if classes > _LARGEST_MATRIX:
         raise ValueError(
-            f"a confusion matrix of {classes:,} classes would take {8 * classes**2 / 2**30:,.0f} GiB; number the classes that "
-            "occur from 0, by np.unique(labels, return_inverse=True)[1]"
+            f"a confusion matrix of {classes:,} classes would take {8 * classes**2 / 2**30:,.0f} GiB; renumber the classes "
+            "from 0 by np.unique(labels, return_inverse=True)[1]"
         )
     return np.bincount(given * classes + predicted, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
 def _counted(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[Classes, Classes, int]:
-    """Predicted and true classes, none negative but where there is no class, and the number of classes."""
+    """Predicted and true classes, negative only for _NO_CLASS, and the number of classes."""
     predicted, given = _classes(outputs, targets, threshold)
     known = predicted[predicted != _NO_CLASS]
     lowest = min(given.min(), known.min(initial=0))
@@ -217,15 +216,17 @@ def _averaged(
     if average == "auto":
         average = "binary" if classes == 2 else "macro"
     if average == "binary" and classes != 2:
-        raise ValueError(f"average='binary' needs 2 classes, there are {classes}; use 'macro', 'micro' or 'weighted'")
+        raise ValueError(
+            f"average='binary' needs 2 classes, but there are {classes}; use 'macro', 'micro' or 'weighted'"
+        )
     if average is None and classes > _LARGEST_ARRAY:
         raise ValueError(
-            f"average=None gives one figure for each of {classes:,} classes; number the classes that occur from 0, by "
+            f"average=None gives one value for each of {classes:,} classes; renumber the classes from 0 by "
             "np.unique(labels, return_inverse=True)[1]"
         )
     known, right = predicted_class != _NO_CLASS, predicted_class == given_class
     chosen = predicted_class[known], given_class, given_class[right]
-    if average not in ("binary", None):  # classes that occur nowhere do not count: a few huge numbers cost nothing
+    if average not in ("binary", None):  # absent classes do not count, so that a few huge indices cost nothing
         occurring = np.unique(np.concatenate(chosen[:2]))
         chosen = tuple(np.searchsorted(occurring, part) for part in chosen)  # type: ignore[assignment]
         classes = len(occurring)
@@ -238,7 +239,7 @@ def _averaged(
         return values
     if average in ("binary", "micro"):
         return float(values[-1])
-    # Classes that occur nowhere say nothing, nor does a NaN that the caller chose for zero_division.
+    # Absent classes do not count, nor does a NaN chosen for zero_division.
     counts = ((given + predicted) > 0) & ~np.isnan(values)
     weights = given[counts] if average == "weighted" else np.ones(int(counts.sum()))
     return (
@@ -253,10 +254,10 @@ def precision(
     threshold: float = 0.0,
     zero_division: float = 0.0,
 ) -> Any:
-    """Right among those predicted: tp / (tp + fp).
+    """The right share of those predicted: tp / (tp + fp).
 
-    `average`: "binary" is the figure of class 1, "macro" the mean over classes, "weighted" that by their true counts, "micro"
-    the figure over all decisions, None the array (C,); "auto" is "binary" for two classes, else "macro". A class never
+    `average`: "binary" is the value for class 1, "macro" the mean over classes, "weighted" that by their true counts, "micro"
+    the value over all decisions, None the array (C,); "auto" is "binary" for two classes, else "macro". A class never
     predicted has `zero_division`.
 
     >>> from nnlite.metrics import precision
@@ -273,7 +274,7 @@ def recall(
     threshold: float = 0.0,
     zero_division: float = 0.0,
 ) -> Any:
-    """Found among those there are: tp / (tp + fn); averaged as `precision`."""
+    """The share found of those that exist: tp / (tp + fn); averaged as `precision`."""
     return _averaged("recall", outputs, targets, average, threshold, zero_division)
 
 

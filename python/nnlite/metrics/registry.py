@@ -1,4 +1,4 @@
-"""The metrics that have names: what each computes, and which way it is better."""
+"""Named metrics: what each computes, and its direction."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from .regression import mean_absolute_error, mean_squared_error, r2_score
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Array, Array], float]
-Threshold = float | Callable[[Array, Array], float]  # a number, or what finds it from (outputs, targets)
+Threshold = float | Callable[[Array, Array], float]  # a number, or a function of (outputs, targets)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A metric; `thresholded` ones read classes off a single column of outputs, `power` is of the target's unit."""
+    """A metric; `thresholded` ones take a threshold for single columns, `power` is of the target's unit."""
 
     function: Callable[..., Any]
     greater_is_better: bool
@@ -40,7 +40,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Thresholded:
-    """A metric of classes with the threshold that each pair of outputs and targets calls for."""
+    """A classification metric with its threshold, which outputs and targets may determine."""
 
     function: Callable[..., Any]
     threshold: Threshold
@@ -54,8 +54,8 @@ def resolve(metric: str | Metric, threshold: Threshold = 0.0) -> tuple[str, Metr
     """A metric's key in the history and its function (outputs, targets) -> number.
 
     `metric` is a name ("accuracy", "misclassified", "precision", "recall", "f1", "mse", "mae", "r2", "top_k" for the best 5,
-    "top_3", ...) or a function; `threshold` is for those that read classes, and may be a function of (outputs, targets).
-    Raises ValueError that lists the names for an unknown one, TypeError for neither.
+    "top_3", ...) or a function; `threshold` is for classification, and may be a function of (outputs, targets).
+    Raises ValueError listing the names for an unknown one, TypeError for anything else.
     """
     if callable(metric):
         return _name_of(metric), _with_threshold(metric, threshold)
@@ -72,13 +72,11 @@ def resolve(metric: str | Metric, threshold: Threshold = 0.0) -> tuple[str, Metr
 
 
 def resolve_all(metrics: Iterable[str | Metric], threshold: Threshold = 0.0) -> list[tuple[str, Metric]]:
-    """`resolve` for each; ValueError where a figure would take the place of another of its name."""
+    """`resolve` for each; ValueError for a name that is taken."""
     found: dict[str, Metric] = {}
     for name, metric in (resolve(metric, threshold) for metric in metrics):
         if name in ("loss", "epoch") or found.setdefault(name, metric) != metric:
-            raise ValueError(
-                f"a figure {name!r} stands in the history already: give the metric's function a __name__ of its own"
-            )
+            raise ValueError(f"the history already has {name!r}: give the metric's function another __name__")
     return list(found.items())
 
 
@@ -94,12 +92,12 @@ def _name_of(metric: Any) -> str:
 
 
 def _row_of(metric: Any) -> Row | None:
-    """The row of one of nnlite's own functions, under whatever wrapping."""
+    """The row of one of nnlite's functions, unwrapped."""
     return next((row for row in METRICS.values() if row.function is _unwrapped(metric)), None)
 
 
 def is_known(metric: Metric) -> bool:
-    """Whether a metric is one of nnlite's, which looks at nothing but its arguments."""
+    """Whether a metric is one of nnlite's, which depends only on its arguments."""
     return _row_of(metric) is not None
 
 
@@ -115,9 +113,9 @@ def _count_of(name: str) -> int | None:
 
 
 def greater_is_better(figure: str, metrics: Iterable[tuple[str, Metric]] = ()) -> bool | None:
-    """Whether a figure of the history ("val_accuracy") is better when larger; None where nobody said.
+    """Whether larger values under a key of the history ("val_accuracy") are better; None if unknown.
 
-    `metrics` are (name, function) of a fit: a function of one's own says it by an attribute `greater_is_better`.
+    `metrics` are (name, function) of a fit; a custom function says it in an attribute `greater_is_better`.
 
     >>> from nnlite.metrics import greater_is_better
     >>> greater_is_better("val_f1"), greater_is_better("loss"), greater_is_better("auc")

@@ -1,4 +1,4 @@
-"""Figures of merit over quantities."""
+"""Regression metrics."""
 
 import math
 import warnings
@@ -41,8 +41,7 @@ def mean_absolute_error(outputs: ArrayLike, targets: ArrayLike) -> float:
 def r2_score(outputs: ArrayLike, targets: ArrayLike) -> float:
     """1 - residual sum of squares / total sum of squares, averaged over target columns; 1 is perfect, 0 the mean.
 
-    A constant target column has 1 where all residuals are 0, else 0. Of a single row it is NaN, with a RuntimeWarning: no mean
-    explains anything there.
+    A constant target column scores 1 if all residuals are 0, else 0. A single row gives NaN, with a RuntimeWarning.
 
     >>> from nnlite.metrics import r2_score
     >>> r2_score([1.0, 2.0, 2.0], [1.0, 2.0, 3.0])
@@ -51,7 +50,7 @@ def r2_score(outputs: ArrayLike, targets: ArrayLike) -> float:
     residuals, given = _residuals(outputs, targets)
     residuals, given = residuals.reshape(len(given), -1), given.reshape(len(given), -1)
     if len(given) < 2:
-        warnings.warn("r2_score of a single row is not defined: it is NaN", RuntimeWarning, stacklevel=2)
+        warnings.warn("r2_score of a single row is undefined: NaN", RuntimeWarning, stacklevel=2)
         return math.nan
     total = ((given - given.mean(0)) ** 2).sum(0)
     rest = (residuals**2).sum(0)

@@ -1,1 +1,1 @@
-"""Pictures of a training, by matplotlib (the extra `plot`)."""
+"""Plots of a training, by matplotlib (needs the extra `plot`)."""

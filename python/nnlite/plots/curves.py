@@ -1,4 +1,4 @@
-"""The curves of a training, and the regions that it learnt."""
+"""Training curves and class regions."""
 
 import math
 import os
@@ -11,11 +11,11 @@ from .figure import new_figure, save_picture
 
 _COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"]
 _COLUMNS = 3
-_FEW = 10  # points, each of which has a mark
+_FEW = 10  # points, each with a marker
 
 
 class Curves(Protocol):
-    """What a history is here."""
+    """What plots need of a history."""
 
     @property
     def epoch(self) -> Sequence[int]: ...
@@ -28,9 +28,9 @@ def plot_training(
     path: str | os.PathLike[str] | None = None,
     boundary: tuple[Any, Any, Any] | None = None,
 ) -> Any:
-    """A panel for each figure with its validation twin, and with boundary=(predict, x, y) one of the classes' regions.
+    """A panel per metric, training beside validation, and with boundary=(predict, x, y) one of the class regions.
 
-    Saved to `path` where given. Returns the matplotlib Figure.
+    Saved to `path` if given. Returns the matplotlib Figure.
     """
     keys = [key for key in history.history if not key.startswith("val_")] or list(history.history)
     if not keys:
@@ -61,7 +61,7 @@ def _draw_curve(axes: Any, history: Curves, key: str) -> None:
         (f"val_{key}", "validation", _COLOURS[1], "--"),
     ):
         values = history.history.get(name, [])
-        if values:  # a figure that came later, or went, has fewer values than there are epochs
+        if values:  # a metric added or dropped later has fewer values than epochs
             epochs = history.epoch[len(history.epoch) - len(values) :]
             marker = "o" if len(values) <= _FEW else None
             axes.plot(epochs, values, color=colour, linestyle=line, marker=marker, markersize=4, label=label)

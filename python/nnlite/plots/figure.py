@@ -1,4 +1,4 @@
-"""matplotlib's figures: found, shown in a notebook, saved whole."""
+"""matplotlib's figures: created, shown in notebooks, saved."""
 
 import contextlib
 import functools
@@ -9,18 +9,18 @@ from typing import Any
 
 from ..files.atomic import write_atomically
 
-_FORMAT = ".png"  # where a file's name says none
+_FORMAT = ".png"  # of a file name without extension
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure that a notebook shows; ImportError where matplotlib is missing. No window, no pyplot."""
+    """An empty figure that a notebook shows; ImportError without matplotlib. No window, no pyplot."""
     return _with_picture(_import_figure())(figsize=(width, height), layout="constrained")
 
 
 @functools.cache
 def _with_picture(figure: Any) -> Any:
     class Figure(figure):  # type: ignore[misc]
-        """A matplotlib Figure that is its picture in a notebook."""
+        """A matplotlib Figure that a notebook shows as a picture."""
 
         def _repr_png_(self) -> bytes:
             return rendered(self, "png")
@@ -34,7 +34,7 @@ def _import_figure() -> Any:
         import matplotlib
         from matplotlib.figure import Figure
 
-        if backend is not None:  # an unknown one would have ended the import, and a figure needs none
+        if backend is not None:  # an unknown one would fail the import, and figures need none
             with contextlib.suppress(ValueError):
                 matplotlib.rcParams["backend"] = backend
     except ImportError as error:
@@ -55,22 +55,20 @@ def rendered(figure: Any, kind: str) -> bytes:
 
 
 def picture_path(path: str | os.PathLike[str]) -> str:
-    """The file that a picture will be in, which is a PNG without another ending.
+    """The picture's file name, `.png` by default.
 
-    Raises ImportError where matplotlib is missing, ValueError for an ending that it cannot draw.
+    Raises ImportError without matplotlib, ValueError for an unknown format.
     """
     text = os.fsdecode(path)
     ending = os.path.splitext(text)[1]
     known = new_figure(1, 1).canvas.get_supported_filetypes()
     if ending and ending[1:].lower() not in known:
-        raise ValueError(
-            f"{text!r}: there are no pictures of the kind {ending!r}; use one of {', '.join(sorted(known))}"
-        )
+        raise ValueError(f"{text!r}: picture format {ending!r} is unknown; use one of {', '.join(sorted(known))}")
     return text if ending or os.path.isdir(text) else text + _FORMAT
 
 
 def require_picture(path: str) -> str:
-    """The file that a picture will be in; an error now where one could not be drawn then (matplotlib, LaTeX, ...)."""
+    """The picture's file name; fails now if drawing would fail later (matplotlib, LaTeX, ...)."""
     target = picture_path(path)
     if _kind(target):
         rendered(new_figure(1, 1), _kind(target))
@@ -82,7 +80,7 @@ def _kind(target: str) -> str:
 
 
 def save_picture(figure: Any, path: str | os.PathLike[str]) -> str:
-    """Writes the picture, whole, and returns the name of its file."""
+    """Writes the picture and returns its file name."""
     target = picture_path(path)
     write_atomically(target, [rendered(figure, _kind(target))], "the picture")
     return target

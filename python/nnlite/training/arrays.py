@@ -19,7 +19,7 @@ def as_array(name: str, value: Any) -> Array:
     if array.dtype.kind not in "fiub":
         raise _not_numeric(name, value, array)
     if array.ndim == 0:
-        raise ValueError(f"{name} is a single value; it must have a first dimension of rows")
+        raise ValueError(f"{name} is a single value; its first dimension must be rows")
     if array.size == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     if not array.dtype.isnative or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
@@ -28,7 +28,7 @@ def as_array(name: str, value: Any) -> Array:
 
 
 def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """A type that the native gathering reads: in native order, no half and no long double."""
+    """A type that the native code reads: native byte order, no float16 or long double."""
     if dtype.kind == "f":
         return np.dtype(np.float64 if dtype.itemsize >= 8 else np.float32)
     native: np.dtype[Any] = dtype.newbyteorder("=")
@@ -37,15 +37,15 @@ def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _asarray(name: str, value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray) and value.mask.any():
-        raise ValueError(f"{name} is masked at {value.mask.sum()} places; fill them first: {name}.filled(value)")
+        raise ValueError(f"{name} has {value.mask.sum()} masked elements; fill them first: {name}.filled(value)")
     if is_frame(value):
         return frame_of(name, value)
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{name} cannot become one array ({error}); are its rows of different lengths?") from None
-    except (TypeError, RuntimeError) as error:  # such as a PyTorch tensor that requires its gradient
-        raise TypeError(f"{name} cannot become an array: {error}") from None
+        raise ValueError(f"{name} cannot be converted to one array ({error}); do its rows differ in length?") from None
+    except (TypeError, RuntimeError) as error:  # such as a PyTorch tensor that requires grad
+        raise TypeError(f"{name} cannot be converted to an array: {error}") from None
     return numbers_of(name, array, value) if hasattr(value, "fillna") else array  # a column of pandas
 
 
@@ -65,7 +65,7 @@ def _not_numeric(name: str, value: Any, array: Array) -> TypeError:
 
 
 def _conversion(name: str, array: Array) -> str:
-    """What makes numbers of an array of this type."""
+    """Code that converts an array of this type to numbers."""
     if array.dtype.kind == "M":
         return f"({name} - {name}.min()) / numpy.timedelta64(1, 'D')"
     if array.dtype.kind == "m":
@@ -93,7 +93,7 @@ def require_finite(name: str, array: Array, dtype: np.dtype[Any]) -> None:
     """ValueError naming the first NaN or infinity, or the first number too large for `dtype`."""
     if array.dtype.kind != "f":
         return
-    # Some rows at a time, since a memory map may be larger than the memory.
+    # In blocks of rows: a memory map may exceed the memory.
     step = max(1, _CHECKED_AT_ONCE * len(array) // array.size)
     for begin in range(0, len(array), step):
         part = np.ascontiguousarray(array[begin : begin + step])
@@ -114,7 +114,7 @@ def _not_finite(name: str, array: Array, index: tuple[int, ...], dtype: np.dtype
 
 
 def first_where(wrong: Array) -> tuple[tuple[int, ...], Any] | None:
-    """The index of the first true element, as a tuple and as it reads in a message."""
+    """The index of the first true element, as a tuple and as messages show it."""
     if not wrong.any():
         return None
     index = _index(int(wrong.argmax()), wrong.shape)

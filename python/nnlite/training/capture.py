@@ -1,4 +1,4 @@
-"""Turning a model's step into native programs."""
+"""Recording a model's step as native programs."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -36,14 +36,14 @@ class Step(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """Programs by number of rows, and what one row of output is."""
+    """Programs by number of rows, and the shape and type of a row of output."""
 
     by_rows: dict[int, Program]
     row_shape: tuple[int, ...]
     dtype: np.dtype[Any]
     follows_epochs: bool  # the step read what changes from epoch to epoch
     single: SingleLosses | None  # in evaluation, of the batches of the first program
-    is_sum: bool  # the losses of batches are to be added
+    is_sum: bool  # the losses of batches are added
 
 
 def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
@@ -52,7 +52,7 @@ def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
     if not isinstance(output, Tensor) or output.ndim == 0 or output.shape[0] != rows:
         kind = f"shape {output.shape}" if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(
-            f"the model must return a tensor with one row for each of {rows} inputs, got {kind} (a single row goes in "
+            f"the model must return a tensor with one row for each of {rows} inputs, got {kind} (pass a single row "
             "as x[None])"
         )
     return output
@@ -82,7 +82,7 @@ def record(step: Callable[[list[Tensor]], tuple[Tensor, RecordedLoss]], shapes: 
 
 @contextmanager
 def undone_on_failure(*roots: Any) -> Iterator[PythonState]:
-    """The Python state behind `roots`, which is put back where recording fails."""
+    """The Python state behind `roots`, restored if recording fails."""
     before = PythonState(roots)
     try:
         yield before
@@ -92,18 +92,18 @@ def undone_on_failure(*roots: Any) -> Iterator[PythonState]:
 
 
 def confirm(first: TracedStep, again: Callable[[], TracedStep], *roots: Any) -> None:
-    """CaptureError unless a second pass does what the first one did, and neither leaves anything behind."""
+    """CaptureError unless a second pass repeats the first and neither changes any state."""
     before = PythonState(roots)
     if again().signature() != first.signature():
         raise CaptureError(
-            "two passes through the model do different things (random numbers from NumPy, a counter, a changing "
+            "two passes through the model differ (random numbers from NumPy, a counter, a changing "
             f"attribute?), so the step cannot be captured; {_WAY_OUT}"
         )
     changed = before.changes()
     if changed:
         raise CaptureError(
             f"every pass through the model or the criterion changes {', '.join(changed[:3])}; a captured step runs its "
-            f"Python code once, not at every batch, so it cannot be captured; {_WAY_OUT}"
+            f"Python code once, not for every batch, so it cannot be captured; {_WAY_OUT}"
         )
     for root in roots:
         _require_own_values(root)
@@ -116,7 +116,7 @@ def _require_own_values(root: Any) -> None:
     for name, tensor in [*root.named_buffers(), *root.named_parameters()]:
         if _core.is_traced(tensor):
             raise CaptureError(
-                f"the forward pass replaces {name!r} of {type(root).__name__} by a computed tensor, which a captured "
+                f"the forward pass replaces {name!r} of {type(root).__name__} with a computed tensor, which a captured "
                 f"step cannot carry from batch to batch; {_WAY_OUT}"
             )
 
@@ -126,8 +126,8 @@ def _require_no_arrays_of(program: Program, state: PythonState) -> None:
     arrays = state.arrays_within(program.changing)
     if arrays:
         raise CaptureError(
-            f"{arrays[0]} is a NumPy array in the memory of a tensor that the step changes (a parameter, a running "
-            f"statistic), so the step cannot be captured; take a copy() of it, or {_WAY_OUT}"
+            f"{arrays[0]} is a NumPy array that shares memory with a tensor that the step changes (a parameter, a "
+            f"running statistic), so the step cannot be captured; copy() it, or {_WAY_OUT}"
         )
 
 
@@ -143,7 +143,7 @@ class Capture:
         return {**self.__dict__, "_known": OrderedDict()}  # a copy records its own programs
 
     def programs(self, step: Step, rows: Rows, batch_size: int) -> Programs:
-        """A program for the full batches of `rows` and one for the last partial batch, as far as there are any."""
+        """A program for the full batches of `rows` and one for the last partial batch, if there are any."""
         sizes = {batch_size} if len(rows) >= batch_size else set()
         if len(rows) % batch_size:
             sizes.add(len(rows) % batch_size)
@@ -152,14 +152,12 @@ class Capture:
             found = {size: self._program(step, rows, size, before) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
-            raise CaptureError(
-                f"the criterion is made of each row's losses for batches of some sizes and not of others; {_WAY_OUT}"
-            )
+            raise CaptureError(f"the criterion returns row losses for some batch sizes only; {_WAY_OUT}")
         programs = {size: known.program for size, known in found.items()}
         return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs, loss.single, loss.is_sum)
 
     def _program(self, step: Step, rows: Rows, size: int, before: PythonState) -> "_Known":
-        """Recording is cheap and shows whether anything that the step depends on has changed; planning is kept."""
+        """Recording is cheap and shows whether the step has changed; plans are kept."""
         dtypes = input_dtypes(step.model, step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
         kind = (step.criterion is not None, step.optimizer is not None)
@@ -223,7 +221,7 @@ class _Known(NamedTuple):
 def eager_batch(
     model: Module, criterion: Any, rows: Rows, chosen: Any, check_all: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """(output, loss) of the rows `chosen`, operation by operation; `check_all` looks at all other labels too."""
+    """(output, loss) of the rows `chosen`, operation by operation; `check_all` checks all other labels too."""
     batch = rows.select(chosen)
     dtypes = input_dtypes(model, criterion, batch)
     tensors = [Tensor(array, dtype) for array, dtype in zip(batch.arrays(), dtypes, strict=True)]

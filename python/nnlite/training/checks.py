@@ -1,4 +1,4 @@
-"""What a fit needs, checked before anything changes."""
+"""Checks of a fit, before anything changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .state import TrainingState
 
 
 def require_trainable(state: TrainingState, shown: list[str]) -> list[str]:
-    """ValueError where there is nothing to train; the parameters that the optimizer lacks, with a warning unless `shown`."""
+    """ValueError if there is nothing to train; returns the parameters that the optimizer lacks, after a warning unless `shown`."""
     known = {id(p) for group in state.optimizer.param_groups for p in group["params"]}
     own = [p for p in state.model.parameters() if p.requires_grad]
     if not own:
@@ -30,7 +30,7 @@ def require_trainable(state: TrainingState, shown: list[str]) -> list[str]:
 
 
 def check_plan(state: TrainingState, evaluation: Evaluation, plan: Plan, eager: bool) -> Programs | None:
-    """What needs a pass through the model to be checked; what that pass recorded."""
+    """Checks that need a pass through the model; returns what it recorded."""
     programs = None
     if not eager:
         step = Step(state.model, state.criterion, state.optimizer, plan.clipping)

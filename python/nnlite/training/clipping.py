@@ -12,14 +12,14 @@ from ..optim import Optimizer, clip_grad_norm_, clip_grad_value_
 
 @dataclass(frozen=True)
 class Clipping:
-    """The largest norm of all gradients together, then the largest size of an element; None leaves it out."""
+    """Bounds on the total norm of the gradients, then on each element; None for no bound."""
 
     norm: float | None = None
     value: float | None = None
 
     @classmethod
     def of(cls, clip_norm: Any, clip_value: Any) -> Clipping:
-        """From `fit`'s arguments; TypeError or ValueError for what is not a number above 0."""
+        """From `fit`'s arguments; TypeError or ValueError unless they are numbers above 0."""
         return cls(_bound("clip_norm", clip_norm), _bound("clip_value", clip_value))
 
     def apply(self, optimizer: Optimizer) -> bool:
@@ -40,5 +40,5 @@ def _bound(name: str, value: Any) -> float | None:
         return None
     bound = number(name, value)
     if not bound > 0:
-        raise ValueError(f"{name} must be above 0, or None to leave it out; got {value!r}")
+        raise ValueError(f"{name} must be above 0, or None for no clipping; got {value!r}")
     return bound

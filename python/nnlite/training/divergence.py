@@ -1,4 +1,4 @@
-"""Saying what went wrong when a loss is no longer finite."""
+"""Diagnosis of losses and gradients that are not finite."""
 
 import math
 from collections.abc import Iterator
@@ -27,14 +27,14 @@ class Memento:
         self._position = self._generator.state()
 
     def restore(self) -> None:
-        """Puts everything back."""
+        """Restores everything."""
         for buffer, values in self._buffers:
             buffer.copy_(values)
         self._generator.set_state(self._position)
 
 
 def divergence(state: TrainingState, rows: Rows, chosen: Any, batch: int) -> DivergenceError:
-    """The error for a batch whose loss or gradients were not finite; the batch is computed once more to name the layer."""
+    """The error for a batch whose loss or gradients were not finite; recomputes the batch to name the layer."""
     before, trained, epoch = Memento(state), _trained(state), state.epoch
     gradients = [(parameter, parameter.grad) for _, parameter in trained]
     for _, parameter in trained:
@@ -69,9 +69,9 @@ def _trained(state: TrainingState) -> list[tuple[str, Tensor]]:
 
 
 def _culprit(norms: dict[str, float], overflowing: list[str]) -> tuple[str, str]:
-    """The layer, and the words that say why it: gradients behind an overflow are all alike not finite."""
+    """The layer and the reason for it: behind an overflow no gradient is finite."""
     if overflowing and not all(map(math.isfinite, norms.values())):
-        return overflowing[0], f"the first values that are not finite come out of layer {overflowing[0]!r}"
+        return overflowing[0], f"the first non-finite values come out of layer {overflowing[0]!r}"
     if not norms:
         return "(none)", "no parameter has a gradient"
     layer = max(norms, key=lambda name: norms[name])

@@ -36,7 +36,7 @@ def predict(capture: Capture, model: Module, rows: Rows, batch_size: int) -> Arr
 
 
 class Evaluation:
-    """Evaluates the model of a training by its criterion and metrics; changes nothing."""
+    """Evaluates a training's model by its criterion and metrics; changes nothing."""
 
     def __init__(self, state: TrainingState, threshold: float | None) -> None:
         self._state = state
@@ -60,7 +60,7 @@ class Evaluation:
             return native_pass(programs, rows, batch_size)
 
     def figures(self, outputs: Array, rows: Rows, metrics: Sequence[NamedMetric] | None = None) -> dict[str, float]:
-        """The metrics of outputs; all of the training's, or those given."""
+        """The metrics of outputs: the training's, or those given."""
         assert rows.target is not None
         figures: dict[str, float] = {}
         chosen = counted(self._state.criterion, outputs, rows.target)
@@ -70,7 +70,7 @@ class Evaluation:
         return figures
 
     def check_metrics(self, rows: Rows, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Whether the metrics can be computed of such outputs, tried on a few."""
+        """Tries the metrics on a few such outputs."""
         if self._state.metrics:
             self.threshold.note(rows.target)
         few = rows.select(slice(0, _FEW_ROWS))

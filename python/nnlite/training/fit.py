@@ -51,7 +51,7 @@ class Position:
 
 
 class Fit:
-    """One fit under way: epochs from `first_epoch` on, from wherever `position` says."""
+    """A running fit: epochs from `first_epoch` on, now at `position`."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Fit:
         self.listeners = listeners
         self.first_epoch = state.epoch
         self.position = Position()
-        # What the optimizer was told when the fit began.
+        # The optimizer's options when the fit began.
         self.options = [
             {name: value for name, value in group.items() if isinstance(value, bool | int | float)}
             for group in state.optimizer.param_groups
@@ -82,7 +82,7 @@ class Fit:
         self._eager = not plan.compile or listeners.watches_batches or not state.optimizer.is_native
 
     def run(self) -> None:
-        """Checks what is left to check, then runs all epochs that are still to do."""
+        """Runs the remaining checks and epochs."""
         programs = check_plan(self.state, self._evaluation, self.plan, self._eager)
         code_runs = len(self.listeners) or self._checkpoints is not None or self.plan.validation is not None
         if programs is not None and not programs.follows_epochs and not code_runs:
@@ -107,14 +107,14 @@ class Fit:
         self.listeners.on_train_end()
 
     def _require_steps(self) -> None:
-        """ValueError for a schedule that ends before the fit."""
+        """ValueError if a schedule ends before the fit."""
         for schedule in schedules_of(self.listeners):
             if isinstance(schedule, LRScheduler):
                 each = self.plan.batches if schedule in self._schedules else 1
                 schedule.require_steps(self.plan.epochs * each)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides the further bits of the fit, and what must be the same where it is resumed."""
+        """Everything that determines the remaining bits, and the settings that must match when resumed."""
         state, position = self.state, self.position
         optimizer = state.optimizer.state_dict()
         return {
@@ -136,7 +136,7 @@ class Fit:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave; raises where it does not fit, with some of it taken."""
+        """Loads what `state_dict` returned; an error leaves it partly loaded."""
         state, saved = self.state, state_dict
         if not (0 <= saved["first_epoch"] <= saved["epoch"] and 0 <= saved["batch"] <= self.plan.batches):
             raise ValueError(f"epoch {saved['epoch']} and batch {saved['batch']} do not lie within this fit")
@@ -162,7 +162,7 @@ class Fit:
     def _run_epochs(self) -> None:
         state, plan = self.state, self.plan
         step = self._run_eagerly if self._eager else self._run_natively
-        # With nothing to do between epochs, many of them are one native call.
+        # With nothing to do between epochs, one native call runs many.
         alone = not (self._eager or state.metrics or plan.validation is not None or len(self.listeners))
         last, count = self.first_epoch + plan.epochs, 1
         while state.epoch < last and not state.stop_training:
@@ -220,10 +220,7 @@ class Fit:
 
     @contextmanager
     def _bad_rows_undone(self) -> Iterator[None]:
-        """What only a batch shows to be wrong (a label of a loss of one's own, an index) is found by the first epoch.
-
-        The fit then has not begun: everything is as it was.
-        """
+        """Restores everything if a row of the first epoch is bad in a way that only its batch shows: an index, a custom loss's label."""
         try:
             yield
         except (ValueError, TypeError, IndexError):
@@ -232,7 +229,7 @@ class Fit:
             raise
 
     def _poll(self, epoch: int, batch: int) -> bool:
-        """Asked by the native loop now and then; True ends the call at this batch."""
+        """Called by the native loop now and then; True ends it at this batch."""
         self._bar.at(epoch, batch)
         return self._checkpoints is not None and self._checkpoints.due()
 
@@ -311,7 +308,7 @@ class Fit:
             raise self._divergence(self.position.batch)
 
     def _advance(self, done: BatchLoss) -> None:
-        """One batch more is done."""
+        """Counts one more batch."""
         self.position.batch += 1
         self.position.loss.add(done)
         self.position.rates = self._rates()
@@ -359,7 +356,7 @@ class Fit:
 
 
 def _described_script(state: TrainingState) -> dict[str, str]:
-    """What a state dict does not tell: activations, rates of dropout, the loss and its options."""
+    """What state dicts lack: activations, dropout rates, the loss and its options."""
     criterion = state.criterion
     loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
     parts = {"the model": repr(state.model), "the criterion": loss}

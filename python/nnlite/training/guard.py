@@ -1,4 +1,4 @@
-"""One training at a time on a model."""
+"""One fit at a time per model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..nn import Module
 
 
 class _Use:
-    """Kept with the model: a table of weak references would lose a Ctrl-C that comes while one of them ends."""
+    """Kept with the model: a table of weak references would lose a Ctrl-C that arrives while one is finalised."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -20,7 +20,7 @@ class _Use:
         self.process = os.getpid()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Use, ()  # a copy of the model is nobody's
+        return _Use, ()  # nobody uses a copy of the model
 
 
 def _use_of(model: Module) -> _Use:

@@ -1,4 +1,4 @@
-"""What happened, epoch by epoch."""
+"""The history of a fit."""
 
 import base64
 import html
@@ -14,9 +14,9 @@ _SHOWN = 10  # epochs in a notebook's table
 
 
 class History:
-    """Figures of each epoch under Keras's keys: `loss`, `accuracy`, `val_loss`, ...
+    """Loss and metrics of each epoch under Keras's keys: `loss`, `accuracy`, `val_loss`, ...
 
-    `history["loss"]` is a list with one value an epoch, `history.epoch` the epochs' numbers, `history.history` the dictionary.
+    `history["loss"]` is a list with one value per epoch, `history.epoch` the epochs' numbers, `history.history` the dictionary.
     A notebook shows the last epochs as a table and, with matplotlib, the curves.
     """
 
@@ -25,12 +25,12 @@ class History:
         self.epoch: list[int] = epoch or []
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
-        """Adds the figures of an epoch."""
+        """Adds an epoch's values."""
         self.epoch.append(epoch)
         self.amend(logs)
 
     def amend(self, logs: dict[str, Any]) -> None:
-        """Takes over figures of the last epoch, numbers only; where an epoch has no value of a figure, there is NaN."""
+        """Updates the last epoch's values with the numbers in `logs`; missing values are NaN."""
         for key, value in logs.items():
             if hasattr(value, "__float__"):
                 values = self.history.setdefault(key, [])
@@ -54,7 +54,7 @@ class History:
         return len(self.epoch)
 
     def keys(self) -> list[str]:
-        """The names of the figures."""
+        """The keys."""
         return list(self.history)
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class History:
         return f"History({len(self)} epoch{'s' * (len(self) != 1)}{': ' + last if last else ''})"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the last epochs, and the curves below where matplotlib is there."""
+        """For notebooks: the last epochs and, with matplotlib, the curves."""
         head = "".join(f"<th>{html.escape(key)}</th>" for key in ("epoch", *self.history))
         rows = "".join(self._html_row(at) for at in range(max(0, len(self) - _SHOWN), len(self)))
         before = f"<p>the last {_SHOWN} of {len(self)} epochs</p>" if len(self) > _SHOWN else ""
@@ -78,7 +78,7 @@ class History:
         return f"<tr><td>{self.epoch[at]}</td>{cells}</tr>"
 
     def _repr_png_(self) -> bytes | None:
-        """For notebooks: the curves; None where matplotlib is missing, or nothing has happened yet."""
+        """For notebooks: the curves; None without matplotlib or epochs."""
         from ..plots.figure import rendered
 
         try:
@@ -87,12 +87,12 @@ class History:
             return None
 
     def to_json(self) -> str:
-        """The history as JSON text; JSON has no NaN and no infinity, which become null."""
+        """The history as JSON text; NaN and infinity become null."""
         return dumps({"epoch": self.epoch, "history": self.history})
 
     @classmethod
     def from_json(cls, text: str) -> "History":
-        """The history of `to_json`, with NaN for null; ValueError for anything else."""
+        """The inverse of `to_json`, with NaN for null; ValueError for anything else."""
         try:
             value = json.loads(text)
             history = {
@@ -104,7 +104,7 @@ class History:
             raise ValueError(f"this is not the JSON of a history: {error}") from None
 
     def to_frame(self) -> Any:
-        """A pandas DataFrame with one row an epoch (the extra `pandas`)."""
+        """A pandas DataFrame with one row per epoch (needs the extra `pandas`)."""
         try:
             import pandas
         except ImportError:
@@ -112,11 +112,10 @@ class History:
         return pandas.DataFrame(self.history, index=pandas.Index(self.epoch, name="epoch"))
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Draws the curves, one panel a figure with its validation twin; saves them to `path` if given (the extra `plot`).
+        """Plots each metric, training beside validation; saves the figure to `path` if given (needs the extra `plot`).
 
-        The ending of `path` says the kind of picture, `.png` is added where there is none. Returns the matplotlib Figure,
-        which a notebook shows. Raises ImportError without matplotlib, ValueError for an ending that it cannot draw and
-        for an empty history, OSError where the file cannot be written.
+        The extension of `path` selects the format; `.png` is the default. Returns the matplotlib Figure. Raises ImportError
+        without matplotlib, ValueError for an unknown format or an empty history, OSError if the file cannot be written.
         """
         from ..plots.curves import plot_training
 

@@ -1,10 +1,9 @@
-"""The loss of a batch and that of a whole data set.
+"""The loss of a batch and of a whole data set.
 
-Over any set of rows the loss is the sum of the rows' weighted losses over the sum of their weights, or for
-`reduction="sum"` the sum alone. What the criterion computes is known where it returns one of nnlite's losses as it is:
-then single losses and weights are added in the order of docs/arithmetic.md, whatever the batches. A loss of the user's
-own is known as one number a batch; the mean of those, weighted by the batches' rows, stands for the data set, or their sum
-where the criterion says `reduction == "sum"`.
+Over any set of rows the loss is the sum of the rows' weighted losses over the sum of their weights, or just the sum for
+`reduction="sum"`. If the criterion returns one of nnlite's losses unchanged, single losses and weights are added in the
+order of docs/arithmetic.md, whatever the batches. A custom loss is known as one number per batch; the data set's loss is
+their mean, weighted by the batches' rows, or their sum if the criterion has `reduction == "sum"`.
 """
 
 import math
@@ -23,7 +22,7 @@ class SingleLosses(NamedTuple):
     """The losses of a batch before their reduction."""
 
     losses: Tensor
-    weights: Tensor | None  # None: all 1; fewer than losses: each for as many of them in a row
+    weights: Tensor | None  # None: all 1; fewer than losses: each for that many consecutive losses
     reduction: str
 
     def tensors(self) -> list[Tensor]:
@@ -42,22 +41,22 @@ def batch_loss(criterion: Any, output: Tensor, target: Tensor) -> Tensor:
         raise TypeError(f"the criterion must return a Tensor, got {type(loss).__name__}")
     if loss.numel() != 1:
         raise ValueError(
-            f"the loss must be a single number to train on, it has shape {loss.shape}; use reduction='mean' or 'sum'"
+            f"the loss must be a single number to train on, but has shape {loss.shape}; use reduction='mean' or 'sum'"
         )
     if getattr(criterion, "reduction", None) == "sum" and not _core.loss_share(loss, len(output))[1]:
-        return _core.reduced_loss(loss, "sum")  # a sum of the user's own
+        return _core.reduced_loss(loss, "sum")  # a custom sum
     return loss
 
 
 def single_losses(loss: Tensor, rows: int, weight: Tensor | None) -> SingleLosses | None:
-    """What stands behind the loss of a batch, each row's times its weight; None for a loss of the user's own."""
+    """The single losses of a batch's loss, each row's times its weight; None for a custom loss."""
     found = _core.single_losses(loss, rows, weight)
     if found is not None:
         return SingleLosses(*found)
     if weight is not None:
         raise TypeError(
             "sample_weight and class_weight multiply each row's loss, so the criterion must return one of nnlite's losses "
-            "as it is, reduced by 'mean' or 'sum' over the rows"
+            "unchanged, reduced by 'mean' or 'sum' over the rows"
         )
     return None
 
@@ -75,8 +74,8 @@ def step_loss(criterion: Any, output: Tensor, target: Tensor, weight: Tensor | N
 class RecordedLoss(NamedTuple):
     """What a recorded step computes of the loss."""
 
-    tensor: Tensor | None = None  # to train on, or of the user's own
-    single: SingleLosses | None = None  # in evaluation, of a loss that is known
+    tensor: Tensor | None = None  # to train on, or custom
+    single: SingleLosses | None = None  # in evaluation, of one of nnlite's losses
     is_sum: bool = False
 
     def kept(self) -> list[Tensor]:
@@ -87,7 +86,7 @@ class RecordedLoss(NamedTuple):
 def recorded_loss(
     criterion: Any, output: Tensor, target: Tensor, weight: Tensor | None, training: bool
 ) -> RecordedLoss:
-    """The loss of a batch, or in evaluation what stands behind it."""
+    """The loss of a batch, or in evaluation its single losses."""
     if training:
         loss = step_loss(criterion, output, target, weight)
         return RecordedLoss(loss, None, _core.loss_share(loss, len(output))[1])
@@ -134,8 +133,7 @@ class LossTotal:
 def data_set_loss(arrays: Sequence[Array], reduction: str, flat: bool) -> float:
     """The loss from the single losses of all rows (N, ...) and perhaps their weights (N, ...).
 
-    `flat` losses stand for themselves, like those of classes, and not for the columns of a row: the tree's leaves are
-    128 of them.
+    `flat` losses are one per row, as for classes, rather than the columns of rows: a leaf of the tree is 128 of them.
     """
     losses, *weights = (_core.as_tensor(array) for array in arrays)
     return _core.reduced_loss(

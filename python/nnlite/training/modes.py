@@ -1,4 +1,4 @@
-"""Settings for a while: the default generator, training or evaluation mode."""
+"""Context managers: the default generator, training or evaluation mode."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ..nn import Module
 
 
 class default_generator:
-    """Makes a generator the default one for a while."""
+    """Makes a generator the default within the block."""
 
     def __init__(self, generator: _core.Generator) -> None:
         self._wanted = generator
@@ -20,7 +20,7 @@ class default_generator:
 
 
 class mode:
-    """Training or evaluation mode for a while; every module gets its own mode back. A plain function has none."""
+    """Training or evaluation mode within the block; every module then gets its own mode back. Functions have none."""
 
     def __init__(self, model: Any, training: bool) -> None:
         self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
@@ -33,6 +33,6 @@ class mode:
 
     def __exit__(self, *exception: object) -> None:
         if self._previous:
-            self._model.train(self._previous[0][1])  # an overridden train() may have more to put back
+            self._model.train(self._previous[0][1])  # an overridden train() may have more to restore
         for module, training in self._previous:
             module.__dict__["training"] = training

@@ -1,4 +1,4 @@
-"""What a call of native epochs is asked, and what it answers."""
+"""The request and the result of native epochs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class EpochRequest:
         None  # (epochs, N), the last one for all later epochs; None: shuffled by the seed
     )
     outputs: Array | None = None  # takes those of the last epoch
-    poll: Callable[[int, int], bool | None] | None = None  # asked now and then; True stops
-    drop_last: bool = False  # leave out a last batch that is not full
+    poll: Callable[[int, int], bool | None] | None = None  # called now and then; True stops
+    drop_last: bool = False  # skip a last batch that is not full
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """How far the epochs came."""
+    """How far the epochs got."""
 
-    losses: NDArray[np.float64]  # of the whole epochs
+    losses: NDArray[np.float64]  # of the complete epochs
     diverged: bool  # loss or gradients of the next batch were not finite
     batch: int  # the next one in the epoch after those,
     total: tuple[float, float]  # and that epoch's loss and weight so far
@@ -45,5 +45,5 @@ class EpochResult:
 
 
 def train_epochs(request: EpochRequest) -> EpochResult:
-    """Trains without Python; an exception on the way is handed over in the result."""
+    """Trains without Python; the result holds an exception on the way."""
     return EpochResult(**_core.train_epochs(request))

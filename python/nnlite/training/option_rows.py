@@ -17,7 +17,7 @@ Rows = list[NDArray[np.float64]]  # (steps, options) for each group
 
 
 class OptionRows:
-    """Steps schedules ahead of a native call, and puts them where it has come: to its start, where it raises.
+    """Steps schedules ahead of a native call, and back to where the call ended: to its start if it raised.
 
     `rates` are the groups' learning rates of the last step, if there was one.
     """
@@ -37,7 +37,7 @@ class OptionRows:
             self.back_to(0)
 
     def ahead(self, steps: int) -> Rows:
-        """The options of so many steps, where schedules move them; else those of all steps."""
+        """The options of each of the steps if schedules change them, else those of all."""
         first = self._step()
         rows = [np.array([options] * (steps if self._schedules else 1)) for options in first]
         for step in range(1, len(rows[0])):
@@ -46,7 +46,7 @@ class OptionRows:
         return rows
 
     def back_to(self, steps: int) -> None:
-        """Puts the schedules behind the first `steps` of those steps."""
+        """Moves the schedules back to after the first `steps` of those steps."""
         if not self._schedules:
             return
         for group, options in zip(self._optimizer.param_groups, self._options, strict=True):

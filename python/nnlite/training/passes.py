@@ -15,7 +15,7 @@ from .rows import Rows, input_dtypes
 
 
 def native_pass(programs: Programs, rows: Rows, batch_size: int) -> tuple[Array, float]:
-    """(outputs, loss) of all rows; the loss is 0 where there is no target."""
+    """(outputs, loss) of all rows; the loss is 0 without a target."""
     outputs = np.empty((len(rows), *programs.row_shape), programs.dtype)
     single = programs.single
     size = next(iter(programs.by_rows))
@@ -40,14 +40,14 @@ def eager_pass(model: Module, criterion: Any, rows: Rows, batch_size: int) -> tu
         count = len(batch.inputs)
         with no_grad():
             output = run_model(model, tensors[:count], len(batch))
-        outputs.append(output.detach().numpy().copy())  # a tensor of the model may be filled anew at the next batch
+        outputs.append(output.detach().numpy().copy())  # the next batch may overwrite a tensor of the model
         if rows.target is not None:
             losses.add(criterion, output, tensors[count], tensors[count + 1] if batch.weight is not None else None)
     return np.concatenate(outputs), 0.0 if rows.target is None else losses.value()
 
 
 class _EagerLosses:
-    """The losses of the batches of one pass, and what stands behind them."""
+    """The losses of the batches of one pass, and their single losses."""
 
     def __init__(self) -> None:
         self._batches: list[tuple[float, float, bool]] = []  # loss, weight, whether it is a sum

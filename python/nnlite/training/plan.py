@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def in_batches(self) -> Rows:
-        """As many rows as are used, whichever these are."""
+        """As many rows as an epoch uses."""
         return self.rows.select(slice(0, self.used)) if self.drop_last else self.rows
 
     def settings(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Plan:
 
     @cached_property
     def _data_hash(self) -> str:
-        """SHA-256 of the rows to train on; of large data, of rows at even distances."""
+        """SHA-256 of the rows to train on; of large data, of evenly spaced rows."""
         digest = hashlib.sha256()
         for array in self.rows.arrays():
             step = max(1, math.ceil(array.nbytes / _MOST_HASHED))

@@ -25,18 +25,17 @@ _ROWS_AT_ONCE = 128
 
 
 class Predictor:
-    """The model as it is now, in evaluation mode, frozen for fast predictions: NumPy in, NumPy out.
+    """A frozen copy of the model in evaluation mode, for fast predictions: NumPy in, NumPy out.
 
-    `predictor(x)` for x (N, ...) gives the outputs (N, ...) with the bits of `model(x)`; a model of several inputs takes
-    them one after another. Each shape of input is recorded once, weights are kept in the layout that the product reads,
-    and one row through a small network costs little more than a call of a function. Later changes to the model do not
-    show: make a new Predictor. Threads may share one.
+    `predictor(x)` maps x (N, ...) to outputs (N, ...) with the bits of `model(x)`; several inputs are separate arguments.
+    Each input shape is recorded once, weights are kept in the layout that the product reads, and one row through a small
+    network costs little more than a function call. Later changes to the model have no effect: make a new Predictor.
+    Threads may share one.
 
-    A path (or what `nl.load_model` gave) instead of a model makes a Predictor that takes raw rows, as `LoadedModel` does, and
-    gives the values of a quantity in the target's unit.
+    A Predictor of a path or a `LoadedModel` takes raw rows, and returns the values of a regression in the target's unit.
 
-    Raises TypeError for what is no array of numbers, ValueError for shapes that do not fit the model. NaN and infinity
-    go through.
+    Raises TypeError for anything but arrays of numbers, ValueError for shapes that do not fit the model. NaN and infinity
+    are allowed.
 
     >>> import numpy as np
     >>> import nnlite as nl
@@ -51,7 +50,7 @@ class Predictor:
     def __init__(self, model: "Module | LoadedModel | str | Path") -> None:
         self._loaded: LoadedModel | None = None
         if not isinstance(model, Module):
-            from ..loading import opened  # which reads tables, and few need
+            from ..loading import opened  # few need its readers of tables
 
             self._loaded = opened(model)
             model = self._loaded.model
@@ -102,14 +101,14 @@ class Predictor:
             with no_grad():
                 output = run_model(self._model, [Tensor(array, array.dtype) for array in arrays], len(arrays[0]))
             return np.array(output.detach().numpy())  # a copy: it may be an input or one of the model's own tensors
-        self._recent = program if self._loaded is None else None  # raw rows are not the network's own
+        self._recent = program if self._loaded is None else None  # raw rows are not the network's inputs
         result = program(*arrays)
         assert result is not None
         return result
 
     def _program(self, arrays: list[Array]) -> FrozenProgram | None:
-        """The one for arrays of this kind, recorded where it is not kept; any other thread may push it out again."""
-        # A forked child records its own: a thread that it does not have may have been running one of its parent's.
+        """The program for arrays of this kind, recorded if not kept; any other thread may evict it."""
+        # A forked child records its own: another thread of its parent may have been running one.
         key = (os.getpid(), *((array.shape, array.dtype.str) for array in arrays))
         try:
             return self._programs[key]
@@ -120,7 +119,7 @@ class Predictor:
             return program
 
     def _record(self, arrays: list[Array]) -> FrozenProgram | None:
-        """None for a model that reads values and so has to run operation by operation."""
+        """None for a model that reads values, which runs operation by operation."""
         shapes, dtypes = [array.shape for array in arrays], [array.dtype for array in arrays]
 
         def step(inputs: list[Tensor]) -> tuple[Tensor, RecordedLoss]:

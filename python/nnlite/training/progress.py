@@ -1,4 +1,4 @@
-"""The progress of a fit: a bar on a terminal or in a notebook, or a line an epoch; never a reason to end it."""
+"""The progress of a fit: a bar on a terminal or in a notebook, or a line per epoch; it never ends the fit."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ _LEAST_BAR = 5  # columns
 
 
 def kind_of(wanted: Wanted) -> str:
-    """ "bar", "notebook", "lines" or "none", for what the caller of `fit` wants; ValueError for something else."""
+    """ "bar", "notebook", "lines" or "none", from `fit`'s argument; ValueError for anything else."""
     if not (wanted is None or isinstance(wanted, bool) or (isinstance(wanted, str) and wanted in _KINDS)):
         raise ValueError(f"progress must be None, True, False, 'bar' or 'lines', got {wanted!r}")
     kind = _KINDS[wanted] if wanted is not None else "bar" if _is_notebook() or _is_terminal() else "none"
@@ -27,7 +27,7 @@ def kind_of(wanted: Wanted) -> str:
 
 
 def _is_terminal() -> bool:
-    """Whatever a program has put in the place of standard error."""
+    """Programs may have replaced standard error by anything."""
     try:
         return bool(sys.stderr.isatty())
     except (AttributeError, ValueError, OSError):  # None, closed, without that method
@@ -42,7 +42,7 @@ def _is_notebook() -> bool:
 
 
 class Progress:
-    """What a fit has done, shown on standard error; nothing at all where not wanted."""
+    """What a fit has done, shown on standard error if wanted."""
 
     def __init__(self, wanted: Wanted, epochs: int, batches: int) -> None:
         self._kind = kind_of(wanted)
@@ -56,11 +56,11 @@ class Progress:
 
     @property
     def shown(self) -> bool:
-        """Whether there is a bar, to be told of batches."""
+        """Whether a bar follows the batches."""
         return self._bar is not None
 
     def begin(self, first_epoch: int, epoch: int, batch: int) -> None:
-        """Starts at a place of a fit that began at `first_epoch`; a resumed one does not begin with its first batch."""
+        """Starts at a position of a fit that began at `first_epoch`; a resumed fit starts later than its first batch."""
         self._first, self._last = first_epoch, first_epoch + self._epochs
         self._done = (epoch - first_epoch) * self._batches + batch
         self._start = time.monotonic()
@@ -73,7 +73,7 @@ class Progress:
             self._show(lambda: self._move(epoch, batch))
 
     def epoch_done(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        """Shows the figures of an epoch."""
+        """Shows the metrics of an epoch."""
         self._figures = {key: f"{float(value):.4g}" for key, value in logs.items() if hasattr(value, "__float__")}
         if self._kind == "lines":
             self._show(lambda: self._print_line(epoch))
@@ -81,19 +81,19 @@ class Progress:
             self._show(lambda: self._move(epoch + 1, 0))
 
     def close(self) -> None:
-        """Leaves the bar as it stands."""
+        """Ends the bar, which stays visible."""
         if self._bar is not None:
             self._show(self._bar.close)
             self._bar = None
 
     def _show(self, action: Callable[[], object]) -> None:
-        """Standard error may be closed, full, no longer read, or no stream at all: then there is nothing more to see."""
+        """Standard error may be closed, full, unread or not a stream: then nothing more is shown."""
         try:
             action()
         except Exception:
             self._kind, bar, self._bar = "none", self._bar, None
             if bar is not None:
-                bar.disable = True  # or it tries again when it is collected
+                bar.disable = True  # or it tries again when garbage-collected
 
     def _label(self, epoch: int) -> str:
         return f"epoch {min(epoch + 1, self._last)}/{self._last}"
@@ -121,7 +121,7 @@ class Progress:
 
 def _notebook_bar(**options: Any) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without ipywidgets it is a bar of text, which is no fault
+        warnings.simplefilter("ignore")  # without ipywidgets it falls back to text
         from tqdm.auto import tqdm
     layout = "{desc} {percentage:3.0f}% {bar} {postfix} [{elapsed}<{remaining}] {rate_fmt}"
     return tqdm(unit=" batches", file=sys.stderr, bar_format=layout, disable=False, **options)
@@ -131,7 +131,7 @@ def _terminal_bar(**options: Any) -> Any:
     from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
-        """Lays its line out for the width that there is: the figures whole, the bar in what is left."""
+        """Fits its line to the width: whole metrics, the bar in the rest."""
 
         def __str__(self) -> str:
             facts = self.format_dict
@@ -140,7 +140,7 @@ def _terminal_bar(**options: Any) -> Any:
             blocks = " #" if facts["ascii"] is True else " ▏▎▍▌▋▊▉█"
             return line_of(width, self.desc, self.postfix or "", _rate(facts), share, blocks)
 
-    # The delay leaves the first picture to us: one that failed would leave a bar that nobody can close.
+    # The delay leaves the first drawing to us: if it failed here, nobody could close the bar.
     return Bar(file=sys.stderr, dynamic_ncols=True, disable=False, delay=1e-9, **options)
 
 
@@ -152,9 +152,9 @@ def _rate(facts: Mapping[str, Any]) -> str:
 
 
 def line_of(width: int, begin: str, figures: str, end: str, share: float, blocks: str = " █") -> str:
-    """One line: where the fit is, a bar, its figures, the rate; on a narrow terminal without rate, then without bar.
+    """One line: position, bar, metrics, rate; a narrow terminal drops the rate, then the bar.
 
-    A figure is shown whole or not at all.
+    A metric is shown whole or not at all.
 
     >>> line_of(60, "epoch 3/20", "loss=0.51", "3/20, 12 batches/s", 0.15, " #")
     'epoch 3/20 |##                | loss=0.51 3/20, 12 batches/s'

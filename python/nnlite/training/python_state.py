@@ -1,7 +1,7 @@
-"""The Python values that a model's forward pass and a criterion can reach, to compare and to put back.
+"""The Python values that a model's forward pass and a criterion can reach, to compare and restore.
 
-A captured step runs the Python code once and its kernels many times: what the code changes on the way (a counter, a list
-that grows, a random number that it draws) would change once instead of at every batch.
+A captured step runs the Python code once and its kernels many times: what the code changes (a counter, a growing list, a
+random generator) would change once instead of for every batch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PLAIN_TYPES = frozenset(PLAIN)  # most values are exactly of one of these
 
 
 class _Kept(NamedTuple):
-    """One thing that can change: how messages call it, what it held, and how that is read and put back."""
+    """One thing that can change: its name in messages, its owner, and what it held."""
 
     name: str
     owner: Any
@@ -53,26 +53,26 @@ class _Kept(NamedTuple):
 class PythonState:
     """What `roots` (modules, criteria, optimizers) and everything behind them hold now.
 
-    Nothing is looked at where all of them are nnlite's own, whose code changes nothing.
+    If all of them are nnlite's own, whose code changes nothing, nothing is kept.
     """
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._kept: list[_Kept] = []
         self._arrays: list[tuple[str, np.ndarray[Any, Any]]] = []
         self._seen: set[int] = set()
-        self._may_draw = False  # whether there is code that could draw from the generators of Python and NumPy
+        self._may_draw = False  # whether any code could draw from Python's and NumPy's generators
         roots = list(roots)
         if all(map(_is_own, roots)):
             return
         for root in roots:
             self._walk(root, type(root).__name__, 0)
         self._keep("the default random generator", _core.default_generator())
-        if self._may_draw:  # to copy these takes longer than all the rest
+        if self._may_draw:  # copying these takes longer than all the rest
             self._keep("random", random._inst)
             self._keep("np.random", np.random.mtrand._rand)
 
     def changes(self) -> list[str]:
-        """Names of what is another than it was; a tensor of one trace is as good as one of another."""
+        """Names of what has changed; tensors of two traces count as equal."""
         found: list[str] = []
         for kept in self._kept:
             present = kept.present()
@@ -91,7 +91,7 @@ class PythonState:
         return [name for name, array in self._arrays if any(np.may_share_memory(array, value) for value in values)]
 
     def restore(self) -> None:
-        """Puts back whatever has changed."""
+        """Restores whatever has changed."""
         for kept in self._kept:
             if not same(kept.content, kept.present()):
                 put_back(kept.owner, kept.content)
@@ -115,7 +115,7 @@ class PythonState:
         return content
 
     def _parts(self, value: Any, name: str) -> Iterator[tuple[Any, str]]:
-        """Keeps what `value` itself holds; gives what is behind it."""
+        """Keeps what `value` itself holds; yields its parts."""
         if isinstance(value, dict):
             yield from _named(name, self._keep(name, value))
         elif isinstance(value, list | set | deque):
@@ -213,7 +213,7 @@ class PythonState:
 
 
 def _named(owner: str, content: dict[Any, Any]) -> Iterator[tuple[Any, str]]:
-    """What may hold something itself, and how messages call it."""
+    """The parts that may hold others, and their names in messages."""
     return ((part, f"{owner}.{key}") for key, part in content.items() if type(part) not in _PLAIN_TYPES)
 
 
@@ -252,7 +252,7 @@ _RECORDS = {
 
 
 def _is_record(value: Any) -> bool:
-    """Whether it is one of the standard library's objects that only hold what users put there."""
+    """Whether it is an object of the standard library that only holds users' values."""
     return (type(value).__module__, type(value).__qualname__) in _RECORDS
 
 

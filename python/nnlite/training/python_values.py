@@ -1,4 +1,4 @@
-"""Python values as capturing sees them: copied, compared and put back."""
+"""Copying, comparing and restoring Python values for capture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Names(NamedTuple):
     def content(self) -> dict[str, Any]:
         if isinstance(self.owner, dict):
             return {name: self.owner[name] for name in self.names if name in self.owner}
-        if isinstance(self.owner, type):  # the class's own, whatever a descriptor makes of them
+        if isinstance(self.owner, type):  # the class's own, bypassing descriptors
             return {name: vars(self.owner)[name] for name in self.names if name in vars(self.owner)}
         return {name: getattr(self.owner, name) for name in self.names if hasattr(self.owner, name)}
 
@@ -60,7 +60,7 @@ def content_of(owner: Any) -> Any:
         return owner.copy()
     if isinstance(owner, Names):
         return owner.content()
-    if isinstance(owner, Tensor):  # of what is trained only whether it is: nothing else than a step changes the rest
+    if isinstance(owner, Tensor):  # of a trained one only whether it is trained: only steps change its values
         fixed = not owner.requires_grad and owner.numel() * 8 <= LARGEST
         return owner.requires_grad, owner.detach().numpy().copy() if fixed else None
     if isinstance(owner, CachedFunction):
@@ -88,11 +88,11 @@ def _can_be_reduced(iterator: Any) -> bool:
 
 
 def put_back(owner: Any, content: Any) -> None:
-    """Makes `owner` hold again what `content_of` gave."""
+    """Restores what `content_of` returned."""
     if isinstance(owner, Names):
         owner.put_back(content)
     elif isinstance(owner, Iterator):
-        pass  # cannot be turned back
+        pass  # cannot be rewound
     elif isinstance(owner, Tensor):
         requires_grad, values = content
         owner.requires_grad_(requires_grad)
@@ -126,7 +126,7 @@ def same_entry(before: dict[Any, Any], after: dict[Any, Any], key: Any) -> bool:
 
 
 def same(a: Any, b: Any, depth: int = 0) -> bool:
-    """Whether two values cannot be told apart; a tensor of one trace is as good as one of another."""
+    """Whether two values are indistinguishable; tensors of two traces count as equal."""
     if a is b:
         return True
     if type(a) is not type(b) or depth > DEPTH:

@@ -1,4 +1,4 @@
-"""A fit that can be resumed: everything that decides its further bits, in one file that is always whole."""
+"""Resuming a fit: everything that determines its remaining bits, in one file that is always complete."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..files.model_file import load_with_metadata, save
 from .loss import LossTotal
 
 _NAME = "checkpoint.safetensors"
-_ARRAY = "array"  # {"array": name} stands for an array in a state's plain part
-_BEFORE = {"drop_last": False, "clip_norm": None, "clip_value": None}  # what files of earlier versions do not say
+_ARRAY = "array"  # {"array": name} represents an array in the JSON
+_BEFORE = {"drop_last": False, "clip_norm": None, "clip_value": None}  # for files of earlier versions
 _PARTS: dict[str, Any] = {
     "settings": dict, "callbacks": list, "model": dict, "optimizer": dict, "generator": dict, "history": dict,
     "others": (dict, NoneType), "options": (list, NoneType), "script": (dict, NoneType),
@@ -29,14 +29,14 @@ _PARTS: dict[str, Any] = {
 
 
 class Resumable(Protocol):
-    """A fit that gives and takes its own state."""
+    """A fit that saves and loads its own state."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None: ...
 
 
 class Checkpoints:
-    """The checkpoint of one fit in `folder`, written anew about every `seconds`."""
+    """The checkpoint of one fit in `folder`, rewritten about every `seconds`."""
 
     def __init__(self, folder: str | Path, resume: bool, seconds: float) -> None:
         if not (isinstance(seconds, int | float) and seconds >= 0):
@@ -48,7 +48,7 @@ class Checkpoints:
         if not resume and self.path.exists():
             raise FileExistsError(
                 errno.EEXIST,
-                "a fit left a checkpoint here: go on with it by resume=True, or delete it, or use another folder",
+                "a fit left a checkpoint here: continue it with resume=True, delete it, or use another folder",
                 str(self.path),
             )
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,9 @@ class Checkpoints:
         return self._resume and self.path.exists()
 
     def begin(self, fit: Resumable) -> None:
-        """Resumes the fit of the file, if there is one to resume; else writes a first checkpoint, to know that it can.
+        """Resumes the file's fit, if there is one; else writes a first checkpoint, to fail early if it cannot.
 
-        Where the file does not fit, nothing has changed: RuntimeError for another model, ModelFileError for a file that is
+        If the file does not fit, nothing changes: RuntimeError for another model, ModelFileError for a file that is
         not a complete checkpoint, ValueError for the checkpoint of another fit.
         """
         own = fit.state_dict()
@@ -85,11 +85,11 @@ class Checkpoints:
         self._next = time.monotonic() + self._seconds
 
     def due(self) -> bool:
-        """Whether it is time for the next."""
+        """Whether the next is due."""
         return time.monotonic() >= self._next
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replaces the file by a fit's state, which must be one between two batches."""
+        """Replaces the file by a fit's state between two batches."""
         arrays: dict[str, Any] = {}
         plain = _without_arrays(state, "", arrays)
         save(arrays, self.path, metadata={"checkpoint": plain})
@@ -103,8 +103,8 @@ def _warn_of_another_script(begun_with: Mapping[str, str], here: Mapping[str, st
         first, second = next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
         if first != second:
             warnings.warn(
-                f"{path}: {name} was {first} there and is {second} here, with which the fit goes on: make them equal, or start "
-                "anew in another folder",
+                f"{path}: {name} was {first} and is now {second}, which the fit continues with: make them equal, or start "
+                "again in another folder",
                 stacklevel=6,
             )
 
@@ -116,8 +116,8 @@ def _warn_of_other_options(begun_with: list[Any], here: list[Any], path: Path) -
         ]
         if other:
             warnings.warn(
-                f"{path}: the fit began with {', '.join(other)} in parameter group {number}, and goes on from the "
-                "checkpoint's optimizer, not with this script's options: change them by a callback, or start anew in "
+                f"{path}: the fit began with {', '.join(other)} in parameter group {number} and continues with the "
+                "checkpoint's optimizer, not this script's options: change them in a callback, or start again in "
                 "another folder",
                 stacklevel=6,
             )
@@ -128,7 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
     if "checkpoint" not in metadata:
         raise ModelFileError(f"{path} holds a model, not the checkpoint of a fit")
     try:
-        state = _of_today(_with_arrays(metadata["checkpoint"], arrays))
+        state = _upgraded(_with_arrays(metadata["checkpoint"], arrays))
         wrong = [name for name, kind in _PARTS.items() if not isinstance(state[name], kind)]
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is not a complete checkpoint: {error} is missing") from None
@@ -140,8 +140,8 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(state)
 
 
-def _of_today(state: dict[str, Any]) -> dict[str, Any]:
-    """A state as this version writes it; that of 0.1.0 held the model alone, and a mean loss times rows."""
+def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
+    """A state in this version's format; 0.1.0 kept only the model, and a mean loss times rows."""
     if "total" in state:
         settings = state["settings"]
         rows = min(state["batch"] * settings["batch_size"], settings["the shapes of the data"][0][0])
@@ -154,20 +154,20 @@ def _require_same_fit(own: Mapping[str, Any], state: Mapping[str, Any], path: Pa
         saved = state["settings"].get(name, _BEFORE.get(name, value))
         if saved != value:
             raise ValueError(
-                f"{path} is the checkpoint of another fit: {name} was {saved} there and is {value} here; make them "
-                "equal, or start anew in another folder"
+                f"{path} is the checkpoint of another fit: {name} was {saved} and is now {value}; make them "
+                "equal, or start again in another folder"
             )
     saved_names = [callback[0] if isinstance(callback, list) and callback else None for callback in state["callbacks"]]
     names = [name for name, _ in own["callbacks"]]
     if saved_names != names:
         raise ValueError(
-            f"{path} is the checkpoint of a fit with the callbacks {saved_names}, this one has {names}; pass the same "
-            "in the same order"
+            f"{path} is the checkpoint of a fit with the callbacks {saved_names}, but this one has {names}; pass the "
+            "same in the same order"
         )
 
 
 def _without_arrays(value: Any, name: str, arrays: dict[str, Any]) -> Any:
-    """`value` as plain data for JSON; its arrays go into `arrays` under names that tell where they were."""
+    """`value` as plain data for JSON; its arrays go into `arrays` under names that give their place."""
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return {_ARRAY: name}

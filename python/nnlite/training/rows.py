@@ -1,4 +1,4 @@
-"""Checking and shaping what `fit`, `evaluate` and `predict` are given."""
+"""Checks and conversions of what `fit`, `evaluate` and `predict` are given."""
 
 import inspect
 import math
@@ -45,12 +45,12 @@ def model_dtype(model: Module) -> np.dtype[Any]:
 
 
 def input_dtypes(model: Module, criterion: Any, rows: Rows) -> list[np.dtype[Any]]:
-    """The tensor type that each array of `rows` takes on."""
+    """The tensor type of each array of `rows`."""
     floating = model_dtype(model)
     indices = takes_indices(model)
     dtypes = [np.dtype(np.int64) if indices and a.dtype.kind in "iu" else floating for a in rows.inputs]
     if rows.target is not None:
-        # Classes stay integers, for a criterion of the user's own too; the elementwise losses compute with them.
+        # Classes stay integers, for a custom criterion too; the elementwise losses compute with floats.
         whole = "iub" if is_class_loss(criterion) else "" if isinstance(criterion, Loss) else "iu"
         dtypes.append(np.dtype(np.int64) if rows.target.dtype.kind in whole else floating)
     return dtypes + ([floating] if rows.weight is not None else [])
@@ -135,7 +135,7 @@ def _inputs(model: Module, x: Any, part: str) -> tuple[Array, ...]:
 
 
 def _is_list_of_inputs(model: Module, x: Any) -> bool:
-    """Whether a list holds one array for each of several inputs, rather than one row after another."""
+    """Whether a list holds one array for each of several inputs, rather than rows."""
     if not isinstance(x, list) or len(x) < 2 or not all(np.ndim(value) > 0 and hasattr(value, "shape") for value in x):
         return False
     parameters = inspect.signature(model.forward).parameters.values()
@@ -160,7 +160,9 @@ def _check_indices(model: Module, array: Array, name: str) -> None:
 
 def _same_length(name: str, array: Array, other_name: str, other: Array) -> None:
     if len(array) != len(other):
-        raise ValueError(f"{name} has {len(array)} rows and {other_name} has {len(other)}; they must have one length")
+        raise ValueError(
+            f"{name} has {len(array)} rows and {other_name} has {len(other)}; they must have equal lengths"
+        )
 
 
 def _check_target(criterion: Any, target: Array, part: str, dtype: np.dtype[Any]) -> None:
@@ -205,7 +207,7 @@ def counted(criterion: Any, outputs: Array, target: Array) -> tuple[Array, Array
 def _weights(target: Array, sample_weight: Any) -> Array:
     weight = as_array("sample_weight", sample_weight)
     if weight.shape != (len(target),):
-        raise ValueError(f"sample_weight has shape {weight.shape}; it must be ({len(target)},), one weight a row")
+        raise ValueError(f"sample_weight has shape {weight.shape}; it must be ({len(target)},), one weight per row")
     require_finite("sample_weight", weight, np.dtype(np.float32))
     return weight
 
@@ -217,7 +219,7 @@ def with_class_weight(rows: Rows, class_weight: Mapping[int, float]) -> Rows:
     target = rows.target
     if target is None or target.size != len(rows):
         shape = None if target is None else target.shape
-        raise ValueError(f"class_weight needs one class a row as target, got targets of shape {shape}")
+        raise ValueError(f"class_weight needs one class per row as target, got targets of shape {shape}")
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight.astype(np.float64)
     for label, factor in class_weight.items():
         number("a class of class_weight", label)

@@ -1,4 +1,4 @@
-"""Holding rows back for validation."""
+"""Holding out rows for validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def hold_out(rows: Rows, share: float, shuffle: bool | str, seed: int) -> tuple[
     """(rows to train on, rows to validate on): the last `share` of the rows, or a random one.
 
     `shuffle` True draws the rows by `seed`; "stratified" draws the same share of every class. Both parts keep the order
-    of the rows. Warns where the last rows hold a class that the others lack: a table that is sorted by class.
+    of the rows. Warns if only the last rows hold some class, as in a table sorted by class.
     """
     count = len(rows)
     if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share < 1:
@@ -41,7 +41,7 @@ def hold_out(rows: Rows, share: float, shuffle: bool | str, seed: int) -> tuple[
 
 
 def _classes(target: Array | None) -> Array | None:
-    """One class a row of whole numbers, of the floats 0 and 1 (or -1 and 1), and of one-hot rows; None for a quantity."""
+    """The class of each row, from integers, floats of 0 and 1 (or -1 and 1) or one-hot rows; None for other targets."""
     if target is None:
         return None
     marks = (
@@ -60,13 +60,13 @@ def _require_classes(target: Array | None) -> Array:
     if classes is None:
         what = "no target" if target is None else f"a target of dtype {target.dtype} and shape {target.shape}"
         raise ValueError(
-            f"shuffle_split={STRATIFIED!r} needs one class a row as target, a whole number or one-hot, got {what}"
+            f"shuffle_split={STRATIFIED!r} needs one class per row as target, an integer or one-hot, got {what}"
         )
     return classes
 
 
 def _stratified(target: Array, share: float, held: int, seed: int) -> Array:
-    """`held` rows; of each class its share, rounded down, and one more where the rest is largest."""
+    """`held` rows: of each class its share rounded down, and one more where the remainder is largest."""
     labels, number, sizes = np.unique(target, return_inverse=True, return_counts=True)
     wanted = sizes * share
     take = np.floor(wanted).astype(int)
@@ -81,9 +81,9 @@ def _warn_of_lost_classes(target: Array | None, first: int, share: float) -> Non
     if flat is None:
         return
     lost = np.setdiff1d(flat[first:], flat[:first])
-    if lost.size and lost.size <= math.sqrt(len(flat)):  # more of them are numbers rather than classes
+    if lost.size and lost.size <= math.sqrt(len(flat)):  # more would be numbers rather than classes
         warnings.warn(
-            f"validation_split={share} takes the last rows, and those alone hold the class {lost[0]}: the model never "
+            f"validation_split={share} takes the last rows, and only those hold the class {lost[0]}: the model never "
             f"sees it. Pass shuffle_split=True, or shuffle_split={STRATIFIED!r} for equal shares of every class",
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""All that a fit changes: the model, whatever else its optimizer trains, and how far the training is."""
+"""Everything that a fit changes: the model, whatever else its optimizer trains, and the progress."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NamedMetric = tuple[str, Callable[[Array, Array], float]]
 
 
 class EpochReads:
-    """Whether somebody has read what changes from epoch to epoch: a step that does must be recorded at each."""
+    """Whether anything read what changes between epochs: such a step is recorded at every epoch."""
 
     def __init__(self) -> None:
         self.seen = False
 
 
 class TrainingState:
-    """What is trained, by what, and how far.
+    """What is trained, how, and how far.
 
     `epoch` counts the epochs so far, `history` is that of the last or running fit, `generator` draws for dropout;
-    `figures` are the names of the history's figures, `more_figures` says whether a callback may add to them, and
-    `stop_training` ends the fit after the epoch.
+    `figures` are the history's keys, `more_figures` says whether callbacks may add some, and `stop_training` ends the fit
+    after the epoch.
     """
 
     def __init__(self, model: Module, criterion: Callable[..., Any], optimizer: Optimizer, seed: int) -> None:
@@ -66,7 +66,7 @@ class TrainingState:
         self._history = value
 
     def begin_history(self, with_validation: bool) -> None:
-        """Makes an empty history for a new fit."""
+        """Starts an empty history for a new fit."""
         self.history = History()
         self.stop_training = False
         names = ["loss", *(name for name, _ in self.metrics)]
@@ -87,23 +87,23 @@ class TrainingState:
         return result
 
     def trained_state(self) -> dict[str, Any]:
-        """Copies of all that a fit changes: the model's state dict and, as "others", what is trained beside the model."""
+        """Copies of everything that a fit changes: the model's state dict and, as "others", what is trained besides."""
         others = {name: tensor.detach().numpy().copy() for name, tensor in self.other_tensors().items()}
         return {"model": self.model.state_dict(), "others": others}
 
     def load_trained_state(self, state: Mapping[str, Any]) -> None:
-        """Puts back what `trained_state` gave; RuntimeError or TypeError, and nothing changed, where it does not fit.
+        """Restores what `trained_state` returned; RuntimeError or TypeError, and nothing changed, if it does not fit.
 
         Without "others" only the model changes.
         """
         if not isinstance(state, Mapping) or "model" not in state:
-            raise TypeError(f"the state must be a dictionary with 'model', as trained_state() gives it, got {state!r}")
+            raise TypeError(f"the state must be a dictionary with 'model', as from trained_state(), got {state!r}")
         others, own = state.get("others"), self.other_tensors()
         if others is None:
             own, others = {}, {}
         if list(own) != list(others):
             raise RuntimeError(
-                f"the state has {', '.join(others) or 'nothing'} beside the model, this fit trains {', '.join(own) or 'nothing'}"
+                f"the state has {', '.join(others) or 'nothing'} besides the model, but this fit trains {', '.join(own) or 'nothing'}"
             )
         for name, tensor in own.items():
             if np.shape(others[name]) != tensor.shape:
@@ -116,7 +116,7 @@ class TrainingState:
 
 
 class Beginning:
-    """All that a fit changes, as it was before."""
+    """Everything that a fit changes, as it was before."""
 
     def __init__(self, state: TrainingState, schedules: Sequence[LRScheduler] = ()) -> None:
         self._state = state
@@ -125,7 +125,7 @@ class Beginning:
         self._position = state.generator.state()
 
     def restore(self) -> None:
-        """Puts it back."""
+        """Restores it."""
         self._state.load_trained_state(self._trained)
         self._state.optimizer.load_state_dict(self._optimizer)
         self._state.generator.set_state(self._position)

@@ -1,4 +1,4 @@
-"""Where a single column of outputs changes from one class to the other."""
+"""The threshold between the classes of a single column of outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .state import TrainingState
 
 Array = np.ndarray[Any, Any]
 
-# What a loss takes outputs for, by its class and by the names that a function of one's own calls.
+# What a loss takes outputs for, by its class and by the names that a custom function calls.
 _CLASSES: dict[type[Module], str] = {
     BCELoss: "probabilities", BCEWithLogitsLoss: "logits", Sigmoid: "logits", Softplus: "logits",
     MSELoss: "labels", L1Loss: "labels", HuberLoss: "labels", SmoothL1Loss: "labels",
@@ -39,13 +39,13 @@ _NAMES = {
     "logsigmoid": "logits", "softplus": "logits", "mse_loss": "labels", "l1_loss": "labels", "huber_loss": "labels",
     "smooth_l1_loss": "labels",
 }  # fmt: skip
-_WITHOUT_EFFECT = (Dropout, Flatten, Identity)  # on where the classes part
+_WITHOUT_EFFECT = (Dropout, Flatten, Identity)  # on the threshold
 
 
 class ClassThreshold:
     """The threshold for outputs and targets of a training: as given, or from its loss, its last layer and its labels.
 
-    ValueError where these leave it open, with the way to say it.
+    Raises ValueError if these do not determine it.
     """
 
     def __init__(self, state: TrainingState, given: float | None) -> None:
@@ -56,7 +56,7 @@ class ClassThreshold:
         self._signs = False  # labels of -1 and 1 were seen
 
     def note(self, targets: Array | None) -> None:
-        """Remembers how labels are coded: a few of one class alone do not show it."""
+        """Remembers how labels are coded, which a few of one class do not show."""
         self._signs = self._signs or (targets is not None and are_signs(targets))
 
     def __call__(self, outputs: Array, targets: Array) -> float:
@@ -78,12 +78,12 @@ class ClassThreshold:
 def _question(state: TrainingState, probable: bool) -> str:
     name = getattr(state.criterion, "__name__", type(state.criterion).__name__)
     why = (
-        f"the model ends in a Sigmoid and the criterion {name} expects logits"
+        f"the model ends in a Sigmoid but the criterion {name} expects logits"
         if probable
-        else f"from the criterion {name} and the model it does not follow"
+        else f"the criterion {name} and the model do not determine it"
     )
     return (
-        "where does a single column of outputs change from class 0 to class 1? " + why + ": say "
+        "the threshold between classes 0 and 1 is unknown: " + why + "; pass "
         "Trainer(..., threshold=0.0) for logits, threshold=0.5 for probabilities"
     )
 
@@ -98,7 +98,7 @@ def _last_layer(model: Module) -> Module:
 
 
 def _kind_of(state: TrainingState) -> str | None:
-    """What the criterion takes outputs for, as far as it can be seen; a penalty beside it does not count."""
+    """What the criterion takes outputs for, as far as visible; a penalty beside it does not count."""
     seen = {id(module) for module in state.model.modules()}
     kinds = set(_kinds(state.criterion, seen))
     if len(kinds) > 1:
@@ -124,7 +124,7 @@ def _kinds(value: Any, seen: set[int]) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """What a criterion of one's own is made of: the functions and objects that it calls."""
+    """The functions and objects that a custom criterion calls."""
     if isinstance(value, functools.partial):
         yield from (value.func, *value.args, *value.keywords.values())
     elif isinstance(value, types.MethodType):
@@ -145,5 +145,5 @@ _FOLLOWED = (Module, types.FunctionType, types.MethodType, functools.partial)
 
 
 def _is_own(value: Any) -> bool:
-    """An object of a plain class that can be called, as a criterion can."""
+    """A callable object of a plain class, as a criterion can be."""
     return callable(value) and hasattr(value, "__dict__") and not isinstance(value, type)

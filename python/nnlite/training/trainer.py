@@ -36,20 +36,20 @@ class Trainer(TrainingState):
 
     An epoch is one pass over the rows, a batch the rows of one update (a step); the last batch of an epoch may be
     shorter and then weighs less in the epoch's loss. `metrics` are names (accuracy, misclassified, top_5, precision,
-    recall, f1, mse, mae, r2) or functions of (outputs, targets); those with names leave out labels that the loss ignores
-    (`ignore_index`), and are NaN where it ignores all. `seed` alone decides the shuffling and dropout: epoch
-    e shuffles by (seed, e), and calling `fit` again goes on with the next epoch, so `fit(epochs=1)` twice is
-    `fit(epochs=2)`. `threshold` is where a single column of outputs changes from class 0 to class 1 for the metrics;
-    None takes 0 for a loss on logits, 0.5 for probabilities (BCELoss, a Sigmoid at the end) and the middle between the
-    labels for a loss like MSELoss, and `fit` and `evaluate` raise ValueError where that does not tell.
+    recall, f1, mse, mae, r2) or functions of (outputs, targets); named ones leave out labels that the loss ignores
+    (`ignore_index`), and are NaN if it ignores all. `seed` alone determines shuffling and dropout: epoch e shuffles by
+    (seed, e), and another `fit` continues with the next epoch, so `fit(epochs=1)` twice is `fit(epochs=2)`. `threshold`
+    separates classes 0 and 1 in a single column of outputs, for the metrics; None means 0 for a loss on logits, 0.5 for
+    probabilities (BCELoss, a final Sigmoid) and the middle between the labels for a loss like MSELoss; if none of these
+    applies, `fit` and `evaluate` raise ValueError.
 
-    Attributes: `epoch`, the number of epochs so far; `history` of the last or running fit; `figures`, the names of its
-    figures, and `more_figures`, whether a callback may add to them; `stop_training`, which a callback sets to end the fit
-    after the epoch.
+    Attributes: `epoch`, the number of epochs so far; `history` of the last or running fit; `figures`, the history's keys,
+    and `more_figures`, whether callbacks may add some; `stop_training`, which a callback sets to end the fit after the
+    epoch.
 
-    A fit runs the Python code of the model and the criterion once an epoch or less, and repeats what it recorded then
-    for every batch. Code that this cannot repeat (it reads values, draws from NumPy, counts its calls, changes
-    attributes at every call) raises CaptureError, which names the cause; `fit(compile=False)` runs it at every batch.
+    A fit runs the Python code of the model and the criterion once an epoch or less, and repeats what it recorded for
+    every batch. Code that this cannot repeat (it reads values, draws from NumPy, counts its calls, changes attributes)
+    raises CaptureError, which names the cause; `fit(compile=False)` runs it for every batch.
 
     >>> import nnlite as nl
     >>> from nnlite import nn, optim
@@ -72,15 +72,13 @@ class Trainer(TrainingState):
     ) -> None:
         for name, part in (("model", model), ("criterion", criterion), ("optimizer", optimizer)):
             if isinstance(part, type):
-                raise TypeError(
-                    f"{name} is the class {part.__name__} itself; pass an object of it: {part.__name__}(...)"
-                )
+                raise TypeError(f"{name} is the class {part.__name__} itself; pass an instance: {part.__name__}(...)")
         if not isinstance(model, Module):
             raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
         if not callable(criterion):
             raise TypeError(f"criterion must be callable (a loss of nnlite.nn or a function), got {criterion!r}")
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be one of nnlite.optim, got {type(optimizer).__name__}")
+            raise TypeError(f"optimizer must be an nnlite.optim.Optimizer, got {type(optimizer).__name__}")
         if isinstance(metrics, str) or callable(metrics):
             given = repr(metrics) if isinstance(metrics, str) else getattr(metrics, "__name__", "...")
             raise TypeError(f"metrics must be a list of metrics: use metrics=[{given}]")
@@ -125,60 +123,55 @@ class Trainer(TrainingState):
         resume: bool = False,
         checkpoint_seconds: float = 30.0,
     ) -> History:
-        """Trains for `epochs` passes over x (N, ...) and y (N, ...), and returns the history of this call.
+        """Trains for `epochs` passes over x (N, ...) and y (N, ...); returns the history of this call.
 
-        x may be an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several
-        inputs, a DataFrame or a dataset of (x, y). The columns of a DataFrame are remembered: `predict`, `evaluate` and
-        later fits take them in any order, and name those that are missing or unknown. `validation_data` is (x, y),
-        evaluated after each epoch; without it, `validation_split` holds back the last share of the rows; with `shuffle_split`
-        True a random share, drawn by the trainer's seed, with "stratified" the same share of every class. With
-        `drop_last` an epoch leaves out a last batch that is not full (batch normalisation cannot train on one row):
-        other rows in each shuffled epoch, which count neither in its loss nor in its metrics.
-        `progress` None shows a bar on a terminal and in a notebook, True always, "lines"
-        prints one line an epoch; TQDM_DISABLE=1 turns bars off. `compile=False` runs every operation from Python, for
+        x is an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several inputs,
+        a DataFrame or a dataset of (x, y). A DataFrame's columns are remembered: `predict`, `evaluate` and later fits take
+        them in any order, and name missing or unknown ones. `validation_data` is (x, y), evaluated after each epoch;
+        without it, `validation_split` holds out the last share of the rows; with `shuffle_split` True a random share,
+        drawn by the trainer's seed, with "stratified" the same share of every class. `drop_last` skips a last batch that
+        is not full (batch normalisation cannot train on one row); its rows, others in each shuffled epoch, count neither
+        in the loss nor in the metrics. `progress` None shows a bar on a terminal and in a notebook, True always, "lines"
+        prints one line per epoch; TQDM_DISABLE=1 turns bars off. `compile=False` runs every operation from Python, for
         models that read values in `forward`; the bits are the same.
 
         `sample_weight` (N,) and `class_weight` {class: weight} multiply each row's loss and count in the mean: a batch's
-        loss is the sum of its weighted losses over the sum of their weights, like that of the weights of
-        `CrossEntropyLoss`, which they multiply. So weights of 1 change nothing, and a weight of 2 is a row given twice;
-        a loss with reduction="sum" is the sum alone. Class weights leave the validation alone. A batch without weight
-        (all of its labels are ignored, or have weight 0) is skipped like one without rows: no step, and so no momentum
-        and no weight decay, no running statistics, no random numbers, no part in the loss. So is one where a loss of
-        your own is NaN because it adds to such a mean. The losses of the history are those of all rows together, see
-        `evaluate`.
+        loss is the sum of its weighted losses over the sum of their weights, which multiply those of `CrossEntropyLoss`.
+        So weights of 1 change nothing, and a weight of 2 is a row given twice; a loss with reduction="sum" is just the
+        sum. Class weights do not affect the validation. A batch without weight (all labels ignored, or of weight 0) is
+        skipped like one without rows: no step, hence no momentum and no weight decay, no running statistics, no random
+        numbers, no part in the loss. So is one whose custom loss is NaN because it contains such a mean. The history's
+        losses are those of all rows together, see `evaluate`.
 
-        `accumulate` makes one update of as many batches together, with the bits of one batch of accumulate x batch_size
-        rows, and counts as such a batch in progress, history, callbacks and schedules; it is computed as one too, so it
-        needs the memory of its rows' activations.
+        `accumulate` makes one update of that many batches, with the bits of one batch of accumulate x batch_size rows. It
+        counts as one batch in progress, history, callbacks and schedules, and needs the memory of one.
 
-        `clip_norm` bounds the norm of all gradients of the optimizer together before each update, as
-        `optim.clip_grad_norm_` does between `backward` and `step` of your own loop, with the same bits; `clip_value`
-        bounds each element, as `optim.clip_grad_value_` does, after the norm where both are given. With `clip_norm`, a
-        norm that is not finite raises DivergenceError, before it reaches a weight.
+        `clip_norm` bounds the total norm of the optimizer's gradients before each update, with the bits of
+        `optim.clip_grad_norm_` between `backward` and `step` in your own loop; `clip_value` then bounds each element, as
+        `optim.clip_grad_value_` does. With `clip_norm`, a norm that is not finite raises DivergenceError, before it
+        reaches a weight.
 
         `scheduler` is a schedule of `optim.lr_scheduler`, stepped after each epoch, or after each batch (skipped ones too)
-        where its `interval` is "batch": so it is for OneCycleLR and CyclicLR, and `warm_up.interval = "batch"` sets it for
-        others. A ReduceLROnPlateau is shown the validation loss, else the loss, or the figure that its `monitor` names.
-        Schedules may also stand among the `callbacks`, several of them too; theirs are then all stepped. The history holds
-        "lr" ("lr_0", "lr_1", ... with several groups), the rate of each epoch's last update. A schedule by
-        batch is stepped an epoch ahead of the native steps: one that reads the model or its figures needs compile=False.
+        if its `interval` is "batch", the default of OneCycleLR and CyclicLR; set it for others, as in
+        `warm_up.interval = "batch"`. A ReduceLROnPlateau follows the metric that its `monitor` names, by default the
+        validation loss, else the loss. Schedules may also be among the `callbacks`; all are stepped. The history holds
+        the rate of each epoch's last update as "lr" ("lr_0", "lr_1", ... with several groups). A schedule by batch is
+        stepped an epoch ahead of the native steps: one that reads the model or its metrics needs compile=False.
 
-        With `checkpoint` (a folder) the state of the fit is written there at its start, about every
-        `checkpoint_seconds` between two batches, on Ctrl-C and at its end: weights, optimizer, schedules, position,
-        random numbers, history and callbacks, each time as one file that replaces the one before. The same script with
-        `resume=True` goes on from it, whatever ended the process, and comes to the bits of a run that was never
-        interrupted; `epochs` still counts from the fit's beginning. Without a checkpoint in the folder it starts anew.
-        A callback of your own takes part by `state_dict` and `load_state_dict`.
+        `checkpoint` is a folder for the state of the fit: weights, optimizer, schedules, position, random numbers, history
+        and callbacks. It is written at the start, about every `checkpoint_seconds` between two batches, on Ctrl-C and at
+        the end, each time as one file that replaces the one before. The same script with `resume=True` continues from it,
+        whatever ended the process, and reaches the bits of an uninterrupted run; `epochs` still counts from the fit's
+        start. Without a checkpoint in the folder the fit starts from scratch. A custom callback takes part through
+        `state_dict` and `load_state_dict`.
 
-        The model trains in training mode, `model.train()`, whatever mode it was in, and every module gets its own mode
-        back afterwards. A layer that should stay in evaluation mode, such as a BatchNorm whose statistics are frozen,
-        overrides `train`: see `nn.Module.train`. A parameter that requires a gradient and that the optimizer does not
-        hold is named in a warning, once.
+        The model trains in training mode, whatever mode it was in, and every module gets its own mode back afterwards. A
+        layer that should stay in evaluation mode, such as a BatchNorm with frozen statistics, overrides `train`: see
+        `nn.Module.train`. Trainable parameters that the optimizer lacks are named in a warning, once.
 
-        Raises ValueError or TypeError for bad input before anything changes, DivergenceError when the loss is not
-        finite, CaptureError for a model that must run with compile=False, FileExistsError for a folder with a
-        checkpoint that is not to be resumed, OSError where a checkpoint cannot be written. Ctrl-C leaves the weights at
-        a batch boundary.
+        Raises ValueError or TypeError for bad input before anything changes, DivergenceError if the loss is not finite,
+        CaptureError for a model that needs compile=False, FileExistsError for a folder with a checkpoint that is not to
+        be resumed, OSError if a checkpoint cannot be written. Ctrl-C leaves the weights at a batch boundary.
         """
         x, columns = in_order(x, self.columns), self.columns or names_of(x)
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
@@ -212,11 +205,11 @@ class Trainer(TrainingState):
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics over x and y, in evaluation mode, without changing anything.
 
-        The loss is that of all rows as one batch: the sum of their weighted losses over the sum of their weights (the
-        sum alone for reduction="sum"; NaN where there is no weight), with the same bits for every `batch_size`. So it is
-        where the criterion returns one of nnlite's losses as it is. A loss of your own is known only as one number a
-        batch: their mean, weighted by the batches' rows, or their sum where the criterion has reduction == "sum". That
-        depends on `batch_size` unless your loss is itself a mean over rows, or a sum.
+        If the criterion returns one of nnlite's losses unchanged, the loss is that of all rows as one batch: the sum of
+        their weighted losses over the sum of their weights (just the sum for reduction="sum"; NaN without weight), with
+        the same bits for every `batch_size`. A custom loss is the mean of the batches' losses, weighted by their rows, or
+        their sum if the criterion has reduction == "sum"; it depends on `batch_size` unless it is itself a mean over
+        rows, or a sum.
         """
         rows = prepare(self.model, self.criterion, in_order(x, self.columns), y, sample_weight)
         with predicting(self.model):

@@ -251,7 +251,7 @@ class TestWhatIsNoNumber:
             make_trainer().fit(X, Y, callbacks=[report, EarlyStopping("auc", mode="max")])
 
     def test_a_rate(self):
-        with pytest.raises(TypeError, match="schedule gives must be a number, got None"):
+        with pytest.raises(TypeError, match="schedule's value must be a number, got None"):
             make_trainer().fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch, lr: None)])
 
     def test_a_metric(self):
@@ -264,5 +264,5 @@ class TestWhatIsNoNumber:
 
 def test_who_watches_a_figure_stands_behind_who_adds_it():
     report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(auc=1.0))
-    with pytest.raises(ValueError, match="watches 'auc'.* has to stand before this one"):
+    with pytest.raises(ValueError, match="watches 'auc'.* must come before this one"):
         make_trainer().fit(X, Y, callbacks=[EarlyStopping("auc", mode="max"), report])

@@ -1,4 +1,4 @@
-"""What callbacks share, and passing events on to them."""
+"""The base of callbacks, and the list that passes events to them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
@@ -51,7 +51,7 @@ class Callback:
 
     @property
     def adds_figures(self) -> bool:
-        """Whether figures may join the logs in `on_epoch_end`; nobody can say at the start what their names will be."""
+        """Whether `on_epoch_end` may add metrics to the logs, under names unknown at the start."""
         return type(self).on_epoch_end is not Callback.on_epoch_end
 
     def on_train_begin(self) -> None:
@@ -64,7 +64,7 @@ class Callback:
         """Before an epoch, numbered from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """After an epoch, with its figures; numbers added to them reach the history and the callbacks that follow."""
+        """After an epoch; numbers added to its `logs` reach the history and later callbacks."""
 
     def on_batch_begin(self, batch: int) -> None:
         """Before a batch; overriding it makes every batch run from Python."""
@@ -73,15 +73,15 @@ class Callback:
         """After a batch; overriding it makes every batch run from Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint of a fit keeps of this callback: numbers, text, lists, arrays and dictionaries of them."""
+        """What a fit's checkpoint keeps of this callback: numbers, text, lists, arrays and dictionaries of them."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` gave; called after `on_train_begin` when a fit is resumed."""
+        """Restores what `state_dict` returned; called after `on_train_begin` when a fit is resumed."""
 
 
 class CallbackList:
-    """Passes events on to each of several callbacks."""
+    """Passes events to several callbacks."""
 
     def __init__(self, callbacks: Iterable[Callback], trainer: RunningTrainer) -> None:
         if not isinstance(callbacks, Iterable):
@@ -101,7 +101,7 @@ class CallbackList:
 
     @property
     def watches_batches(self) -> bool:
-        """Whether any callback wants to be woken for each batch."""
+        """Whether any callback watches batches."""
         return any(callback.watches_batches for callback in self._callbacks)
 
     def on_train_begin(self) -> None:

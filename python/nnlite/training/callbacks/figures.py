@@ -1,4 +1,4 @@
-"""The figures that callbacks name: whether they will be there, and which way they are better."""
+"""The metrics that callbacks name: whether they exist, and their direction."""
 
 from collections.abc import Iterable
 
@@ -7,27 +7,27 @@ from .base import RunningTrainer
 
 
 def require_mode(mode: str) -> None:
-    """ValueError for what is no direction."""
+    """ValueError for an unknown mode."""
     if mode not in ("auto", "min", "max"):
         raise ValueError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
 
 
 def direction(who: str, figure: str, mode: str, trainer: RunningTrainer) -> str:
-    """ "min" or "max": as `mode` says, or with "auto" as the figure's metric says; ValueError where neither does."""
+    """ "min" or "max": `mode`, or with "auto" the metric's direction; ValueError if that is unknown."""
     if mode != "auto":
         return mode
     rising = greater_is_better(figure, trainer.metrics)
     if rising is None:
         known = ", ".join(["loss", *METRICS, "top_1, top_2, ..."])
         raise ValueError(
-            f"{who} watches {figure!r}, and nothing says whether it is better when larger: pass mode='max' or mode='min', "
-            f"or give the metric's function an attribute greater_is_better (known are {known}, each with val_ too)"
+            f"{who} watches {figure!r}, whose direction is unknown: pass mode='max' or mode='min', or give the metric's "
+            f"function an attribute greater_is_better (known: {known}, also with val_)"
         )
     return "max" if rising else "min"
 
 
 def require_at_start(who: str, names: Iterable[str], trainer: RunningTrainer) -> None:
-    """ValueError for a figure that an epoch will not have; one that a callback may add is awaited."""
+    """ValueError for a metric that epochs will not have, unless a callback may add it."""
     figures = trainer.figures
     for name in names:
         if not figures or name in figures or (trainer.more_figures and name != "val_loss"):
@@ -36,13 +36,13 @@ def require_at_start(who: str, names: Iterable[str], trainer: RunningTrainer) ->
 
 
 def missing(who: str, name: str, figures: Iterable[str]) -> ValueError:
-    """The error for a figure that is not there."""
+    """The error for a missing metric."""
     known = list(figures)
     fix = ""
     if name.startswith("val_") and not any(figure.startswith("val_") for figure in known):
         fix = "; pass validation_data or validation_split to fit"
     elif name.removeprefix("val_") in METRICS:
-        fix = f"; make the Trainer with metrics=[{name.removeprefix('val_')!r}]"
+        fix = f"; create the Trainer with metrics=[{name.removeprefix('val_')!r}]"
     else:
-        fix = "; a callback that adds it in on_epoch_end has to stand before this one"
+        fix = "; a callback that adds it in on_epoch_end must come before this one"
     return ValueError(f"{who} {name!r}, but an epoch has only {', '.join(known)}{fix}")

@@ -1,4 +1,4 @@
-"""Callbacks that write figures down."""
+"""Callbacks that log metrics."""
 
 import csv
 import os
@@ -10,10 +10,10 @@ from .base import Callback, Logs
 
 
 class CSVLogger(Callback):
-    """Writes a row of figures for each epoch, those of other callbacks included.
+    """Writes a row of metrics per epoch, including those of other callbacks.
 
-    A figure that appears later gets a column, empty in the rows before. OSError at the start of the fit for a file that
-    cannot be written.
+    A metric that appears later gets a column, empty in earlier rows. OSError at the start of the fit if the file cannot be
+    written.
     """
 
     adds_figures = False
@@ -41,7 +41,7 @@ class CSVLogger(Callback):
         self._amend()
 
     def _amend(self) -> None:
-        """Takes over what callbacks after this one changed in the last row."""
+        """Updates the last row with what later callbacks changed."""
         if self._logs is None:
             return
         row = {"epoch": self._row["epoch"], **self._logs}
@@ -76,7 +76,7 @@ class CSVLogger(Callback):
         return {"fields": self._fields, "bytes": self.path.stat().st_size, "rows": len(self._rows())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Rows of epochs after the checkpoint are dropped: they come again."""
+        """Drops rows of epochs after the checkpoint, which run again."""
         fields, size = state_dict["fields"], int(state_dict["bytes"])
         self._begin([] if fields is None else list(map(str, fields)))
         if fields is None:

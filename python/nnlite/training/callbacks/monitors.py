@@ -1,4 +1,4 @@
-"""Callbacks that follow one figure."""
+"""Callbacks that follow one metric."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from .figures import direction, missing, require_at_start, require_mode
 
 
 class _Monitor(Callback):
-    """Follows one figure. `mode` is "min", "max" or "auto" (as the figure's metric says)."""
+    """Follows one metric. `mode` is "min", "max" or "auto" (the metric's own direction)."""
 
     adds_figures = False
 
@@ -43,7 +43,7 @@ class _Monitor(Callback):
         require_at_start(f"{type(self).__name__} watches", [self.monitor], self.trainer)
 
     def improves(self, logs: Logs) -> bool:
-        """Whether the figure is better than ever; remembers it if so."""
+        """Whether the metric is the best so far; remembers it if so."""
         if self.monitor not in logs:
             raise missing(f"{type(self).__name__} watches", self.monitor, logs)
         value = number(f"{type(self).__name__} watches {self.monitor!r}, which", logs[self.monitor])
@@ -62,10 +62,10 @@ class _Monitor(Callback):
 class EarlyStopping(_Monitor):
     """Ends the fit when `monitor` has not improved by more than `min_delta` for `patience` epochs (Prechelt 1998).
 
-    `mode` says whether the figure is better when smaller ("min") or larger ("max"); "auto" knows it of the loss, of the
-    metrics with names, and of functions with an attribute `greater_is_better`, and raises ValueError at the start of the
-    fit for others. With `restore_best_weights` the model, and whatever else the fit trains, gets the weights of its best
-    epoch back. `best_epoch` and `stopped_epoch` tell when, `best` is the best figure.
+    `mode` says whether smaller ("min") or larger ("max") is better; "auto" knows it for the loss, named metrics and
+    functions with an attribute `greater_is_better`, and raises ValueError at the start of the fit for others.
+    `restore_best_weights` restores the best epoch's weights of the model and whatever else the fit trains. The attributes
+    `best`, `best_epoch` and `stopped_epoch` tell the best value, its epoch and the last epoch.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class EarlyStopping(_Monitor):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         weights, stopped = state_dict["weights"], state_dict["stopped_epoch"]
-        if weights is not None:  # what does not fit the model shall show now, and not when the fit is over
+        if weights is not None:  # fail now, not at the end of the fit, if they do not fit
             weights = {"model": weights, "others": state_dict.get("others")}
             present = self.trainer.trained_state()
             self.trainer.load_trained_state(weights)
@@ -135,7 +135,7 @@ class EarlyStopping(_Monitor):
 class ModelCheckpoint(_Monitor):
     """Saves the model after each epoch, or with `save_best_only` when `monitor` improved; `mode` as in EarlyStopping.
 
-    In the path, `{epoch}` becomes the epoch's number and `{val_loss:.3f}` a figure. Raises ValueError for figures that an
+    In the path, `{epoch}` becomes the epoch's number and `{val_loss:.3f}` a metric. Raises ValueError for metrics that an
     epoch does not have, OSError for a folder that cannot be written to, both at the start of the fit.
     """
 
@@ -154,11 +154,11 @@ class ModelCheckpoint(_Monitor):
         require_writable(self._named(0, dict.fromkeys(names, 0.0)))
 
     def _fields(self) -> list[str]:
-        """The figures that the path names."""
+        """The metrics that the path names."""
         try:
             fields = [field for _, field, _, _ in Formatter().parse(self.path) if field is not None]
         except ValueError as error:
-            raise ValueError(f"ModelCheckpoint's path {self.path!r} is no format: {error}") from None
+            raise ValueError(f"ModelCheckpoint's path {self.path!r} is not a valid format: {error}") from None
         return [field for field in fields if field != "epoch"]
 
     def _named(self, epoch: int, figures: Logs) -> str:
@@ -167,7 +167,7 @@ class ModelCheckpoint(_Monitor):
         except KeyError as error:
             raise missing("ModelCheckpoint's path names", str(error.args[0]), figures) from None
         except (ValueError, IndexError, AttributeError) as error:
-            raise ValueError(f"ModelCheckpoint's path {self.path!r} is no format: {error}") from None
+            raise ValueError(f"ModelCheckpoint's path {self.path!r} is not a valid format: {error}") from None
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.save_best_only and not self.improves(logs):

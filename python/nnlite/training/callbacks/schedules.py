@@ -10,13 +10,11 @@ from .figures import direction, missing, require_at_start, require_mode
 
 
 class LearningRateScheduler(Callback):
-    """Has `fit` step a schedule of `optim` after each epoch, or each batch where its `interval` says so.
+    """Steps a schedule of `optim` after each epoch, or after each batch if its `interval` says so.
 
-    A function sets lr = schedule(epoch, lr) before each epoch.
-    A ReduceLROnPlateau is shown the figure `monitor`: by default the schedule's own, or the validation loss where there is
-    one, else the loss.
-    Its own mode must be the figure's direction, which `mode` says for figures that nnlite does not know ("auto"); ValueError
-    at the start of the fit otherwise.
+    A function sets lr = schedule(epoch, lr) before each epoch. A ReduceLROnPlateau follows the metric `monitor`, by default
+    the schedule's own `monitor`, else the validation loss, else the loss; its mode must be the metric's direction, which
+    `mode` gives for metrics unknown to nnlite. ValueError at the start of the fit otherwise.
     """
 
     adds_figures = False
@@ -30,7 +28,7 @@ class LearningRateScheduler(Callback):
         if not (callable(schedule) or hasattr(schedule, "step")):
             raise TypeError(f"schedule must be a schedule of optim or a function, got {type(schedule).__name__}")
         if monitor is not None and not isinstance(schedule, ReduceLROnPlateau):
-            raise ValueError(f"monitor is for a ReduceLROnPlateau; {type(schedule).__name__} looks at no figure")
+            raise ValueError(f"monitor is for ReduceLROnPlateau; {type(schedule).__name__} follows no metric")
         self.schedule = schedule
         self.monitor = monitor
         self.mode = mode
@@ -41,7 +39,7 @@ class LearningRateScheduler(Callback):
     def on_train_begin(self) -> None:
         schedule = self.schedule
         if isinstance(schedule, LRScheduler) and schedule.optimizer is not self.trainer.optimizer:
-            raise ValueError(f"the {type(schedule).__name__} belongs to another optimizer than the trainer's")
+            raise ValueError(f"the {type(schedule).__name__} belongs to an optimizer other than the trainer's")
         if not isinstance(schedule, ReduceLROnPlateau):
             return
         figure = self._figure()
@@ -53,8 +51,8 @@ class LearningRateScheduler(Callback):
         if wanted != schedule.mode:
             raise ValueError(
                 f"ReduceLROnPlateau(mode={schedule.mode!r}) cannot follow {figure!r}, which is better when "
-                f"{'larger' if wanted == 'max' else 'smaller'}: set schedule.monitor to the figure to follow, or "
-                f"make the schedule with mode={wanted!r}"
+                f"{'larger' if wanted == 'max' else 'smaller'}: set schedule.monitor to another metric, or "
+                f"create the schedule with mode={wanted!r}"
             )
         require_at_start("LearningRateScheduler watches", [figure], self.trainer)
 
@@ -66,7 +64,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int) -> None:
         if callable(self.schedule):
             for group in self.trainer.optimizer.param_groups:
-                group["lr"] = number("what the schedule gives", self.schedule(epoch, group["lr"]))
+                group["lr"] = number("the schedule's value", self.schedule(epoch, group["lr"]))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if callable(self.schedule) or _steps_per_batch(self.schedule):
@@ -93,7 +91,7 @@ def _steps_per_batch(schedule: Any) -> bool:
 def with_schedules(callbacks: Any, scheduler: Any) -> Any:
     """`fit`'s callbacks, with schedules among them as callbacks, and `scheduler` as the last."""
     if callbacks is not None and not isinstance(callbacks, Iterable):
-        return callbacks  # CallbackList says what is wrong
+        return callbacks  # CallbackList raises
     if isinstance(scheduler, list | tuple):
         raise TypeError(
             "scheduler must be one schedule: make a SequentialLR or a ChainedScheduler of several, or pass them as callbacks"
