@@ -19,6 +19,7 @@ TWINS = {
     "nnlite.nn": torch.nn,
     "nnlite.nn.functional": torch.nn.functional,
     "nnlite.nn.init": torch.nn.init,
+    "nnlite.nn.utils": torch.nn.utils,
     "nnlite.optim": torch.optim,
     "nnlite.optim.lr_scheduler": torch.optim.lr_scheduler,
     "nnlite.data": torch.utils.data,
@@ -35,7 +36,7 @@ def test_dir_shows_no_imports(name):
     assert not [key for key in shown if key.startswith("_")]
     assert all(hasattr(module, key) for key in shown)
     modules = {key for key in shown if isinstance(getattr(module, key), type(sys))}
-    assert modules <= {"callbacks", "data", "metrics", "nn", "optim", "functional", "init", "lr_scheduler"}
+    assert modules <= {"callbacks", "data", "metrics", "nn", "optim", "functional", "init", "lr_scheduler", "utils"}
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -62,7 +63,7 @@ CASES = {
     "nn.TripletMarginLoss": "nnlite has BCELoss",
     "nn.Relu": "it is ReLU",
     "nn.MSEloss": "it is MSELoss",
-    "nn.utils": "clip_grad_norm_",
+    "nn.utils.parametrizations": "weight_norm",
     "nn.functional.max_pool2d": "no image operations",
     "nn.functional.relu_": "it is relu",
     "optim.Rprop": "nnlite has SGD, Adam, AdamW",

@@ -52,7 +52,7 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
             found.append((name, ours.__init__, theirs.__init__))
             if "forward" in vars(theirs):
                 found.append((f"{name}.forward", ours.forward, theirs.forward))
-    for module, theirs in [(F, torch.nn.functional), (nn.init, torch.nn.init)]:
+    for module, theirs in [(F, torch.nn.functional), (nn.init, torch.nn.init), (nn.utils, torch.nn.utils)]:
         found += [(name, getattr(module, name), getattr(theirs, name)) for name in dir(module)]
     for name in optim.__all__:
         for theirs in (torch.optim, torch.optim.lr_scheduler, torch.nn.utils):

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-_WHERE = ("nnlite", "nnlite.nn", "nnlite.nn.functional", "nnlite.optim", "nnlite.optim.lr_scheduler", "nnlite.data")
+_WHERE = (
+    "nnlite",
+    "nnlite.nn",
+    "nnlite.nn.functional",
+    "nnlite.nn.utils",
+    "nnlite.optim",
+    "nnlite.optim.lr_scheduler",
+    "nnlite.data",
+)
 _IMAGES = "nnlite has no image operations: flatten each image to a row for nn.Linear or nn.MLP"
 _SEQUENCES = "nnlite has no recurrent layers: pass a window of the sequence as one row to nn.Linear or nn.MLP"
 _ATTENTION = "nnlite has no attention: build it from nn.Linear, @, transpose and softmax"
@@ -32,7 +40,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"LazyLinear", "use nn.Linear with both sizes"),
         (r"Container", "nnlite has {containers}"),
         (r"Buffer|Uninitialized", "use register_buffer(name, array), and layers of known sizes"),
-        (r"utils|grad$", "gradients are clipped by optim.clip_grad_norm_ and optim.clip_grad_value_"),
+        (r"grad$", "gradients are clipped by nn.utils.clip_grad_norm_"),
         (r".*(LU6?|[Ss]igmoid|[Tt]anh|shrink|swish|sign|Softmin|Threshold|Mish)$", _ACTIVATIONS),
     ),
     "nnlite.nn.functional": (
@@ -40,6 +48,11 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r".*attention", _ATTENTION),
         (r".*(_loss|cross_entropy)", "any tensor expression that yields one number is a loss"),
         (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or tensor operations"),
+    ),
+    "nnlite.nn.utils": (
+        (r"parametriz", "use nn.utils.weight_norm, nn.utils.spectral_norm, or a forward pre-hook"),
+        (r"rnn", _SEQUENCES),
+        (r".*", "nnlite.nn.utils has {utils}"),
     ),
     "nnlite.optim": (
         (r"swa_utils|swap", "average the arrays of state_dict() yourself"),
@@ -77,7 +90,8 @@ def publish(name: str, lazy: Mapping[str, Iterable[str]] | None = None) -> None:
 
     def find(wanted: str) -> Any:
         if wanted in homes:
-            value = getattr(importlib.import_module(f".{homes[wanted]}", name), wanted)
+            home = importlib.import_module(f".{homes[wanted]}", name)
+            value = getattr(home, wanted, home)
             setattr(module, wanted, value)
             return value
         if own is not None:

@@ -15,6 +15,7 @@ from .normalization import *
 from .parameter import Parameter
 
 if TYPE_CHECKING:
+    from . import utils as utils
     from .distances import *
     from .margin_losses import *
     from .parameter_containers import *
@@ -29,6 +30,7 @@ LAZY = {
     ),
     "parameter_containers": ("ParameterDict", "ParameterList"),
     "piecewise": ("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "PReLU", "ReLU6", "Softshrink", "Threshold"),
+    "utils": ("utils",),
 }  # fmt: skip
 
 __all__ = ["Module", "Parameter", "functional", "init"]

@@ -1,10 +1,10 @@
 """Optimizers, learning-rate schedules and gradient clipping."""
 
 from ..naming import publish
+from ..nn.clip_grad import clip_grad_norm_, clip_grad_value_
 from . import lr_scheduler
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
-from .clip import clip_grad_norm_, clip_grad_value_
 from .lbfgs import LBFGS
 from .lr_scheduler import *
 from .optimizer import Optimizer
