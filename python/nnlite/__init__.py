@@ -42,7 +42,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import callbacks, data, metrics, optim
+    from . import callbacks, data, metrics, optim, utils
     from .files.model_file import load, save
     from .loading import load_model
     from .training import Predictor, Trainer
@@ -55,7 +55,7 @@ __all__ = [
     "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
     "gradcheck", "is_grad_enabled", "load", "load_model", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
     "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "show_config", "stack", "tensor",
-    "where", "zeros", "zeros_like",
+    "utils", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
@@ -70,6 +70,7 @@ _LAZY = {
     "metrics": "metrics",
     "optim": "optim",
     "save": "files.model_file",
+    "utils": "utils",
 }
 
 

@@ -15,7 +15,7 @@ from nnlite.data import DataLoader, Subset, TensorDataset
 
 @given(st.integers(0, 40), st.integers(1, 45), st.booleans(), st.booleans())
 def test_batches_cover_the_rows_once(n: int, size: int, shuffle: bool, drop_last: bool) -> None:
-    loader = DataLoader(TensorDataset(np.arange(n), -np.arange(n)), size, shuffle, drop_last, seed=3)
+    loader = DataLoader(TensorDataset(np.arange(n), -np.arange(n)), size, shuffle, drop_last=drop_last, seed=3)
     batches = list(loader)
     assert len(batches) == len(loader)
     assert all(len(x) == size for x, _ in batches[:-1])
@@ -138,12 +138,13 @@ def test_without_batches_items_come_as_they_are() -> None:
 
 
 def test_options_without_effect_are_accepted_and_others_refused_by_name() -> None:
-    options = {"num_workers": 0, "pin_memory": False, "timeout": 0, "persistent_workers": False}
+    options = {"num_workers": 0, "pin_memory": True, "timeout": 0, "persistent_workers": True, "in_order": False}
     assert len(list(DataLoader(Squares(3), **options))) == 3
     for options, error, match in [
-        ({"num_workers": 2}, ValueError, "num_workers=2"),
-        ({"pin_memory": True}, ValueError, "pin_memory=True"),
-        ({"batch_sampler": [[0]]}, ValueError, "batch_sampler"),
+        ({"num_workers": -1}, ValueError, "num_workers must be at least 0, got -1"),
+        ({"batch_sampler": [[0]], "batch_size": 2}, ValueError, "batch_sampler determines the batches"),
+        ({"sampler": True}, TypeError, "sampler must be an iterable of keys, got True"),
+        ({"timeout": -1}, ValueError, "timeout"),
         ({"workers": 2}, TypeError, "'workers'"),
         ({"sampler": [0], "shuffle": True}, ValueError, "sampler"),
         ({"batch_size": None, "drop_last": True}, ValueError, "drop_last"),

@@ -65,7 +65,7 @@ def assert_equal(built: nn.Module, model: nn.Module) -> None:
 
 def test_files_may_name_every_layer() -> None:
     assert set(ROWS) <= set(_LAYERS)
-    others = {"Module", "Parameter", "functional", "init", *nn.containers.__all__, *nn.losses.__all__}
+    others = {"Module", "Parameter", "functional", "init", "utils", *nn.containers.__all__, *nn.losses.__all__}
     others |= {*nn.LAZY["distances"], *nn.LAZY["margin_losses"], *nn.LAZY["parameter_containers"]}
     assert set(_LAYERS) == set(nn.__all__) - others
 

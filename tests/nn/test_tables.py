@@ -55,6 +55,8 @@ def test_modules_and_functions_have_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("module", [nn, functional])
 def test_what_is_imported_late_is_listed(module: ModuleType) -> None:
     for home, names in module.LAZY.items():
+        if names == (home,):
+            continue
         assert sorted(importlib.import_module(f"{module.__name__}.{home}").__all__) == sorted(names), home
 
 

@@ -67,7 +67,7 @@ BAD_FITS = {
     "ragged": (([[1, 2], [1]], [0, 1]), {}, ValueError, "differ in length"),
     "masked": ((np.ma.masked_greater(X, 1.0), Y), {}, ValueError, "masked"),
     "targets missing": ((X,), {}, ValueError, "y is missing"),
-    "a loader": ((DataLoader(TensorDataset(X, Y)),), {}, TypeError, "x is a DataLoader"),
+    "a loader": ((DataLoader(TensorDataset(X, Y), sampler=[1]),), {}, TypeError, "x is a DataLoader"),
     "empty dataset": ((Rows(0),), {}, ValueError, "Rows is empty"),
     "validation features": ((X, Y), {"validation_data": (X[:, :2], Y)}, ValueError, r"\(\d+, 2\).*must be 4"),
     "validation labels": ((X, Y), {"validation_data": (X, Y + 1)}, ValueError, "validation y holds the class 3"),

@@ -6,6 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
+
+
+def as_tensor(array: Any) -> Any:
+    """An array of numbers as a tensor of the same memory; anything else as it is."""
+    is_array = isinstance(array, np.ndarray) and array.dtype.kind in "biuf"
+    return _core.as_tensor(array) if is_array else array
+
+
+def default_convert(data: Any) -> Any:
+    """The arrays in an item, also within tuples, lists and dictionaries, as tensors."""
+    if isinstance(data, Mapping):
+        return {key: default_convert(value) for key, value in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    return type(data)(map(default_convert, data)) if type(data) in (tuple, list) else as_tensor(data)
+
 
 def default_collate(batch: Iterable[Any]) -> Any:
     """Collates items into a batch by PyTorch's rules: entry by entry, arrays and numbers stacked along a new first dimension.
@@ -15,7 +32,7 @@ def default_collate(batch: Iterable[Any]) -> Any:
 
     >>> from nnlite.data import default_collate
     >>> default_collate([{"x": [1.0, 2.0], "name": "a"}, {"x": [3.0, 4.0], "name": "b"}])
-    {'x': [array([1., 3.]), array([2., 4.])], 'name': ['a', 'b']}
+    {'x': [tensor([1., 3.], dtype=float64), tensor([2., 4.], dtype=float64)], 'name': ['a', 'b']}
     """
     items = list(batch)
     if not items:
@@ -70,7 +87,7 @@ def _stacked(items: list[Any]) -> Any:
             raise ValueError(
                 f"{_ONE_FORM}; the first has shape {arrays[0].shape} and the one at position {i} has {array.shape}"
             )
-    return np.stack(arrays)
+    return as_tensor(np.stack(arrays))
 
 
 _ONE_FORM = "all items of a batch must have the same structure"

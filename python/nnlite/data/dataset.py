@@ -1,9 +1,10 @@
 """Datasets: rows by number."""
 
+import bisect
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +15,30 @@ from ..descriptions import brief
 
 Array = np.ndarray[Any, Any]
 Rows = NDArray[np.int64]
+T = TypeVar("T", covariant=True)
 
 
-class TensorDataset:
+class Dataset(Generic[T]):
+    """Base of datasets of rows by number: define `__getitem__` and `__len__`; `a + b` is a ConcatDataset."""
+
+    def __getitem__(self, index: Any) -> T:
+        raise NotImplementedError(f"{type(self).__name__} does not define __getitem__()")
+
+    def __add__(self, other: "Dataset[T]") -> "ConcatDataset":
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset[T]):
+    """Base of datasets that are read in one order: define `__iter__`.
+
+    Each of a DataLoader's workers reads a copy: take a share of the items by `get_worker_info()`.
+    """
+
+    def __iter__(self) -> Iterator[T]:
+        raise NotImplementedError(f"{type(self).__name__} does not define __iter__()")
+
+
+class TensorDataset(Dataset[tuple[Any, ...]]):
     """Arrays of equal length; item i is row i of each: `TensorDataset(x, y)`.
 
     `tensors` are the arrays as given, not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
@@ -48,7 +70,31 @@ class TensorDataset:
         return tuple(tensor[index] for tensor in self.tensors)
 
 
-class Subset:
+class ConcatDataset(Dataset[Any]):
+    """The rows of several datasets, one after the other."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets or any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
+            raise ValueError("ConcatDataset needs one or more datasets of rows by number")
+        self.cumulative_sizes = np.cumsum([len(dataset) for dataset in self.datasets]).tolist()
+
+    def __repr__(self) -> str:
+        return f"ConcatDataset({', '.join(map(brief, self.datasets))})"
+
+    def __len__(self) -> int:
+        return int(self.cumulative_sizes[-1])
+
+    def __getitem__(self, index: Any) -> Any:
+        row = operator.index(index)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} is outside a dataset of {len(self)} rows")
+        row %= len(self)
+        which = bisect.bisect_right(self.cumulative_sizes, row)
+        return self.datasets[which][row - (self.cumulative_sizes[which - 1] if which else 0)]
+
+
+class Subset(Dataset[Any]):
     """The rows `indices` of a dataset, in that order; negative indices count from the end.
 
     `subset[i]` is one item, `subset[1:3]` a tuple of arrays. Raises TypeError for indices that are not integers,

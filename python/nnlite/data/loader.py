@@ -1,5 +1,6 @@
 """Batches of a dataset."""
 
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -10,16 +11,10 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..descriptions import described
-from .collate import default_collate
-from .dataset import Subset, TensorDataset, require_dataset, require_generator, take, whole_rows
+from .collate import as_tensor, default_collate, default_convert
+from .dataset import IterableDataset, Subset, TensorDataset, require_dataset, require_generator, take, whole_rows
 
 Rows = NDArray[np.int64]
-
-# PyTorch's options that have no effect here, with the only value accepted.
-_WITHOUT_EFFECT = {
-    "num_workers": 0, "pin_memory": False, "timeout": 0, "worker_init_fn": None, "multiprocessing_context": None,
-    "prefetch_factor": None, "persistent_workers": False, "pin_memory_device": "", "in_order": True, "batch_sampler": None,
-}  # fmt: skip
 
 
 class DataLoader:
@@ -27,15 +22,19 @@ class DataLoader:
 
     With `shuffle` and a `seed`, pass e (from 0) uses the order that `Trainer(seed=seed)` uses in epoch e; set `epoch` to
     start elsewhere. Without a seed each pass draws its order from `generator`, by default the one that `nl.manual_seed`
-    seeds. A `sampler` is any iterable of keys of the dataset in reading order, instead of `shuffle`.
+    seeds. A `sampler` is any iterable of keys of the dataset in reading order, instead of `shuffle`; a `batch_sampler` one of
+    lists of keys, instead of batch_size, shuffle, sampler and drop_last. An IterableDataset is read in its own order.
 
-    A TensorDataset gives tuples of arrays, each by one selection rather than a loop over rows; any other object with `__len__`
+    A TensorDataset gives tuples of tensors, each by one selection rather than a loop over rows; any other object with `__len__`
     and `__getitem__` is read item by item. Items are collated as by PyTorch's default_collate (arrays and numbers stacked,
     tuples, lists, dictionaries and named tuples entry by entry, strings in lists), or by `collate_fn(items)`. With
-    batch_size=None each item is returned as it is, or as `collate_fn(item)` makes it. Batches are copies.
+    batch_size=None each item is returned as it is, its arrays as tensors, or as `collate_fn(item)` makes it. Batches are copies.
 
-    Raises ValueError or TypeError for a batch size below 1, for anything but a dataset, and for options that nnlite lacks:
-    everything runs in the calling process (`num_workers=0`).
+    `num_workers` processes read items and collate them, `prefetch_factor` (2) batches each ahead; process i is seeded by a number
+    drawn from `generator` plus i, then calls `worker_init_fn(i)`. They pay off where reading an item is slow. `timeout` is in
+    seconds, 0 for none. `pin_memory`, `persistent_workers` and `in_order` are accepted and change nothing.
+
+    Raises ValueError or TypeError for a batch size below 1, for anything but a dataset, and for options that exclude each other.
 
     >>> from nnlite.data import DataLoader, TensorDataset
     >>> [x.tolist() for x, in DataLoader(TensorDataset([1, 2, 3]), batch_size=2)]
@@ -46,38 +45,69 @@ class DataLoader:
         self,
         dataset: Any,
         batch_size: int | None = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        seed: int | None = None,
-        *,
+        shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
+        num_workers: int = 0,
         collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
         generator: _core.Generator | None = None,
-        **options: Any,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+        seed: int | None = None,
     ) -> None:
-        _refuse(options)
-        require_dataset(dataset, by_number=sampler is None)
+        self._is_iterable = isinstance(dataset, IterableDataset)
+        if not self._is_iterable:
+            require_dataset(dataset, by_number=sampler is None and batch_sampler is None)
+        elif shuffle or sampler is not None or batch_sampler is not None:
+            raise ValueError(
+                "an IterableDataset is read in its own order: leave out shuffle, sampler and batch_sampler"
+            )
+        for name, keys in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if keys is not None and not hasattr(keys, "__iter__") and not hasattr(keys, "__getitem__"):
+                raise TypeError(f"{name} must be an iterable of keys, got {keys!r}")
         if sampler is not None and shuffle:
             raise ValueError("sampler and shuffle=True exclude each other: a sampler determines the order")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError(
+                "batch_sampler determines the batches: leave out batch_size, shuffle, sampler and drop_last"
+            )
         if seed is not None and generator is not None:
             raise ValueError("seed and generator exclude each other: a seed determines the order")
         require_generator(generator)
         if batch_size is None and drop_last:
             raise ValueError("drop_last must be False without batches (batch_size=None)")
+        if not timeout >= 0:
+            raise ValueError(f"timeout must be at least 0 seconds, got {timeout}")
         self.dataset = dataset
         self.batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
-        self.shuffle = shuffle
+        self.shuffle = bool(shuffle)
         self.drop_last = drop_last
         self.seed = None if seed is None else _whole("seed", seed, 0)
         self.sampler = sampler
+        self.batch_sampler = batch_sampler
         self.collate_fn = collate_fn
         self.generator = generator
+        self.num_workers = _whole("num_workers", num_workers, 0)
+        self.prefetch_factor = None if prefetch_factor is None else _whole("prefetch_factor", prefetch_factor, 1)
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
         self.epoch = 0
 
     def __repr__(self) -> str:
         return described(self)
 
     def __len__(self) -> int:
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]
         items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
         if self.batch_size is None:
             return items
@@ -85,16 +115,34 @@ class DataLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        order = iter(self.sampler) if self.sampler is not None else self._order()
+        tasks = itertools.repeat(None) if self._is_iterable else self._keys()
         self.epoch += 1
+        if self.num_workers == 0:
+            fetch = self.fetcher(self.dataset)
+            return itertools.takewhile(lambda batch: batch is not END, map(fetch, tasks))
+        from .workers import Workers
+
+        seed = int(self._generator().uniform((1,), 0.0, 2.0**31, np.float64)[0])
+        workers = Workers(
+            self.num_workers, self.prefetch_factor or 2, self.timeout or None, self.worker_init_fn, self.multiprocessing_context, END
+        )  # fmt: skip
+        return workers.batches(self.dataset, self.fetcher, tasks, seed)
+
+    def _generator(self) -> _core.Generator:
+        return _core.default_generator() if self.generator is None else self.generator
+
+    def _keys(self) -> Iterator[Any]:
+        """The keys of each batch of one pass, or of each item without batches."""
+        if self.batch_sampler is not None:
+            yield from self.batch_sampler
+            return
+        order = self._order() if self.sampler is None else iter(self.sampler)
         if self.batch_size is None:
-            for key in order:
-                item = self.dataset[_plain(key)]
-                yield item if self.collate_fn is None else self.collate_fn(item)
+            yield from order
             return
         for chosen in _parts(order, self.batch_size):
             if len(chosen) == self.batch_size or not self.drop_last:
-                yield self._batch(chosen)
+                yield chosen
 
     def _order(self) -> Rows:
         """The row numbers of one pass."""
@@ -102,15 +150,47 @@ class DataLoader:
         if not self.shuffle:
             return np.arange(size)
         if self.seed is not None:
-            return _core.permutation(size, self.seed, self.epoch)
-        generator = _core.default_generator() if self.generator is None else self.generator
-        return generator.permutation(size, "shuffle")
+            return _core.permutation(size, self.seed, self.epoch - 1)
+        return self._generator().permutation(size, "shuffle")
 
-    def _batch(self, chosen: Any) -> Any:
-        if self.collate_fn is None and _holds_arrays(self.dataset):
-            return take(self.dataset, whole_rows(chosen))
-        items = [self.dataset[_plain(key)] for key in chosen]
+    def fetcher(self, dataset: Any) -> Callable[[Any], Any]:
+        """The function that makes a batch of its keys, or in an IterableDataset's turn of none: END after the last."""
+        if not self._is_iterable:
+            return lambda chosen: self._batch(dataset, chosen)
+        items = iter(dataset)
+        return lambda _: self._next_batch(items)
+
+    def _batch(self, dataset: Any, chosen: Any) -> Any:
+        if self.batch_size is None:
+            return self._single(dataset[_plain(chosen)])
+        if self.collate_fn is None and holds_arrays(dataset):
+            return tuple(map(as_tensor, take(dataset, whole_rows(chosen))))
+        return self._collated([dataset[_plain(key)] for key in chosen])
+
+    def _next_batch(self, items: Iterator[Any]) -> Any:
+        if self.batch_size is None:
+            item = next(items, END)
+            return END if item is END else self._single(item)
+        chosen = list(islice(items, self.batch_size))
+        if not chosen or (self.drop_last and len(chosen) < self.batch_size):
+            return END
+        return self._collated(chosen)
+
+    def _single(self, item: Any) -> Any:
+        return default_convert(item) if self.collate_fn is None else self.collate_fn(item)
+
+    def _collated(self, items: list[Any]) -> Any:
         return default_collate(items) if self.collate_fn is None else self.collate_fn(items)
+
+
+class _End:
+    """What comes after the last batch, in another process too."""
+
+    def __reduce__(self) -> str:
+        return "END"
+
+
+END = _End()
 
 
 def _parts(order: Rows | Iterator[Any], size: int) -> Iterator[Any]:
@@ -128,7 +208,7 @@ def _plain(key: Any) -> Any:
     return int(key) if isinstance(key, np.integer) else key
 
 
-def _holds_arrays(dataset: Any) -> bool:
+def holds_arrays(dataset: Any) -> bool:
     """Whether rows can be selected at once; a subclass may override __getitem__."""
     while type(dataset) is Subset:
         dataset = dataset.dataset
@@ -143,13 +223,3 @@ def _whole(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return number
-
-
-def _refuse(options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _WITHOUT_EFFECT:
-            raise TypeError(f"DataLoader has no option {name!r}")
-        if value != _WITHOUT_EFFECT[name]:
-            raise ValueError(
-                f"DataLoader: {name}={value!r} is not supported: batches are made by indexing, in the calling process"
-            )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._core import Tensor
-from ..data.dataset import arrays_of, has_parts
+from ..data.dataset import IterableDataset, arrays_of, has_parts
+from ..data.loader import DataLoader
 from ..nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Module, NLLLoss, Sequential
 from ..nn.losses import Loss
 from ..nn.options import number
@@ -67,7 +68,9 @@ def is_class_loss(criterion: Any) -> bool:
 
 
 def unpack(x: Any, y: Any) -> tuple[Any, Any]:
-    """Splits a dataset given as `x` into inputs and target."""
+    """Splits a dataset, or the dataset of a DataLoader, given as `x` into inputs and target."""
+    if isinstance(x, DataLoader):
+        x = dataset_of(x)
     if (
         y is not None
         or (_is_array_like(x) and not _is_list_of_items(x))
@@ -80,6 +83,18 @@ def unpack(x: Any, y: Any) -> tuple[Any, Any]:
     if len(arrays) == 1:
         return arrays[0], None
     return (arrays[0] if len(arrays) == 2 else tuple(arrays[:-1])), arrays[-1]
+
+
+def dataset_of(loader: DataLoader) -> Any:
+    """What a DataLoader reads; TypeError where it does more than to read rows in order or shuffled."""
+    for option in ("sampler", "batch_sampler", "collate_fn"):
+        if getattr(loader, option) is not None:
+            raise TypeError(
+                f"x is a DataLoader with a {option}, which fit cannot follow: write the loop over it yourself"
+            )
+    if isinstance(loader.dataset, IterableDataset) or loader.batch_size is None:
+        raise TypeError("x is a DataLoader without batches of numbered rows: write the loop over it yourself")
+    return loader.dataset
 
 
 def _is_list_of_items(x: Any) -> bool:

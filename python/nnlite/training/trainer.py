@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data.frames import in_order, names_of, pair_in_order
+from ..data.loader import DataLoader
 from ..descriptions import brief
 from ..metrics import resolve_all
 from ..nn import Module
@@ -126,8 +127,10 @@ class Trainer(TrainingState):
         """Trains for `epochs` passes over x (N, ...) and y (N, ...); returns the history of this call.
 
         x is an array (of any numeric type, memory-mapped too), a Tensor, a tuple of arrays for a model of several inputs,
-        a DataFrame or a dataset of (x, y). A DataFrame's columns are remembered: `predict`, `evaluate` and later fits take
-        them in any order, and name missing or unknown ones. `validation_data` is (x, y), evaluated after each epoch;
+        a DataFrame, a dataset of (x, y), or a DataLoader of one, without samplers and `collate_fn`: its batch_size, shuffle
+        and drop_last count, its rows are read once, and the trainer's seed shuffles them. A DataFrame's columns are
+        remembered: `predict`, `evaluate` and later fits take them in any order, and name missing or
+        unknown ones. `validation_data` is (x, y), evaluated after each epoch;
         without it, `validation_split` holds out the last share of the rows; with `shuffle_split` True a random share,
         drawn by the trainer's seed, with "stratified" the same share of every class. `drop_last` skips a last batch that
         is not full (batch normalisation cannot train on one row); its rows, others in each shuffled epoch, count neither
@@ -173,6 +176,12 @@ class Trainer(TrainingState):
         CaptureError for a model that needs compile=False, FileExistsError for a folder with a checkpoint that is not to
         be resumed, OSError if a checkpoint cannot be written. Ctrl-C leaves the weights at a batch boundary.
         """
+        if isinstance(x, DataLoader):
+            if x.shuffle and x.seed not in (None, self.seed):
+                raise ValueError(
+                    f"the trainer's seed decides the order: it is {self.seed}, the DataLoader's is {x.seed}"
+                )
+            batch_size, shuffle, drop_last = x.batch_size or 0, x.shuffle, x.drop_last
         x, columns = in_order(x, self.columns), self.columns or names_of(x)
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
         validation = None

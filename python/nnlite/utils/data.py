@@ -1,0 +1,3 @@
+"""`nnlite.data` under PyTorch's name."""
+
+from ..data import *  # noqa: F403
