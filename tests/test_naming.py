@@ -36,7 +36,18 @@ def test_dir_shows_no_imports(name):
     assert not [key for key in shown if key.startswith("_")]
     assert all(hasattr(module, key) for key in shown)
     modules = {key for key in shown if isinstance(getattr(module, key), type(sys))}
-    assert modules <= {"callbacks", "data", "metrics", "nn", "optim", "functional", "init", "lr_scheduler", "utils"}
+    assert modules <= {
+        "callbacks",
+        "data",
+        "func",
+        "metrics",
+        "nn",
+        "optim",
+        "functional",
+        "init",
+        "lr_scheduler",
+        "utils",
+    }
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -128,6 +128,12 @@ std::vector<TensorPtr> Program::changing() const {
   return found;
 }
 
+std::vector<Program::ParameterGradient> Program::gradients() const {
+  std::vector<ParameterGradient> found;
+  for (const auto& slot : parameters_) found.push_back({slot.parameter, slot.gradient});
+  return found;
+}
+
 Array Program::buffer(const Shape& shape, DType dtype) {
   const Tensor tensor(shape, dtype);
   buffers_.push_back(tensor.storage());

@@ -28,6 +28,12 @@ class Program : public SharedObject {
   const std::vector<TensorPtr>& single_losses() const { return single_losses_; }
   // Parameters to train and running statistics: what a step writes into.
   std::vector<TensorPtr> changing() const;
+  struct ParameterGradient {
+    TensorPtr parameter;
+    Array gradient;
+  };
+  // Where the gradients are after a backward pass with stages, of the parameters that the loss depends on.
+  std::vector<ParameterGradient> gradients() const;
   double work() const { return work_; }  // flops of forward()
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 

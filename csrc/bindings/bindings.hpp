@@ -27,6 +27,7 @@ void define_clipping(py::module_& module);
 void define_optimizers(py::module_& module);
 void define_training(py::module_& module);
 void define_prediction(py::module_& module);
+void define_gradients(py::module_& module);
 void define_runtime(py::module_& module);
 
 // conversions.cpp

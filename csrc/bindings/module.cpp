@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core, module) {
   define_optimizers(module);
   define_training(module);
   define_prediction(module);
+  define_gradients(module);
   define_runtime(module);
   define_call_errors(module);
 }

@@ -42,7 +42,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import callbacks, data, metrics, optim, utils
+    from . import callbacks, data, func, metrics, optim, utils
     from .files.model_file import load, save
     from .loading import load_model
     from .training import Predictor, Trainer
@@ -52,7 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Tensor", "Trainer",
-    "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "get_num_threads",
+    "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "func", "get_num_threads",
     "gradcheck", "is_grad_enabled", "load", "load_model", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
     "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "show_config", "stack", "tensor",
     "utils", "where", "zeros", "zeros_like",
@@ -65,6 +65,7 @@ _LAZY = {
     "Trainer": "training",
     "callbacks": "callbacks",
     "data": "data",
+    "func": "func",
     "load": "files.model_file",
     "load_model": "loading",
     "metrics": "metrics",
