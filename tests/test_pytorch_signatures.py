@@ -54,6 +54,11 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
                 found.append((f"{name}.forward", ours.forward, theirs.forward))
     for module, theirs in [(F, torch.nn.functional), (nn.init, torch.nn.init), (nn.utils, torch.nn.utils)]:
         found += [(name, getattr(module, name), getattr(theirs, name)) for name in dir(module)]
+    for name in nl.data.__all__:
+        if hasattr(torch.utils.data, name):
+            both = (getattr(nl.data, name), getattr(torch.utils.data, name))
+            ours, theirs = ((x.__init__ if inspect.isclass(x) else x) for x in both)
+            found.append((name, ours, theirs))
     for name in optim.__all__:
         for theirs in (torch.optim, torch.optim.lr_scheduler, torch.nn.utils):
             if hasattr(theirs, name) and not inspect.ismodule(getattr(optim, name)):
@@ -90,6 +95,8 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
 def same_default(ours: Any, theirs: Any) -> bool:
     if theirs is torch.float32 or (ours is np.float32 and theirs is None):
         return ours in (None, np.float32)
+    if isinstance(theirs, torch.Generator):  # PyTorch's default one
+        return ours is None
     return bool(ours == theirs)
 
 

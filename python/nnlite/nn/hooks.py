@@ -82,6 +82,14 @@ class Hooked:
         """
         return self._register_hook("forward", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
 
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Not supported: raises NotImplementedError."""
+        raise NotImplementedError(
+            "backward() runs natively and calls no Python: read or change .grad between backward() and step() instead"
+        )
+
+    register_full_backward_pre_hook = register_backward_hook = register_full_backward_hook
+
     def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(module, prefix, keep_vars)` before `state_dict` reads this module."""
         return self._register_hook("state_dict_pre", hook)

@@ -1,4 +1,4 @@
-"""Activation modules made of pieces: see `functional.piecewise`."""
+"""Activation modules made of pieces."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Operand, inplace: bool = False) -> Tensor:
-    """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+    """See `nn.SELU`."""
     return _core.unary("elu", input, 1.6732632423543772) * 1.0507009873554805
 
 
 def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """max(x, 0) + min(alpha (e^(x / alpha) - 1), 0)."""
+    """See `nn.CELU`."""
     if not number("celu: alpha", alpha):
         raise ValueError("celu needs an alpha other than 0")
     negative = _core.unary("expm1", floating(input).clip(None, 0.0) / alpha) * alpha
@@ -61,7 +61,7 @@ def silu(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Operand, inplace: bool = False) -> Tensor:
-    """x tanh(log(1 + e^x)) (Misra 2019)."""
+    """See `nn.Mish`."""
     x = floating(input)
     return x * _core.unary("tanh", _core.unary("softplus", x, 1.0, math.inf))
 
@@ -77,24 +77,24 @@ def tanh(input: Operand) -> Tensor:
 
 
 def tanhshrink(input: Operand) -> Tensor:
-    """x - tanh(x)."""
+    """See `nn.Tanhshrink`."""
     x = floating(input)
     return x - _core.unary("tanh", x)
 
 
 def softsign(input: Operand) -> Tensor:
-    """x / (1 + |x|)."""
+    """See `nn.Softsign`."""
     x = floating(input)
     return x / (_core.unary("abs", x) + 1.0)
 
 
 def logsigmoid(input: Operand) -> Tensor:
-    """log(1 / (1 + e^-x))."""
+    """See `nn.LogSigmoid`."""
     return -_core.unary("softplus", -floating(input), 1.0, math.inf)
 
 
 def glu(input: Operand, dim: int = -1) -> Tensor:
-    """a sigmoid(b) of the halves a and b along `dim` (Dauphin et al. 2017); ValueError for an odd size."""
+    """See `nn.GLU`; ValueError for an odd size."""
     x = floating(input)
     size = x.size(dim)
     if size % 2:
@@ -115,7 +115,7 @@ def softmax(input: Operand, dim: int | None = None) -> Tensor:
 
 
 def softmin(input: Operand, dim: int | None = None) -> Tensor:
-    """softmax(-x) along `dim`, chosen as by `softmax` where it is missing."""
+    """See `nn.Softmin`."""
     return _core.softmax(-floating(input), implicit_dim("softmin", input) if dim is None else dim)
 
 

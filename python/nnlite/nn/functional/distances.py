@@ -29,14 +29,14 @@ def _norm(x: Tensor, p: float, dim: int, keepdim: bool) -> Tensor:
 
 
 def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, broadcast together."""
+    """See `nn.CosineSimilarity`; x1 and x2 broadcast."""
     a, b = floating(x1), floating(x2)
     norms = [(x * x).sum(dim).clip(eps * eps).sqrt() for x in (a, b)]
     return (a * b).sum(dim) / (norms[0] * norms[1])
 
 
 def pairwise_distance(x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """The p-norm of x1 - x2 + eps along the last dimension, broadcast together."""
+    """See `nn.PairwiseDistance`; x1 and x2 broadcast."""
     return _norm(floating(x1) - floating(x2) + eps, p, -1, keepdim)
 
 

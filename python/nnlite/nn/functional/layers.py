@@ -28,7 +28,7 @@ def linear(input: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 def bilinear(input1: Operand, input2: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y_k = a^T weight_k b + bias_k of a (..., m) and b (..., n), weight (out, m, n), bias (out): (..., out)."""
+    """See `nn.Bilinear`."""
     a, b = floating(input1), floating(input2)
     out, m, n = weight.shape
     if a.shape[:-1] != b.shape[:-1] or (a.shape[-1], b.shape[-1]) != (m, n):
@@ -56,11 +56,7 @@ def embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int | None = None,
 ) -> Tensor:
-    """Sum, mean or maximum ("max") of the rows of weight (V, E) in each bag: (B, E); zeros for an empty bag.
-
-    Bags are the rows of indices (B, N), or begin at `offsets` (B) in indices (N). `per_sample_weights`, of the input's shape,
-    multiply the rows of a sum. Rows `padding_idx` do not count.
-    """
+    """See `nn.EmbeddingBag`; `weight` has shape (V, E)."""
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode must be 'sum', 'mean' or 'max', got {mode!r}")
     if per_sample_weights is not None and mode != "sum":
@@ -98,7 +94,7 @@ def dropout(input: Operand, p: float = 0.5, training: bool = True, inplace: bool
 
 
 def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """In training, sets elements to selu's limit with probability p, then scales and shifts all of them to keep mean 0 and variance 1."""
+    """See `nn.AlphaDropout`."""
     require_probability(p)
     x = floating(input)
     if not training or p == 0:

@@ -1,4 +1,4 @@
-"""Losses of margins, embeddings and distributions. `reduction` is none, mean or sum."""
+"""Losses of margins, embeddings and distributions, with the formulas of their modules. `reduction` is none, mean or sum."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """(log v + (x - t)^2 / v) / 2 with v = max(var, eps); `full` adds log(2 pi) / 2. `var` broadcasts to x."""
+    """See `nn.GaussianNLLLoss`."""
     x = floating(input)
     require_same_shape("GaussianNLLLoss", x, target)
     v = floating(var)
@@ -59,7 +59,7 @@ def poisson_nll_loss(
     eps: float = 1e-8,
     reduction: str = "mean",
 ) -> Tensor:
-    """e^x - t x, without `log_input` x - t log(x + eps); `full` adds Stirling's t log t - t + log(2 pi t) / 2 where t > 1."""
+    """See `nn.PoissonNLLLoss`."""
     x, t = floating(input), floating(target)
     require_same_shape("PoissonNLLLoss", x, t)
     losses = x.exp() - t * x if log_input else x - t * (x + eps).log()
@@ -84,7 +84,7 @@ def _signs(name: str, target: Operand, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """x where t = 1, max(0, margin - x) where t = -1."""
+    """See `nn.HingeEmbeddingLoss`."""
     x = floating(input)
     alike, other = _signs("HingeEmbeddingLoss", target, x)
     return reduced(alike * x + other * (margin - x).clip(0.0), reduction)
@@ -93,7 +93,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, r
 def margin_ranking_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """max(0, margin - t (x1 - x2)): t = 1 wants x1 above x2, t = -1 below."""
+    """See `nn.MarginRankingLoss`."""
     a, b, t = floating(input1), floating(input2), floating(target)
     require_same_shape("MarginRankingLoss", a, b)
     require_same_shape("MarginRankingLoss", a, t)
@@ -101,7 +101,7 @@ def margin_ranking_loss(
 
 
 def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """log(1 + e^(-t x)) for targets 1 and -1."""
+    """See `nn.SoftMarginLoss`."""
     x, t = floating(input), floating(target)
     require_same_shape("SoftMarginLoss", x, t)
     return reduced(-logsigmoid(t * x), reduction)
@@ -115,7 +115,7 @@ def multi_margin_loss(
     weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """weight[t] sum_j max(0, margin - x_t + x_j)^p / C over the classes j other than t: x (C) or (N, C), class indices t, p 1 or 2."""
+    """See `nn.MultiMarginLoss`."""
     if p not in (1, 2):
         raise ValueError(f"MultiMarginLoss needs p 1 or 2, got {p}")
     x = floating(input)
@@ -134,10 +134,7 @@ def multi_margin_loss(
 
 
 def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """sum max(0, 1 - x_j + x_i) / C over labels j and classes i that are not labels: x (C) or (N, C).
-
-    `target`, of the same shape, lists each row's labels before a first -1. It is read, so that a step cannot be captured.
-    """
+    """See `nn.MultiLabelMarginLoss`."""
     x = floating(input)
     require_same_shape("MultiLabelMarginLoss", x, target)
     classes = x.shape[-1]
@@ -158,7 +155,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "me
 def multilabel_soft_margin_loss(
     input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """The mean over classes of -weight (t log s(x) + (1 - t) log s(-x)), s the sigmoid: x (..., C) and targets 0 or 1."""
+    """See `nn.MultiLabelSoftMarginLoss`."""
     x, t = floating(input), floating(target)
     require_same_shape("MultiLabelSoftMarginLoss", x, t)
     losses = -(t * logsigmoid(x) + (1.0 - t) * logsigmoid(-x))
@@ -170,7 +167,7 @@ def multilabel_soft_margin_loss(
 def cosine_embedding_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1: inputs (N, E) or (E), target (N) or ()."""
+    """See `nn.CosineEmbeddingLoss`."""
     a, b = floating(input1), floating(input2)
     require_same_shape("CosineEmbeddingLoss", a, b)
     square = ((a * a).sum(-1) + 1e-12) * ((b * b).sum(-1) + 1e-12)
@@ -189,10 +186,7 @@ def triplet_margin_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm d of vectors (N, E) or (E).
-
-    `swap` takes d(positive, negative) where that is smaller than d(anchor, negative).
-    """
+    """See `nn.TripletMarginLoss`."""
     if not margin > 0:
         raise ValueError(f"TripletMarginLoss needs margin > 0, got {margin}")
     require_same_shape("TripletMarginLoss", floating(anchor), floating(positive))

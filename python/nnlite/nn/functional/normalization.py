@@ -35,10 +35,7 @@ def layer_norm(
 def rms_norm(
     input: Operand, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) over the last dimensions, which must be `normalized_shape`, times weight.
-
-    Without `eps` it is the distance from 1 to the next number of the type.
-    """
+    """See `nn.RMSNorm`."""
     x = floating(input)
     shape = tuple(normalized_shape)
     if x.shape[-len(shape) :] != shape:
@@ -59,14 +56,14 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Batch normalisation of channels, dimension 1 of (N, C) or (N, C, L): see `nn.BatchNorm1d`."""
+    """See `nn.BatchNorm1d`."""
     return _core.batch_norm(input, running_mean, running_var, None, weight, bias, training, momentum, eps)
 
 
 def group_norm(
     input: Operand, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Normalises x (N, C, ...) within each row's groups of C / num_groups channels; weight and bias have shape (C)."""
+    """See `nn.GroupNorm`."""
     x = floating(input)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(
@@ -90,10 +87,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalises each channel of each row of x (N, C, L); running statistics move by `momentum` to the rows' mean ones.
-
-    Without `use_input_stats` it normalises by the running statistics.
-    """
+    """See `nn.InstanceNorm1d`; without `use_input_stats` it normalises by the running statistics."""
     x = floating(input)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)

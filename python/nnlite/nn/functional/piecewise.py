@@ -1,4 +1,4 @@
-"""Activation functions made of pieces. At a kink the derivative is PyTorch's, of the piece on the left or right."""
+"""Activation functions made of pieces, with PyTorch's derivatives at their kinks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6
 
 
 def threshold(input: Operand, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x above `threshold`, else `value`."""
+    """See `nn.Threshold`."""
     return _core.unary("threshold", input, threshold, value)
 
 
 def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x bounded by min_val and max_val; derivative 0 at the bounds."""
+    """See `nn.Hardtanh`."""
     if number("hardtanh: min_val", min_val) > number("hardtanh: max_val", max_val):
         raise ValueError(f"hardtanh needs min_val <= max_val, got {min_val} and {max_val}")
     bounded = _core.unary("threshold", input, min_val, min_val)
@@ -30,30 +30,30 @@ def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplac
 
 
 def relu6(input: Operand, inplace: bool = False) -> Tensor:
-    """min(max(x, 0), 6)."""
+    """See `nn.ReLU6`."""
     return hardtanh(input, 0.0, 6.0)
 
 
 def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
-    """min(max(x + 3, 0), 6) / 6."""
+    """See `nn.Hardsigmoid`."""
     return hardtanh(floating(input) + 3.0, 0.0, 6.0) / 6.0
 
 
 def hardswish(input: Operand, inplace: bool = False) -> Tensor:
-    """x hardsigmoid(x) (Howard et al. 2019)."""
+    """See `nn.Hardswish`."""
     x = floating(input)
     return x * hardtanh(x + 3.0, 0.0, 6.0) / 6.0
 
 
 def hardshrink(input: Operand, lambd: float = 0.5) -> Tensor:
-    """x where |x| > lambd, else 0."""
+    """See `nn.Hardshrink`."""
     x = floating(input)
     bound = _lambda("hardshrink", lambd)
     return _core.unary("threshold", x, bound, 0.0) - _core.unary("threshold", -x, bound, 0.0)
 
 
 def softshrink(input: Operand, lambd: float = 0.5) -> Tensor:
-    """x - lambd above lambd, x + lambd below -lambd, else 0."""
+    """See `nn.Softshrink`."""
     x = floating(input)
     bound = _lambda("softshrink", lambd)
     return x - x.clip(-bound, bound)
@@ -66,7 +66,7 @@ def _lambda(name: str, lambd: float) -> float:
 
 
 def prelu(input: Operand, weight: Tensor) -> Tensor:
-    """x where positive, else weight x; weight (1), or (C) for the channels of x (N, C, ...)."""
+    """See `nn.PReLU`."""
     x = floating(input)
     channels = weight.numel()
     if channels > 1 and (x.ndim < 2 or x.shape[1] != channels):
