@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 _numbers = itertools.count()
 
 Hook = Callable[..., Any]
 
 
-class HookEntry(NamedTuple):
-    """A hook and the options that it was registered with."""
-
-    hook: Hook
-    with_kwargs: bool = False
-    always_call: bool = False
-
-
-Hooks = dict[int, HookEntry]
+Entry = tuple[Hook, bool, bool]  # with_kwargs, always_call
+Hooks = dict[int, Entry]
 
 
 class RemovableHandle:
@@ -45,23 +38,28 @@ class Hooked:
 
     _hooks: dict[str, Hooks] | None = None
 
-    def _register_hook(self, kind: str, hook: Hook, prepend: bool = False, **options: bool) -> RemovableHandle:
+    def _register_hook(
+        self, kind: str, hook: Hook, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
         if not callable(hook):
             raise TypeError(f"a hook must be callable, got {hook!r}")
         if self._hooks is None:
             self.__dict__["_hooks"] = {}
         hooks = self.__dict__["_hooks"].setdefault(kind, {})
         number = next(_numbers)
-        hooks[number] = HookEntry(hook, **options)
+        hooks[number] = (hook, with_kwargs, always_call)
         if prepend:
             others = [key for key in hooks if key != number]
             for key in others:
                 hooks[key] = hooks.pop(key)
         return RemovableHandle(hooks, number)
 
-    def hooks_of(self, kind: str) -> list[HookEntry]:
-        """The hooks of a kind, in the order of their calls."""
+    def _entries_of(self, kind: str) -> list[Entry]:
         return list(self._hooks.get(kind, {}).values()) if self._hooks else []
+
+    def hooks_of(self, kind: str) -> list[Hook]:
+        """The hooks of a kind, in the order of their calls."""
+        return [hook for hook, *_ in self._entries_of(kind)]
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
@@ -71,7 +69,7 @@ class Hooked:
         `with_kwargs`: `hook(module, args, kwargs)`, which returns (args, kwargs) or None. `prepend` puts it before the others.
         A step that calls hooks is captured like any forward: one that reads values or keeps them needs `fit(compile=False)`.
         """
-        return self._register_hook("forward_pre", hook, prepend, with_kwargs=with_kwargs)
+        return self._register_hook("forward_pre", hook, prepend, with_kwargs)
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
@@ -80,7 +78,7 @@ class Hooked:
 
         `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also after an exception, with the output None.
         """
-        return self._register_hook("forward", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
+        return self._register_hook("forward", hook, prepend, with_kwargs, always_call)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Not supported: raises NotImplementedError."""
@@ -111,29 +109,30 @@ class Hooked:
 
     def _forward_with_hooks(self, forward: Hook, args: Any, kwargs: Any) -> Any:
         try:
-            for entry in self.hooks_of("forward_pre"):
-                args, kwargs = self._replaced_arguments(entry, args, kwargs)
+            for hook, with_kwargs, _ in self._entries_of("forward_pre"):
+                if with_kwargs:
+                    args, kwargs = self._replaced(hook, args, kwargs)
+                else:
+                    result = hook(self, args)
+                    args = args if result is None else result if isinstance(result, tuple) else (result,)
             output = forward(*args, **kwargs)
-            for entry in self.hooks_of("forward"):
-                output = self._replaced_output(entry, args, kwargs, output)
+            for hook, with_kwargs, _ in self._entries_of("forward"):
+                output = self._replaced_output(hook, with_kwargs, args, kwargs, output)
         except BaseException:
-            for entry in self.hooks_of("forward"):
-                if entry.always_call:
-                    self._replaced_output(entry, args, kwargs, None)
+            for hook, with_kwargs, always_call in self._entries_of("forward"):
+                if always_call:
+                    self._replaced_output(hook, with_kwargs, args, kwargs, None)
             raise
         return output
 
-    def _replaced_arguments(self, entry: HookEntry, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        if not entry.with_kwargs:
-            result = entry.hook(self, args)
-            return args if result is None else result if isinstance(result, tuple) else (result,), kwargs
-        result = entry.hook(self, args, kwargs)
+    def _replaced(self, hook: Hook, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        result = hook(self, args, kwargs)
         if result is None:
             return args, kwargs
         if isinstance(result, tuple) and len(result) == 2:
             return result
         raise RuntimeError(f"a forward pre-hook with kwargs must return None or (args, kwargs), got {result!r}")
 
-    def _replaced_output(self, entry: HookEntry, args: Any, kwargs: Any, output: Any) -> Any:
-        result = entry.hook(self, args, kwargs, output) if entry.with_kwargs else entry.hook(self, args, output)
+    def _replaced_output(self, hook: Hook, with_kwargs: bool, args: Any, kwargs: Any, output: Any) -> Any:
+        result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
         return output if result is None else result

@@ -190,8 +190,8 @@ class Module(Registering, Hooked, Convertible):
         They go into `destination` if given, under names that begin with `prefix`. PyTorch's `load_state_dict` takes the arrays too.
         """
         state: dict[str, Any] = {} if destination is None else destination
-        for entry in self.hooks_of("state_dict_pre"):
-            entry.hook(self, prefix, keep_vars)
+        for hook in self.hooks_of("state_dict_pre"):
+            hook(self, prefix, keep_vars)
         for name, tensor in self._own_state():
             state[prefix + name] = tensor if keep_vars else tensor.detach().numpy().copy().view(StateArray)
         if self._has_extra_state():
@@ -199,8 +199,8 @@ class Module(Registering, Hooked, Convertible):
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for entry in self.hooks_of("state_dict_post"):
-            replaced = entry.hook(self, state, prefix, {})
+        for hook in self.hooks_of("state_dict_post"):
+            replaced = hook(self, state, prefix, {})
             state = state if replaced is None else replaced
         return state
 
@@ -236,8 +236,8 @@ class Module(Registering, Hooked, Convertible):
         problems: list[str] = []
         modules = list(self.named_modules(remove_duplicate=False))
         for prefix, module in modules:
-            for entry in module.hooks_of("load_state_dict_pre"):
-                entry.hook(module, state, _joined(prefix, ""), {}, strict, *found, problems)
+            for hook in module.hooks_of("load_state_dict_pre"):
+                hook(module, state, _joined(prefix, ""), {}, strict, *found, problems)
         extra = {_joined(prefix, _EXTRA): module for prefix, module in modules if module._has_extra_state()}
         known = {**own, **extra}
         found.missing_keys.extend(key for key in known if key not in state)
@@ -248,7 +248,7 @@ class Module(Registering, Hooked, Convertible):
                 problems.append(f"{key} has shape {value.shape} in the state dict, {own[key].shape} in the model")
             elif value.dtype.kind not in "fiub":
                 problems.append(f"{key} has dtype {value.dtype}")
-        later = [(entry, module) for _, module in modules for entry in module.hooks_of("load_state_dict_post")]
+        later = [(hook, module) for _, module in modules for hook in module.hooks_of("load_state_dict_post")]
         self._require_loadable(problems + ([] if later or not strict else _missing(found)), state, own)
         for key, value in values.items():
             if assign:
@@ -258,8 +258,8 @@ class Module(Registering, Hooked, Convertible):
         for key, module in extra.items():
             if key in state:
                 module.set_extra_state(state[key])
-        for entry, module in later:
-            entry.hook(module, found)
+        for hook, module in later:
+            hook(module, found)
         self._require_loadable(_missing(found) if strict else [], state, own)
         return found
 

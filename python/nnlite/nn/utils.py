@@ -163,8 +163,7 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
 
 
 def _restored(module: M, name: str, kind: type[_Reparametrized], parts: tuple[str, ...]) -> M:
-    for entry in module.hooks_of("forward_pre"):
-        hook = entry.hook
+    for hook in module.hooks_of("forward_pre"):
         if isinstance(hook, kind) and hook.name == name and hook.handle is not None:
             with no_grad():
                 value = hook.compute(module)
