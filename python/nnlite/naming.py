@@ -25,7 +25,7 @@ _COMPILED = "not needed: Trainer.fit and Predictor compile what they run"
 _CPU = "nnlite runs on the CPU only: leave devices out"
 _TYPES = "use NumPy's types, such as np.float32 or 'float32'"
 
-_ACTIVATIONS = "nnlite has the activations {activations}, {piecewise}; write others in forward, from tensor operations"
+_ACTIVATIONS = "nnlite has the activations {activations}, {composed}; write others in forward, from tensor operations"
 
 # The first pattern that matches gives the advice; {part} becomes the names that the package's module `part` defines.
 _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {

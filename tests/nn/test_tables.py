@@ -12,10 +12,10 @@ import pytest
 
 import nnlite as nl
 from nnlite import _core, nn
-from nnlite.nn import activations, distances, embedding, functional, losses, margin_losses, piecewise
+from nnlite.nn import activations, composed, distances, embedding, functional, losses, margin_losses
 
 FUNCTIONS = {name: getattr(functional, name) for name in functional.__all__}
-ELEMENTWISE = activations.ELEMENTWISE | piecewise.ELEMENTWISE
+ELEMENTWISE = activations.ELEMENTWISE | composed.ELEMENTWISE
 
 
 def used_of(name: str, module: ModuleType) -> set[str]:
@@ -40,8 +40,9 @@ def native_names_in(module: ModuleType, call: str) -> set[str]:
 def test_every_elementwise_activation_is_a_function_of_functional() -> None:
     for name, layer in ELEMENTWISE.items():
         assert name in FUNCTIONS, f"functional has no {name}"
-        composed = issubclass(layer, activations.Composed) or layer is nn.PReLU
-        assert composed != (name in _core.unary_names()), f"{name} is both native and composed, or neither"
+        assert (layer.__name__ in composed.__all__) != (name in _core.unary_names()), (
+            f"{name} is both native and composed, or neither"
+        )
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -83,7 +84,7 @@ def test_modules_are_listed_once_and_are_modules() -> None:
         margin_losses,
         nn.normalization,
     )
-    for part in (*parts, piecewise):
+    for part in (*parts, composed):
         for name in part.__all__:
             assert issubclass(getattr(nn, name), nn.Module)
         defined = {
@@ -92,8 +93,6 @@ def test_modules_are_listed_once_and_are_modules() -> None:
             if inspect.isclass(v) and v.__module__ == part.__name__ and issubclass(v, nn.Module)
         }
         assert {n for n in defined if not n.startswith("_")} - {
-            "Composed",
-            "ComposedPlain",
             "Elementwise",
             "Entries",
             "Loss",

@@ -13,7 +13,7 @@ from ..data.scaling import Source
 from ..data.sources import describe_readers, is_table, load_source
 from ..files.architecture import describe_model
 from ..metrics import METRICS, confusion_matrix, predicted_classes
-from ..nn import MLP, Flatten, Module, Sequential, activations, piecewise
+from ..nn import MLP, Flatten, Module, Sequential, activations, composed
 from ..nn.losses import LOSSES
 from ..optim import OPTIMIZERS, Optimizer
 from ..training import Trainer
@@ -25,7 +25,7 @@ from .tables import add_column_options, add_format_options, format_of, notation_
 
 Array = np.ndarray[Any, Any]
 
-_ACTIVATIONS = activations.ELEMENTWISE | piecewise.ELEMENTWISE
+_ACTIVATIONS = activations.ELEMENTWISE | composed.ELEMENTWISE
 
 # Option: type, default, name of the value, help.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], Any, str, str]] = {

@@ -16,20 +16,23 @@ from .parameter import Parameter
 
 if TYPE_CHECKING:
     from . import utils as utils
+    from .composed import *
     from .distances import *
     from .margin_losses import *
     from .parameter_containers import *
-    from .piecewise import *
 
 # Imported when first used.
 LAZY = {
+    "composed": (
+        "CELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LogSigmoid", "Mish", "PReLU", "ReLU6", "SELU", "Softmin",
+        "Softshrink", "Softsign", "Tanhshrink", "Threshold",
+    ),
     "distances": ("CosineSimilarity", "PairwiseDistance"),
     "margin_losses": (
         "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
         "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PoissonNLLLoss", "SoftMarginLoss", "TripletMarginLoss",
     ),
     "parameter_containers": ("ParameterDict", "ParameterList"),
-    "piecewise": ("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "PReLU", "ReLU6", "Softshrink", "Threshold"),
     "utils": ("utils",),
 }  # fmt: skip
 

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-__all__ = [
-    "CELU", "ELU", "GELU", "GLU", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "ReLU", "SELU", "SiLU", "Sigmoid", "Softmax",
-    "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink",
-]  # fmt: skip
+__all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
 class Elementwise(Module):
@@ -26,27 +23,6 @@ class Elementwise(Module):
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.function, input)
-
-
-class Composed(Elementwise):
-    """A function made of several native ones, called with the attributes `options`."""
-
-    options: ClassVar[tuple[str, ...]] = ()
-
-    def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        function = getattr(functional, self.function)
-        return function(input, *(getattr(self, option) for option in self.options))  # type: ignore[no-any-return]
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{option}={getattr(self, option)}" for option in self.options)
-
-
-class ComposedPlain(Composed):
-    """A composed function without options. `inplace` is accepted as in PyTorch; the result is the same."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
 
 
 class _Plain(Elementwise):
@@ -115,48 +91,6 @@ class ELU(Elementwise):
         return f"alpha={self.alpha}"
 
 
-class SELU(ComposedPlain):
-    """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-
-    function = "selu"
-
-
-class CELU(Composed):
-    """max(x, 0) + min(alpha (e^(x / alpha) - 1), 0) (Barron 2017)."""
-
-    function = "celu"
-    options = ("alpha",)
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
-
-
-class Mish(ComposedPlain):
-    """x tanh(log(1 + e^x)) (Misra 2019)."""
-
-    function = "mish"
-
-
-class LogSigmoid(Composed):
-    """log(1 / (1 + e^-x))."""
-
-    function = "logsigmoid"
-
-
-class Softsign(Composed):
-    """x / (1 + |x|)."""
-
-    function = "softsign"
-
-
-class Tanhshrink(Composed):
-    """x - tanh(x)."""
-
-    function = "tanhshrink"
-
-
 class GELU(Elementwise):
     """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016); approximate="tanh" for their approximation."""
 
@@ -201,27 +135,6 @@ class Softmax(Module):
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return functional.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class Softmin(Softmax):
-    """softmax(-x) along `dim`, as in Softmax."""
-
-    def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return functional.softmin(input, self.dim)
-
-
-class GLU(Module):
-    """a sigmoid(b) of the halves a and b of x along `dim` (Dauphin et al. 2017)."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor | ArrayLike) -> Tensor:
-        return functional.glu(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
