@@ -36,7 +36,7 @@ NOT_COMPARED = {
 }  # fmt: skip
 METHODS = [
     "load_state_dict", "state_dict", "named_parameters", "named_buffers", "named_modules", "parameters", "buffers", "zero_grad",
-    "register_forward_hook", "register_forward_pre_hook", "register_state_dict_post_hook", "register_state_dict_pre_hook",
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_state_dict_post_hook", "register_state_dict_pre_hook",
     "register_load_state_dict_pre_hook", "register_load_state_dict_post_hook", "get_submodule", "set_submodule", "get_parameter",
     "get_buffer", "get_extra_state", "set_extra_state", "type", "half", "bfloat16", "cuda",
     "train", "eval", "requires_grad_", "register_buffer", "register_parameter", "add_module", "apply", "named_children",

@@ -1,6 +1,7 @@
-// A recorded loss as a function of one vector of parameters, for minimisers and samplers from elsewhere.
+// Gradients for code from elsewhere: a loss as a function of one vector, and hooks.
 #include <mutex>
 
+#include "autograd/operations.hpp"
 #include "autograd/program.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/floating_point.hpp"
@@ -85,6 +86,17 @@ class ValueAndGradient : public SharedObject {
   std::mutex mutex_;  // the program's buffers serve one call at a time
 };
 
+// The hook returns a Tensor, or None for the gradient that it was given.
+TensorPtr hooked_by(const TensorPtr& x, py::function function) {
+  // A tape may be destroyed where Python's lock is not held.
+  const std::shared_ptr<PyObject> kept(function.release().ptr(),
+                                       [](PyObject* object) { with_gil([object] { Py_DECREF(object); }); });
+  return hooked(x, [kept](const TensorPtr& gradient) {
+    const py::object passed = py::reinterpret_borrow<py::object>(kept.get())(gradient);
+    return passed.is_none() ? gradient : operand(passed, gradient->dtype());
+  });
+}
+
 }  // namespace
 
 void define_gradients(py::module_& module) {
@@ -94,6 +106,7 @@ void define_gradients(py::module_& module) {
           py::init(&make<ValueAndGradient, const Trace&, TensorPtr, const TensorPtr&, std::shared_ptr<ParameterGroup>>),
           py::arg("trace"), py::arg("input"), py::arg("loss"), py::arg("group"))
       .def("__call__", &ValueAndGradient::call, py::arg("vector"));
+  module.def("hooked", &hooked_by, py::arg("input"), py::arg("hook"));
 }
 
 }  // namespace nnlite

@@ -178,7 +178,7 @@ void define_gradients(TensorClass& tensor) {
       [](const TensorPtr& x, py::handle gradient, bool retain_graph) {
         refresh(x);
         const TensorPtr seed = optional_operand(gradient, x->dtype());
-        without_gil(kBackwardWork, [&] { backward(x, seed, retain_graph); });
+        without_gil(any_hooks() ? 0 : kBackwardWork, [&] { backward(x, seed, retain_graph); });
       },
       py::arg("gradient") = py::none(), py::arg("retain_graph") = false);
 }

@@ -253,9 +253,6 @@ def test_a_hook_that_keeps_what_it_sees_is_refused_in_a_captured_step() -> None:
 
 
 def test_what_is_no_hook_is_refused() -> None:
-    for kind in ("full_backward_hook", "full_backward_pre_hook"):
-        with pytest.raises(NotImplementedError, match=r"read or change \.grad"):
-            getattr(nn.ReLU(), f"register_{kind}")(print)
     with pytest.raises(TypeError, match="callable, got 3"):
         nn.ReLU().register_forward_hook(3)
 

@@ -6,6 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from .. import _core
+from .._core import Tensor
+
 _numbers = itertools.count()
 
 Hook = Callable[..., Any]
@@ -31,6 +34,58 @@ class RemovableHandle:
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
+
+
+class BackwardHooks:
+    """One call of a module with backward hooks: the gradients of its output and its arguments, as they arrive."""
+
+    def __init__(self, module: Any, pre: list[Hook], hooks: list[Hook], inputs: int) -> None:
+        self._module, self._pre, self._hooks = module, pre, hooks
+        self._grad_input: list[Tensor | None] = [None] * inputs
+        self._grad_output: tuple[Any, ...] = ()
+        self._watched = self._arrived = 0
+
+    def watch_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, whose gradients come to `_input_gradient`."""
+        return tuple(self._watch_input(i, value) for i, value in enumerate(args))
+
+    def _watch_input(self, at: int, value: Any) -> Any:
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            return value
+        self._watched += 1
+        return _core.hooked(value, lambda gradient: self._input_gradient(at, gradient))
+
+    def watch_output(self, output: Any) -> Any:
+        """The output, whose gradient comes first."""
+        if not isinstance(output, Tensor):
+            raise RuntimeError(f"backward hooks need a module that returns one tensor, got {type(output).__name__}")
+        return _core.hooked(output, self._output_gradient) if output.requires_grad else output
+
+    def _output_gradient(self, gradient: Tensor) -> Tensor:
+        self._grad_output, self._arrived = (gradient,), 0
+        for hook in self._pre:
+            result = hook(self._module, self._grad_output)
+            if result is not None:
+                self._grad_output = result if isinstance(result, tuple) else (result,)
+        if self._watched == 0:
+            self._call()
+        return self._grad_output[0]  # type: ignore[no-any-return]
+
+    def _input_gradient(self, at: int, gradient: Tensor) -> Tensor:
+        self._grad_input[at] = gradient
+        self._arrived += 1
+        if self._arrived == self._watched:
+            self._call()
+        return self._grad_input[at]  # type: ignore[return-value]
+
+    def _call(self) -> None:
+        for hook in self._hooks:
+            result = hook(self._module, tuple(self._grad_input), self._grad_output)
+            if result is None:
+                continue
+            if self._watched > 1:
+                raise RuntimeError("a backward hook of a module with several inputs cannot replace their gradients")
+            self._grad_input = list(result) if isinstance(result, tuple) else [result]
 
 
 class Hooked:
@@ -81,12 +136,16 @@ class Hooked:
         return self._register_hook("forward", hook, prepend, with_kwargs, always_call)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Not supported: raises NotImplementedError."""
-        raise NotImplementedError(
-            "backward() runs natively and calls no Python: read or change .grad between backward() and step() instead"
-        )
+        """Calls `hook(module, grad_input, grad_output)` in `backward()`, tuples of the gradients of arguments and output.
 
-    register_full_backward_pre_hook = register_backward_hook = register_full_backward_hook
+        What it returns, unless None, replaces the gradient of the input; of several inputs none can be replaced. The module
+        must return one tensor, and a step with it cannot be captured (`fit(compile=False)`).
+        """
+        return self._register_hook("backward", hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_output)` before the module's part of `backward()`; what it returns replaces grad_output."""
+        return self._register_hook("backward_pre", hook, prepend)
 
     def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(module, prefix, keep_vars)` before `state_dict` reads this module."""
@@ -115,15 +174,23 @@ class Hooked:
                 else:
                     result = hook(self, args)
                     args = args if result is None else result if isinstance(result, tuple) else (result,)
-            output = forward(*args, **kwargs)
+            backward = self._backward_hooks(len(args))
+            watched = args if backward is None else backward.watch_inputs(args)
+            output = forward(*watched, **kwargs)
             for hook, with_kwargs, _ in self._entries_of("forward"):
                 output = self._replaced_output(hook, with_kwargs, args, kwargs, output)
+            if backward is not None:
+                output = backward.watch_output(output)
         except BaseException:
             for hook, with_kwargs, always_call in self._entries_of("forward"):
                 if always_call:
                     self._replaced_output(hook, with_kwargs, args, kwargs, None)
             raise
         return output
+
+    def _backward_hooks(self, inputs: int) -> BackwardHooks | None:
+        pre, hooks = self.hooks_of("backward_pre"), self.hooks_of("backward")
+        return BackwardHooks(self, pre, hooks, inputs) if (pre or hooks) and _core.is_grad_enabled() else None
 
     def _replaced(self, hook: Hook, args: Any, kwargs: Any) -> tuple[Any, Any]:
         result = hook(self, args, kwargs)
