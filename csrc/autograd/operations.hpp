@@ -2,7 +2,6 @@
 // operation and the shapes) and returns a tensor. Mixed float32 and float64 operands meet in float64.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -101,11 +100,6 @@ struct BatchNormState {
 };
 TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const TensorPtr& weight, const TensorPtr& bias,
                      const BatchNormSettings& settings);
-
-// hooks.cpp; x itself. A backward pass calls the hook with the gradient, and passes on what it returns.
-using GradientHook = std::function<TensorPtr(const TensorPtr&)>;
-TensorPtr hooked(const TensorPtr& x, GradientHook hook);
-bool any_hooks();  // on any tape
 
 // dropout.cpp
 TensorPtr dropout(const TensorPtr& x, double p);  // draws from the default generator

@@ -30,6 +30,9 @@ void define_prediction(py::module_& module);
 void define_gradients(py::module_& module);
 void define_runtime(py::module_& module);
 
+// gradients.cpp; then a backward pass must hold Python's lock
+bool any_hooks();
+
 // conversions.cpp
 
 // `value` as a tensor: a Tensor itself; an array without a copy where its layout allows and it may be written; a number

@@ -1,7 +1,7 @@
 // Gradients for code from elsewhere: a loss as a function of one vector, and hooks.
+#include <cstring>
 #include <mutex>
 
-#include "autograd/operations.hpp"
 #include "autograd/program.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/floating_point.hpp"
@@ -21,7 +21,9 @@ Stages no_update() {
   return stages;
 }
 
-class ValueAndGradient : public SharedObject {
+using Vector = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+class ValueAndGradient {
  public:
   // `input` is a placeholder of the trace: a program has at least one.
   ValueAndGradient(const Trace& trace, TensorPtr input, const TensorPtr& loss, std::shared_ptr<ParameterGroup> group)
@@ -37,7 +39,7 @@ class ValueAndGradient : public SharedObject {
   }
 
   // (loss, gradient) at a vector of all elements.
-  py::tuple call(const py::array_t<double, py::array::c_style | py::array::forcecast>& vector) {
+  py::tuple call(const Vector& vector) {
     if (vector.ndim() != 1 || vector.size() != size_)
       throw std::invalid_argument(text("the vector must have the shape (", size_, ",) of all parameters, got ",
                                        vector.ndim(), " dimensions and ", vector.size(), " elements"));
@@ -86,27 +88,64 @@ class ValueAndGradient : public SharedObject {
   std::mutex mutex_;  // the program's buffers serve one call at a time
 };
 
-// The hook returns a Tensor, or None for the gradient that it was given.
-TensorPtr hooked_by(const TensorPtr& x, py::function function) {
-  // A tape may be destroyed where Python's lock is not held.
-  const std::shared_ptr<PyObject> kept(function.release().ptr(),
-                                       [](PyObject* object) { with_gil([object] { Py_DECREF(object); }); });
-  return hooked(x, [kept](const TensorPtr& gradient) {
-    const py::object passed = py::reinterpret_borrow<py::object>(kept.get())(gradient);
-    return passed.is_none() ? gradient : operand(passed, gradient->dtype());
-  });
+int64_t tapes_with_hooks = 0;  // under Python's lock
+
+// Its input, and in the backward pass a call of a function with the gradient, which may give another one.
+class Hooked final : public Operation {
+ public:
+  explicit Hooked(py::function hook) : hook_(hook.release().ptr()) { ++tapes_with_hooks; }
+  ~Hooked() override {  // a tape may be destroyed where Python's lock is not held
+    with_gil([this] {
+      Py_DECREF(hook_);
+      --tapes_with_hooks;
+    });
+  }
+  Hooked(const Hooked&) = delete;
+  Hooked& operator=(const Hooked&) = delete;
+
+  const char* name() const override { return "hook"; }
+  Values kept(Values) const override { return 0; }
+  bool aliases_input() const override { return true; }
+
+  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, in[0].shape}; }
+  void forward(const Arrays&, const Array&) override {}
+  void vjp(const Arrays&, const Array&, const Array& dout, const Gradients& din) override {
+    auto gradient = std::make_shared<Tensor>(dout.shape, dout.dtype);
+    std::memcpy(gradient->array().data, dout.data, dout.bytes());
+    const py::object given = py::handle(hook_)(gradient);
+    if (!given.is_none()) gradient = operand(given, dout.dtype);
+    if (gradient->shape() != dout.shape || gradient->dtype() != dout.dtype)
+      throw std::invalid_argument(text("a backward hook gave a gradient of shape ", gradient->shape(), " and type ",
+                                       name_of(gradient->dtype()), " in place of shape ", dout.shape, " and type ",
+                                       name_of(dout.dtype)));
+    std::memcpy(din[0].data, gradient->values().data, dout.bytes());
+  }
+
+ private:
+  PyObject* hook_;
+};
+
+TensorPtr hooked(const TensorPtr& x, const py::function& hook) {
+  if (Trace::current() != nullptr) throw CaptureError("a captured step cannot run backward hooks; pass compile=False");
+  return apply_new<Hooked>({x}, hook);
 }
 
 }  // namespace
 
+bool any_hooks() {
+  return tapes_with_hooks > 0;
+}
+
 void define_gradients(py::module_& module) {
-  py::class_<ValueAndGradient, std::shared_ptr<ValueAndGradient>>(
-      module, "ValueAndGradient", "A recorded loss as a function of one vector of parameters: (loss, gradient).")
-      .def(
-          py::init(&make<ValueAndGradient, const Trace&, TensorPtr, const TensorPtr&, std::shared_ptr<ParameterGroup>>),
-          py::arg("trace"), py::arg("input"), py::arg("loss"), py::arg("group"))
-      .def("__call__", &ValueAndGradient::call, py::arg("vector"));
-  module.def("hooked", &hooked_by, py::arg("input"), py::arg("hook"));
+  module.def(
+      "value_and_gradient",
+      [](const Trace& trace, const TensorPtr& input, const TensorPtr& loss,
+         const std::shared_ptr<ParameterGroup>& group) {
+        const auto made = std::make_shared<ValueAndGradient>(trace, input, loss, group);
+        return py::cpp_function([made](const Vector& vector) { return made->call(vector); });
+      },
+      py::arg("trace"), py::arg("input"), py::arg("loss"), py::arg("group"));
+  module.def("hooked", &hooked, py::arg("input"), py::arg("hook"));
 }
 
 }  // namespace nnlite

@@ -356,11 +356,10 @@ class FrozenProgram:
     def __init__(self, trace: Trace, inputs: Sequence[Tensor], output: Tensor) -> None: ...
     def __call__(self, *inputs: Any) -> Array | None: ...
 
-class ValueAndGradient:
+def value_and_gradient(
+    trace: Trace, input: Tensor, loss: Tensor, group: ParameterGroup
+) -> Callable[[ArrayLike], tuple[float, NDArray[np.float64]]]:
     """A recorded loss as a function of one vector of parameters: (loss, gradient)."""
-
-    def __init__(self, trace: Trace, input: Tensor, loss: Tensor, group: ParameterGroup) -> None: ...
-    def __call__(self, vector: ArrayLike) -> tuple[float, NDArray[np.float64]]: ...
 
 def train_epochs(request: Any) -> dict[str, Any]:
     """Runs a `training.native_epochs.EpochRequest`; returns the fields of an EpochResult."""

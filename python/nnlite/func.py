@@ -20,10 +20,11 @@ from .training.loss import RecordedLoss
 __all__ = ["ValueAndGrad", "value_and_grad"]
 
 Vector = NDArray[np.float64]
+Function = Callable[[ArrayLike], tuple[float, Vector]]
 
 
 class ValueAndGrad:
-    """What `value_and_grad` returns: `f(vector)` is (loss, gradient), `f.vector()` the parameters as they are."""
+    """See `value_and_grad`."""
 
     def __init__(self, model: Module, loss: Callable[[Any], Any]) -> None:
         self._model, self._loss = model, loss
@@ -31,7 +32,7 @@ class ValueAndGrad:
         if not self._parameters:
             raise ValueError(f"no parameter of the {type(model).__name__} requires a gradient")
         try:
-            self._native: _core.ValueAndGradient | None = self._recorded()
+            self._native: Function | None = self._recorded()
         except CaptureError:
             self._native = None
 
@@ -50,7 +51,7 @@ class ValueAndGrad:
             raise ValueError(f"loss(model) must be a Tensor of one number, got {given}")
         return loss
 
-    def _recorded(self) -> _core.ValueAndGradient:
+    def _recorded(self) -> Function:
         def step(_: list[Tensor]) -> tuple[Tensor, RecordedLoss]:
             value = self._value()
             return value, RecordedLoss(value)
@@ -60,7 +61,7 @@ class ValueAndGrad:
             first = record(step, [(1,)], [np.float32])
             confirm(first, lambda: record(step, [(1,)], [np.float32]), *roots)
         group = _core.ParameterGroup("SGD", self._parameters)
-        return _core.ValueAndGradient(first.trace, first.inputs[0], first.output, group)
+        return _core.value_and_gradient(first.trace, first.inputs[0], first.output, group)
 
     def _eager(self, vector: ArrayLike) -> tuple[float, Vector]:
         vector_to_parameters(Tensor(vector, np.float64), self._parameters)
@@ -74,11 +75,11 @@ class ValueAndGrad:
 
 
 def value_and_grad(model: Module, loss: Callable[[Any], Any]) -> ValueAndGrad:
-    """`loss(model)` and its gradient as a function of one vector, for SciPy's minimisers, samplers and the like.
+    """`loss(model)` and its gradient as a function f of one vector, for SciPy's minimisers and samplers.
 
-    The vector (N,) has the elements of all parameters that require a gradient, in the order of `model.parameters()`. A call writes
-    them into the model and returns (loss, gradient) as float and float64. The loss is recorded here, once, with the model's
-    mode and the data as they are; one that cannot be recorded, as it reads values, runs operation by operation at each call.
+    The vector (N,) has the elements of all parameters that require a gradient, in order; `f.vector()` gives the present ones.
+    A call writes them into the model and returns (loss, gradient (N,)). The loss is recorded once, with the model's mode and
+    the data as they are now; one that reads values runs operation by operation at each call.
 
     >>> import numpy as np, nnlite as nl
     >>> model = nl.nn.Linear(1, 1)

@@ -67,9 +67,12 @@ def test_weights_are_proportions(replacement: bool) -> None:
     [
         (lambda: ours.WeightedRandomSampler([1.0, -1.0], 1), "finite numbers >= 0"),
         (lambda: ours.WeightedRandomSampler([0.0, 0.0], 1), "not all 0"),
-        (lambda: ours.WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "2 rows cannot be drawn from 1"),
+        (
+            lambda: ours.WeightedRandomSampler([1.0, 0.0], 2, replacement=False),
+            "2 rows cannot be drawn without replacement from 1",
+        ),
         (lambda: ours.WeightedRandomSampler([1.0], 0), "num_samples must be an integer >= 1, got 0"),
-        (lambda: ours.RandomSampler([]), "num_samples >= 1, got 0"),
+        (lambda: ours.RandomSampler([]), "num_samples must be an integer >= 1, got 0"),
         (lambda: ours.BatchSampler([1], 0, False), "batch_size must be an integer >= 1, got 0"),
         (lambda: ours.ConcatDataset([]), "one or more datasets"),
     ],

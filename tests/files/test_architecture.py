@@ -25,6 +25,7 @@ ROWS = {
     "AlphaDropout": [nn.AlphaDropout(0.25)],
     "Bilinear": [nn.Bilinear(2, 3, 4), nn.Bilinear(2, 3, 4, False)],
     "CELU": [nn.CELU(0.5)],
+    "CosineSimilarity": [nn.CosineSimilarity(0)],
     "Dropout": [nn.Dropout(), nn.Dropout(0.25), nn.Dropout(1)],
     "ELU": [nn.ELU(0.5)],
     "Embedding": [nn.Embedding(5, 2), nn.Embedding(5, 2, -1)],
@@ -41,6 +42,7 @@ ROWS = {
     "Linear": [nn.Linear(3, 2), nn.Linear(3, 2, False), nn.Linear(3, 2, dtype=np.float64)],
     "LogSoftmax": [nn.LogSoftmax(), nn.LogSoftmax(0)],
     "PReLU": [nn.PReLU(), nn.PReLU(3, 0.1)],
+    "PairwiseDistance": [nn.PairwiseDistance(1.0)],
     "RMSNorm": [nn.RMSNorm(3), nn.RMSNorm((2, 3), 1e-3), nn.RMSNorm(3, elementwise_affine=False)],
     "Softmax": [nn.Softmax(1)],
     "Softmin": [nn.Softmin(1)],
@@ -66,7 +68,7 @@ def assert_equal(built: nn.Module, model: nn.Module) -> None:
 def test_files_may_name_every_layer() -> None:
     assert set(ROWS) <= set(_LAYERS)
     others = {"Module", "Parameter", "functional", "init", "utils", *nn.containers.__all__, *nn.losses.__all__}
-    others |= {*nn.LAZY["distances"], *nn.LAZY["margin_losses"], *nn.LAZY["parameter_containers"]}
+    others |= {*nn.LAZY["margin_losses"]}
     assert set(_LAYERS) == set(nn.__all__) - others
 
 

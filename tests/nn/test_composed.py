@@ -20,7 +20,11 @@ X = normal(60, 6).astype(np.float32)
 SIGNS = np.where(normal(60, 3, seed=1) > 0, 1, -1).astype(np.float32)
 
 LAYERS: dict[str, Callable[[], nn.Module]] = {
-    **{name: getattr(nn, name) for name in nn.LAZY["composed"] if name not in ("Softmin", "Threshold")},
+    **{
+        name: getattr(nn, name)
+        for name in nn.LAZY["composed"]
+        if name not in ("Softmin", "Threshold", "CosineSimilarity", "PairwiseDistance")
+    },
     "Threshold": lambda: nn.Threshold(0.1, 2.0),
     "Softmin": lambda: nn.Softmin(1),
     "PReLU of channels": lambda: nn.PReLU(6),

@@ -30,9 +30,9 @@ class DataLoader:
     tuples, lists, dictionaries and named tuples entry by entry, strings in lists), or by `collate_fn(items)`. With
     batch_size=None each item is returned as it is, its arrays as tensors, or as `collate_fn(item)` makes it. Batches are copies.
 
-    `num_workers` processes read items and collate them, `prefetch_factor` (2) batches each ahead; process i is seeded by a number
-    drawn from `generator` plus i, then calls `worker_init_fn(i)`. They pay off where reading an item is slow. `timeout` is in
-    seconds, 0 for none. `pin_memory`, `persistent_workers` and `in_order` are accepted and change nothing.
+    `num_workers` processes make batches, `prefetch_factor` (2) each ahead; process i is seeded by a number drawn from `generator`
+    plus i, then calls `worker_init_fn(i)`. `timeout` is in seconds, 0 for none. `pin_memory`, `persistent_workers` and
+    `in_order` change nothing.
 
     Raises ValueError or TypeError for a batch size below 1, for anything but a dataset, and for options that exclude each other.
 
@@ -120,13 +120,14 @@ class DataLoader:
         if self.num_workers == 0:
             fetch = self.fetcher(self.dataset)
             return itertools.takewhile(lambda batch: batch is not END, map(fetch, tasks))
-        from .workers import Workers
+        from .workers import WorkerInfo, batches
 
-        seed = int(self._generator().uniform((1,), 0.0, 2.0**31, np.float64)[0])
-        workers = Workers(
-            self.num_workers, self.prefetch_factor or 2, self.timeout or None, self.worker_init_fn, self.multiprocessing_context, END
-        )  # fmt: skip
-        return workers.batches(self.dataset, self.fetcher, tasks, seed)
+        count, seed = self.num_workers, int(self._generator().uniform((1,), 0.0, 2.0**31, np.float64)[0])
+        infos = [WorkerInfo(i, count, seed + i, self.dataset) for i in range(count)]
+        ahead, seconds = self.prefetch_factor or 2, self.timeout or None
+        return batches(
+            infos, self.fetcher, tasks, ahead, seconds, self.worker_init_fn, self.multiprocessing_context, END
+        )
 
     def _generator(self) -> _core.Generator:
         return _core.default_generator() if self.generator is None else self.generator

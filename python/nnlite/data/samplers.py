@@ -15,7 +15,7 @@ T = TypeVar("T", covariant=True)
 
 
 class Sampler(Generic[T]):
-    """Base of samplers: define `__iter__`, which gives keys of a dataset, and where it is known `__len__`."""
+    """Base of samplers: define `__iter__`, which gives keys of a dataset, and `__len__` if known."""
 
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__()")
@@ -52,8 +52,7 @@ class RandomSampler(Sampler[int]):
         self.replacement = replacement
         self.generator = generator
         self._count = num_samples
-        if self.num_samples < 1:
-            raise ValueError(f"RandomSampler needs num_samples >= 1, got {self.num_samples}")
+        _require_count("num_samples", self.num_samples)
 
     @property
     def num_samples(self) -> int:
@@ -106,11 +105,10 @@ class WeightedRandomSampler(Sampler[int]):
         valid = self.weights.ndim == 1 and bool((self.weights >= 0).all()) and math.isfinite(self.weights.sum())
         if not valid or not self.weights.any():
             raise ValueError(f"weights must be a sequence of finite numbers >= 0, not all 0, got {weights!r}")
-        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"num_samples must be an integer >= 1, got {num_samples!r}")
+        _require_count("num_samples", num_samples)
         if not replacement and num_samples > np.count_nonzero(self.weights):
             raise ValueError(
-                f"without replacement {num_samples} rows cannot be drawn from {np.count_nonzero(self.weights)} of weight above 0"
+                f"{num_samples} rows cannot be drawn without replacement from {np.count_nonzero(self.weights)}"
             )
 
     def __iter__(self) -> Iterator[int]:
@@ -135,8 +133,7 @@ class BatchSampler(Sampler[list[Any]]):
     """Lists of `batch_size` keys of another sampler; the last is shorter unless `drop_last`."""
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size must be an integer >= 1, got {batch_size!r}")
+        _require_count("batch_size", batch_size)
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -154,3 +151,8 @@ class BatchSampler(Sampler[list[Any]]):
     def __len__(self) -> int:
         whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
         return whole + (rest > 0 and not self.drop_last)
+
+
+def _require_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")

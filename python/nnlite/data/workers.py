@@ -53,48 +53,45 @@ def _work(task: Any) -> Any:
     return _fetch(task)
 
 
-@dataclass(frozen=True)
-class Workers:
-    """`count` processes, started for each pass; batch i is made by process i % count, so that seeds decide all draws.
+def batches(
+    infos: list[WorkerInfo],
+    make: Callable[[Any], Fetch],
+    tasks: Iterable[Any],
+    ahead: int,
+    seconds: float | None,
+    init: Callable[[int], Any] | None,
+    context: Any,
+    end: Any,
+) -> Iterator[Any]:
+    """What the function that `make(dataset)` gives in a process for each of `infos` returns for each task, until `end`.
 
-    Each has a seed, `seed` + its number, for the generators of nnlite, Python and NumPy.
+    Batch i is made by process i % count, so that seeds decide all draws; each has up to `ahead` batches in the making, and
+    `seconds` for a batch. Its generators of nnlite, Python and NumPy are seeded.
     """
-
-    count: int
-    ahead: int  # batches in the making, for each process
-    seconds: float | None  # to wait for a batch
-    init: Callable[[int], Any] | None
-    context: Any  # of multiprocessing, or its name
-    end: Any  # what a process returns after its last batch
-
-    def batches(self, dataset: Any, make: Callable[[Any], Fetch], tasks: Iterable[Any], seed: int) -> Iterator[Any]:
-        """What the function that `make(dataset)` gives in the processes makes of each task, until all have ended."""
-        context = self.context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context or "fork")
-        infos = [WorkerInfo(i, self.count, seed + i, dataset) for i in range(self.count)]
-        pools = [ProcessPoolExecutor(1, context, _begin, (info, make, self.init)) for info in infos]
-        pending: deque[tuple[int, Future[Any]]] = deque()
-        ended: set[int] = set()
-        source, number = iter(tasks), 0
-        try:
-            while True:
-                while len(pending) < self.ahead * self.count and len(ended) < self.count:
-                    worker, number = number % self.count, number + 1
-                    if worker in ended:
-                        continue
-                    task = next(source, source)
-                    if task is source:
-                        break
-                    pending.append((worker, pools[worker].submit(_work, task)))
-                if not pending:
-                    return
-                worker, future = pending.popleft()
-                batch = future.result(self.seconds)
-                if batch is self.end:
-                    ended.add(worker)
-                else:
-                    yield batch
-        finally:
-            for pool in pools:
-                pool.shutdown(wait=False, cancel_futures=True)
+    if context is None or isinstance(context, str):
+        context = multiprocessing.get_context(context or "fork")
+    pools = [ProcessPoolExecutor(1, context, _begin, (info, make, init)) for info in infos]
+    pending: deque[tuple[int, Future[Any]]] = deque()
+    ended: set[int] = set()
+    source, number = iter(tasks), 0
+    try:
+        while True:
+            while len(pending) < ahead * len(pools) and len(ended) < len(pools):
+                worker, number = number % len(pools), number + 1
+                if worker in ended:
+                    continue
+                task = next(source, source)
+                if task is source:
+                    break
+                pending.append((worker, pools[worker].submit(_work, task)))
+            if not pending:
+                return
+            worker, future = pending.popleft()
+            batch = future.result(seconds)
+            if batch is end:
+                ended.add(worker)
+            else:
+                yield batch
+    finally:
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)

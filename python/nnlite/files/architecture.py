@@ -9,14 +9,14 @@ import numpy as np
 
 from .. import _core
 from ..errors import ModelFileError
-from ..nn import Module, Sequential, activations, composed, dropout, embedding, linear, normalization
+from ..nn import Module, Sequential, activations, composed, dropout, linear, normalization
 
 Settings = dict[str, Any]
 
 # The layers that a file may name: those of `nn`, by a fixed table, so that a file never chooses what is imported or run.
 _LAYERS: dict[str, type[Module]] = {
     name: vars(module)[name]
-    for module in (activations, composed, dropout, linear, embedding, normalization)
+    for module in (activations, composed, dropout, linear, normalization)
     for name in module.__all__
 }
 _MOST_LEVELS = 50

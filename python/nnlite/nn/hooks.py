@@ -138,8 +138,8 @@ class Hooked:
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(module, grad_input, grad_output)` in `backward()`, tuples of the gradients of arguments and output.
 
-        What it returns, unless None, replaces the gradient of the input; of several inputs none can be replaced. The module
-        must return one tensor, and a step with it cannot be captured (`fit(compile=False)`).
+        What it returns, unless None, replaces the gradient of a single input. The module must return one tensor, and a step
+        with it cannot be captured (`fit(compile=False)`).
         """
         return self._register_hook("backward", hook, prepend)
 

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
     Operand = Tensor | ArrayLike
 
-__all__ = [
-    "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PoissonNLLLoss", "SoftMarginLoss", "TripletMarginLoss",
-]  # fmt: skip
-
 
 class GaussianNLLLoss(Loss):
     """(log v + (x - t)^2 / v) / 2 with v = max(var, eps), of a normal distribution of mean x and variance var.

@@ -1,7 +1,7 @@
 """Optimizers, learning-rate schedules and gradient clipping."""
 
 from ..naming import publish
-from ..nn.clip_grad import clip_grad_norm_, clip_grad_value_
+from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from . import lr_scheduler
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop

@@ -9,39 +9,25 @@ from ...naming import publish
 
 if TYPE_CHECKING:
     from .activations import *
-    from .distances import *
     from .layers import *
     from .losses import *
-    from .margin_losses import *
-    from .normalization import *
-    from .piecewise import *
 
 # Imported when first used.
 LAZY = {
     "activations": (
-        "celu", "elu", "gelu", "glu", "leaky_relu", "log_softmax", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu",
-        "softmax", "softmin", "softplus", "softsign", "tanh", "tanhshrink",
-    ),
-    "distances": (
-        "cosine_similarity", "normalize", "pairwise_distance",
+        "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
+        "logsigmoid", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus",
+        "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
     ),
     "layers": (
-        "alpha_dropout", "bilinear", "dropout", "embedding", "embedding_bag", "linear", "one_hot",
+        "alpha_dropout", "batch_norm", "bilinear", "cosine_similarity", "dropout", "embedding", "embedding_bag", "group_norm",
+        "instance_norm", "layer_norm", "linear", "normalize", "one_hot", "pairwise_distance", "rms_norm",
     ),
     "losses": (
-        "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
-        "mse_loss", "nll_loss", "smooth_l1_loss",
-    ),
-    "margin_losses": (
-        "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
-        "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss",
-        "triplet_margin_loss",
-    ),
-    "normalization": (
-        "batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm",
-    ),
-    "piecewise": (
-        "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6", "softshrink", "threshold",
+        "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
+        "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
+        "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "poisson_nll_loss",
+        "smooth_l1_loss", "soft_margin_loss", "triplet_margin_loss",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Activation functions."""
+"""Activation functions, with PyTorch's derivatives at their kinks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     Operand = Tensor | ArrayLike
-
-__all__ = [
-    "celu", "elu", "gelu", "glu", "leaky_relu", "log_softmax", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softmax",
-    "softmin", "softplus", "softsign", "tanh", "tanhshrink",
-]  # fmt: skip
 
 
 def relu(input: Operand, inplace: bool = False) -> Tensor:
@@ -122,3 +117,62 @@ def softmin(input: Operand, dim: int | None = None) -> Tensor:
 def log_softmax(input: Operand, dim: int | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, chosen as by `softmax` if None."""
     return _core.log_softmax(input, implicit_dim("log_softmax", input) if dim is None else dim)
+
+
+def threshold(input: Operand, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """See `nn.Threshold`."""
+    return _core.unary("threshold", input, threshold, value)
+
+
+def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """See `nn.Hardtanh`."""
+    if number("hardtanh: min_val", min_val) > number("hardtanh: max_val", max_val):
+        raise ValueError(f"hardtanh needs min_val <= max_val, got {min_val} and {max_val}")
+    bounded = _core.unary("threshold", input, min_val, min_val)
+    return -_core.unary("threshold", -bounded, -max_val, -max_val)
+
+
+def relu6(input: Operand, inplace: bool = False) -> Tensor:
+    """See `nn.ReLU6`."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
+    """See `nn.Hardsigmoid`."""
+    return hardtanh(floating(input) + 3.0, 0.0, 6.0) / 6.0
+
+
+def hardswish(input: Operand, inplace: bool = False) -> Tensor:
+    """See `nn.Hardswish`."""
+    x = floating(input)
+    return x * hardtanh(x + 3.0, 0.0, 6.0) / 6.0
+
+
+def hardshrink(input: Operand, lambd: float = 0.5) -> Tensor:
+    """See `nn.Hardshrink`."""
+    x = floating(input)
+    bound = _lambda("hardshrink", lambd)
+    return _core.unary("threshold", x, bound, 0.0) - _core.unary("threshold", -x, bound, 0.0)
+
+
+def softshrink(input: Operand, lambd: float = 0.5) -> Tensor:
+    """See `nn.Softshrink`."""
+    x = floating(input)
+    bound = _lambda("softshrink", lambd)
+    return x - x.clip(-bound, bound)
+
+
+def _lambda(name: str, lambd: float) -> float:
+    if not number(f"{name}: lambd", lambd) >= 0:
+        raise ValueError(f"{name} needs lambd >= 0, got {lambd}")
+    return float(lambd)
+
+
+def prelu(input: Operand, weight: Tensor) -> Tensor:
+    """See `nn.PReLU`."""
+    x = floating(input)
+    channels = weight.numel()
+    if channels > 1 and (x.ndim < 2 or x.shape[1] != channels):
+        raise ValueError(f"prelu: a weight of {channels} needs as many channels, got an input of shape {x.shape}")
+    weight = weight.reshape((channels, *(1,) * (x.ndim - 2)) if channels > 1 else ())
+    return _core.unary("relu", x) + weight * x.clip(None, 0.0)
