@@ -41,13 +41,12 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"Container", "nnlite has {containers}"),
         (r"Buffer|Uninitialized", "use register_buffer(name, array), and layers of known sizes"),
         (r"grad$", "gradients are clipped by nn.utils.clip_grad_norm_"),
-        (r".*(LU6?|[Ss]igmoid|[Tt]anh|shrink|swish|sign|Softmin|Threshold|Mish)$", _ACTIVATIONS),
+        (r".*LU$", _ACTIVATIONS),
     ),
     "nnlite.nn.functional": (
         (r".*(conv|pool|pad$|fold|upsample|interpolate|pixel|grid|channel|local_resp|[23]d$)", _IMAGES),
         (r".*attention", _ATTENTION),
         (r".*(_loss|cross_entropy)", "any tensor expression that yields one number is a loss"),
-        (r".*norm", "use the modules nn.BatchNorm1d and nn.LayerNorm, or tensor operations"),
     ),
     "nnlite.nn.utils": (
         (r"parametriz", "use nn.utils.weight_norm, nn.utils.spectral_norm, or a forward pre-hook"),
@@ -65,7 +64,6 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"device|cuda|mps|xpu|cpu|mtia|backends|accelerator|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|empty|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
-        (r"utils", "DataLoader and datasets are in nl.data"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),
         (r"distributed|multiprocessing|futures|.*interop", _THREADS),
         (r"seed|initial_seed|.*rng_state|random", "use nl.manual_seed(seed) and nl.Generator(seed)"),
