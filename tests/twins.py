@@ -39,6 +39,7 @@ class Unary(NamedTuple):
     exact: Exact | None
     options: tuple[float, ...] = ()
     positive: bool = False  # defined, or smooth, only for positive numbers
+    loses_nans: bool = False  # PyTorch's; nnlite returns a NaN wherever one came in
 
 
 def sigmoid(x: Number) -> Number:
@@ -77,6 +78,7 @@ UNARY = {
         lambda x: F.elu(x, 1.5),
         Exact(lambda x: x if x > 0 else mpmath.expm1(x), lambda x: 1 if x > 0 else mpmath.exp(x), (1.5, 1.1), (1,)),
         (1.5,),
+        loses_nans=True,
     ),
     "erf": Unary(torch.erf, Exact(mpmath.erf, lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-(x**2)), (1.5, 2.5))),
     "gelu": Unary(F.gelu, Exact(lambda x: x * mpmath.ncdf(x), lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x), (4, 6), root=-0.7518)),
@@ -114,6 +116,7 @@ class Loss(NamedTuple):
     options: dict[str, Any]
     draw_input: Callable[..., np.ndarray]
     draw_target: Callable[..., np.ndarray]
+    loses_nans: bool = False  # PyTorch's, such as one that takes the sign of a NaN for 0
 
 
 def probabilities(*shape: int, seed: int = 0) -> np.ndarray:
@@ -136,10 +139,10 @@ def log_probabilities(*shape: int, seed: int = 0) -> np.ndarray:
 # By native name, and what sets the case apart from others of that name.
 LOSSES = {
     "mse": Loss(nn.MSELoss, torch.nn.MSELoss, {}, normal, normal),
-    "l1": Loss(nn.L1Loss, torch.nn.L1Loss, {}, normal, normal),
+    "l1": Loss(nn.L1Loss, torch.nn.L1Loss, {}, normal, normal, loses_nans=True),
     "huber": Loss(nn.HuberLoss, torch.nn.HuberLoss, {"delta": 0.7}, normal, normal),
     "smooth_l1": Loss(nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": 0.5}, normal, normal),
-    "smooth_l1 beta 0": Loss(nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": 0.0}, normal, normal),
+    "smooth_l1 beta 0": Loss(nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": 0.0}, normal, normal, loses_nans=True),
     "bce": Loss(nn.BCELoss, torch.nn.BCELoss, {}, inner_probabilities, probabilities),
     "bce_with_logits": Loss(nn.BCEWithLogitsLoss, torch.nn.BCEWithLogitsLoss, {}, normal, probabilities),
     "kl_div": Loss(nn.KLDivLoss, torch.nn.KLDivLoss, {}, log_probabilities, positive_probabilities),
