@@ -1,4 +1,4 @@
-"""Child processes of the tests: each answers Ctrl-C, whatever the tests inherited, and none outlives them."""
+"""Child processes of the tests: each answers Ctrl-C, even if the tests inherited SIG_IGN, and none outlives them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 def begin_child(parent: int | None = None) -> None:
     """Called in a child before its work: between fork and exec (preexec_fn), or after a plain fork of `parent`."""
     _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if parent is not None and os.getppid() != parent:  # it died before it could be followed
+    if parent is not None and os.getppid() != parent:  # it died before prctl took effect
         os.kill(os.getpid(), signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def answer_ctrl_c() -> None:
-    """A script's background ignores SIGINT, and so would the tests and all their children: what waits for it would hang."""
+    """Restores SIGINT: a background job of a script ignores it, and so would all its children; tests that wait for it would hang."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     forking: list[int] = []

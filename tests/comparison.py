@@ -1,4 +1,4 @@
-"""Comparing nnlite with PyTorch: one function of values and gradients for all tests."""
+"""Compares values and gradients of nnlite and PyTorch, for all tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRADIENT = {np.float32: 1e-5, np.float64: 1e-11}
 
 
 def assert_close(actual: Any, expected: Any, tolerance: float, what: str) -> None:
-    """Relative to the largest finite magnitude; infinities and NaNs must stand in the same places."""
+    """Compares relative to the largest finite magnitude; infinities and NaNs must be in the same positions."""
     a, e = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     assert a.shape == e.shape, f"{what}: shape {a.shape}, PyTorch {e.shape}"
     finite = np.isfinite(e)
@@ -36,7 +36,7 @@ def compare(
     forward: float | None = None,
     gradient: float | None = None,
 ) -> None:
-    """Value and gradients (of a random projection) of both functions on the same arrays.
+    """Compares value and gradients (of a random projection) of both functions on the same arrays.
 
     `gradients` are the positions of the arrays to differentiate by; by default all floating ones.
     """

@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line for each proof that held: trials, and the 95 % bound on the rate of failures that none in N leaves."""
+    """One line per passed proof: trials, and the 95 % upper bound on the failure rate, 3 / N."""
     proofs = [
         value
         for report in terminalreporter.getreports("passed")
@@ -63,7 +63,7 @@ def _fresh_state() -> Iterator[None]:
 
 @pytest.fixture
 def run_python():
-    """Runs code in a fresh interpreter with more environment; returns what it printed."""
+    """Runs code in a fresh interpreter with extra environment variables; returns its output."""
 
     def run(code: str, **environment: str) -> str:
         result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Damaged copies of a file, for tests that reading one ends in one exception type."""
+"""Damaged copies of a file, for tests that reading one raises a single type of exception."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def truncations(data: bytes) -> Iterator[bytes]:
-    """Every proper beginning."""
+    """Every proper prefix."""
     for length in range(len(data)):
         yield data[:length]
 
@@ -22,8 +22,8 @@ def bit_flips(data: bytes) -> Iterator[bytes]:
 
 
 def outcomes(read: Callable[[Path], Any], path: Path, variants: Iterator[bytes]) -> Iterator[Any]:
-    """What `read` makes of each variant: a value, or the ValueError that it raised. Anything else raised ends the test."""
-    with path.open("wb") as file:  # once, since opening costs more than all the rest
+    """The result of `read` for each variant: a value, or the ValueError it raised. Any other exception fails the test."""
+    with path.open("wb") as file:  # opened once: opening costs more than everything else
         for data in variants:
             file.seek(0)
             file.write(data)
@@ -32,6 +32,6 @@ def outcomes(read: Callable[[Path], Any], path: Path, variants: Iterator[bytes])
             try:
                 result = read(path)
             except ValueError as error:
-                assert str(error), f"an error without a word on {data!r}"
+                assert str(error), f"an error without a message for {data!r}"
                 result = error
             yield result

@@ -1,4 +1,4 @@
-"""One seed, one model: whatever the threads, the instruction set, the path of execution, and the machine."""
+"""One seed, one model: for any number of threads, instruction set, execution path and machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnlite import nn, optim
 from workloads import WORKLOADS, by_own_loop, by_trainer, classes, numbers
 
 # Recorded by `python tests/workloads.py > tests/golden.json`. A change is a change of arithmetic: every user's models change
-# with it, so the reason stands in docs/arithmetic.md, "Changes of bits".
+# with it, so docs/arithmetic.md, "Changes of bits", gives the reason.
 GOLDEN: dict[str, str] = json.loads(Path(__file__).with_name("golden.json").read_text())
 
 ISAS = nl.show_config()["available_isas"]
@@ -59,7 +59,7 @@ def test_operation_by_operation(name):
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_an_own_loop(name):
+def test_own_loop(name):
     assert by_own_loop(name) == GOLDEN[name]
 
 
@@ -84,7 +84,7 @@ def test_interrupted_and_resumed(name, tmp_path):
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("options", [{}, {"maximize": True}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
 def test_batches_of_a_few_rows(batch, options):
-    # Their products have kernels of their own, with the update in them where the epochs are native.
+    # Their products have separate kernels, which in native epochs include the update.
     def trained(compile):
         nl.manual_seed(0)
         model = nn.MLP([5, 19, 1, 33, 3])

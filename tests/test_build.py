@@ -1,4 +1,4 @@
-"""A build means what the sources say, whatever flags its surroundings bring."""
+"""A build follows the sources, whatever flags the environment sets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def configured(folder: Path, compiler: str, flags: str) -> list[str]:
 
 
 def macros(command: list[str]) -> str:
-    """All that the compiler defines: the instruction sets, the level of optimisation, the liberties it takes."""
+    """All macros of the compiler: instruction sets, optimisation level, floating-point assumptions."""
     begin = command[: command.index("-o")]
     done = subprocess.run([*begin, "-dM", "-E", command[-1]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -59,16 +59,16 @@ def macros(command: list[str]) -> str:
 
 
 def options(command: list[str]) -> str:
-    """Every option of optimisation and of the target, on or off (g++ alone lists them)."""
+    """Every optimisation and target option, on or off (only g++ lists them)."""
     begin = [part for part in command[: command.index("-o")] if not part.startswith("-I")]
     lists = ["--help=optimizers", "--help=target", "--help=common"]
     listing = subprocess.run([*begin, "-Q", *lists], capture_output=True, text=True, check=True).stdout
-    # Trapping changes no value; the name of a temporary file is no option.
+    # Trapping changes no value; lines that end in .s name a temporary file.
     return "\n".join(line for line in listing.splitlines() if "trapping-math" not in line and not line.endswith(".s"))
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_no_flag_of_the_user_changes_the_arithmetic_or_the_processor(compiler, tmp_path) -> None:
+def test_user_flags_do_not_change_the_arithmetic_or_the_processor(compiler, tmp_path) -> None:
     plain = configured(tmp_path / "plain", compiler, "")
     for flags in HOSTILE:
         hostile = [plain[0], *shlex.split(flags), *plain[1:]]
@@ -78,7 +78,7 @@ def test_no_flag_of_the_user_changes_the_arithmetic_or_the_processor(compiler, t
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_a_library_built_with_fast_math_leaves_the_process_as_it_was(compiler, tmp_path) -> None:
+def test_a_library_built_with_fast_math_does_not_change_the_process(compiler, tmp_path) -> None:
     command = configured(tmp_path / "hostile", compiler, "-Ofast -ffast-math -funsafe-math-optimizations -march=native")
     assert command.index("-fno-fast-math") > command.index("-ffast-math")
     subprocess.run(["cmake", "--build", tmp_path / "hostile" / "build"], capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""What the tests start answers Ctrl-C wherever they run, and goes when they go."""
+"""Processes that the tests start answer Ctrl-C wherever they run, and end with them."""
 
 from __future__ import annotations
 

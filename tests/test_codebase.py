@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: directions of imports, sizes of files, names, documentation that runs."""
+"""The rules of the code base that a machine can check: import directions, file sizes, names, runnable documentation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_only_the_bindings_know_python() -> None:
 
 
 def test_kernels_use_no_standard_templates() -> None:
-    """A template of std:: compiled with AVX-512 could be the copy that the linker keeps for everybody."""
+    """The linker might keep the AVX-512 copy of a std:: template for all callers."""
     for path in [*sources("csrc/simd", ".hpp"), *sources("csrc/kernels", ".hpp")]:
         code = re.sub(r"//.*", "", path.read_text())
         assert "std::" not in code, f"{path.name} uses std::"
@@ -167,12 +167,12 @@ def test_nobody_reads_the_private_members_of_another_class() -> None:
 
 
 @pytest.mark.parametrize("folder", ["csrc", "python", "examples", "bench", "tests"])
-def test_files_have_one_subject(folder: str) -> None:
+def test_files_are_short(folder: str) -> None:
     long = {p.name: n for p in sources(folder, ".py", ".cpp", ".hpp") if (n := len(p.read_text().splitlines())) > 400}
     assert not long, f"longer than 400 lines: {long}"
 
 
-def test_test_files_have_names_of_their_own() -> None:
+def test_test_files_have_unique_names() -> None:
     """pytest imports them by their bare names."""
     names = [p.name for p in sources("tests", ".py") if p.name != "conftest.py"]
     assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})

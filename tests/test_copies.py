@@ -1,4 +1,4 @@
-"""Deep copies and pickles: what belongs together stays together, and trains on to the same bits."""
+"""Deep copies and pickles: objects that belong together stay together, and continue training to the same bits."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_model_and_its_optimizer_copied_together_belong_together(how: Callable
 
 
 @both
-def test_a_copied_optimizer_alone_leaves_the_model(how: Callable[[Any], Any]) -> None:
+def test_an_optimizer_copied_alone_does_not_train_the_model(how: Callable[[Any], Any]) -> None:
     model = nn.Linear(3, 1)
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     step(model, optimizer)
@@ -130,7 +130,7 @@ def test_generators(how: Callable[[Any], Any]) -> None:
 
 
 @both
-def test_a_trainer_goes_on_where_it_was(how: Callable[[Any], Any]) -> None:
+def test_a_copied_trainer_continues_where_it_was(how: Callable[[Any], Any]) -> None:
     model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.3), nn.Tanh(), nn.Linear(8, 1))
     trainer = nl.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9), ["mse"], seed=3)
     trainer.fit(X, Y, epochs=2, progress=False)
@@ -143,7 +143,7 @@ def test_a_trainer_goes_on_where_it_was(how: Callable[[Any], Any]) -> None:
 
 
 @both
-def test_what_forward_left_on_the_model_is_copied_as_values(how: Callable[[Any], Any]) -> None:
+def test_tensors_that_forward_left_on_the_model_are_copied_as_values(how: Callable[[Any], Any]) -> None:
     model = Tied()
     hidden = model.first(nl.tensor(X))
     model.last = {"hidden": hidden, "all": [hidden, (hidden * 2, "text")], "first": model.first.weight}
@@ -157,7 +157,7 @@ def test_what_forward_left_on_the_model_is_copied_as_values(how: Callable[[Any],
     assert nl.Predictor(model)(X).shape == (60, 1)
 
 
-def test_what_cannot_be_copied_says_why_and_what_to_do() -> None:
+def test_objects_that_cannot_be_copied_say_why_and_what_to_do() -> None:
     computed = nn.Parameter(np.ones(2, np.float32)) * 2
     for how in HOW.values():
         with pytest.raises(RuntimeError, match=r"use detach\(\)"):
@@ -169,7 +169,7 @@ def test_what_cannot_be_copied_says_why_and_what_to_do() -> None:
 
 
 @both
-def test_a_parameter_of_a_class_of_its_own_stays_one(how: Callable[[Any], Any]) -> None:
+def test_a_parameter_of_a_subclass_keeps_its_class(how: Callable[[Any], Any]) -> None:
     frozen = how(Special(np.ones(2, np.float32), requires_grad=False))
     assert type(frozen) is Special
     assert not frozen.requires_grad

@@ -1,4 +1,4 @@
-"""The examples run and reach what they promise."""
+"""The examples run and reach their targets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        # The bits do not depend on it, and a second thread that waits for a busy core costs much time.
+        # The bits do not depend on it, and a second thread waiting for a busy core is slow.
         env={**os.environ, "NNLITE_NUM_THREADS": "1"},
     )
 

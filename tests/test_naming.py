@@ -1,4 +1,4 @@
-"""dir() shows what a module is for; a name of PyTorch's that nnlite has not is answered by what there is."""
+"""dir() shows a module's public names; a PyTorch name that nnlite lacks raises an error that names the alternative."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_dir_shows_no_imports(name):
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_every_name_of_pytorch_is_there_or_answered(name):
+def test_every_name_of_pytorch_exists_or_has_an_answer(name):
     module, unanswered = importlib.import_module(name), []
     for wanted in dir(TWINS[name]):
         if wanted.startswith("_") or hasattr(module, wanted):
@@ -97,7 +97,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("path", CASES)
-def test_what_there_is_instead(path):
+def test_alternatives_are_named(path):
     *parents, wanted = path.split(".")
     module = nl
     for parent in parents:
@@ -113,7 +113,7 @@ def test_what_there_is_instead(path):
     assert CASES[path] in str(imported.value)
 
 
-def test_names_for_the_machine_are_plainly_missing():
+def test_special_names_are_plainly_missing():
     for module in (nl, nn, optim, nl.data):
         assert not hasattr(module, "__wrapped__")
         with pytest.raises(AttributeError, match="has no attribute '_repr_mimebundle_'$"):
@@ -122,7 +122,7 @@ def test_names_for_the_machine_are_plainly_missing():
     assert not hasattr(nl, "nothing at all")
 
 
-def test_the_answer_costs_no_import():
+def test_the_answer_does_not_import_anything():
     code = "import sys, nnlite.nn; print(sorted({'difflib', 'opcode', 'signal'} & set(sys.modules) - before))"
     before = "import sys, numpy; before = set(sys.modules); " + code
     out = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True).stdout
@@ -139,7 +139,7 @@ def test_every_method_of_a_tensor_has_a_docstring():
     assert not bare
 
 
-def test_everything_says_what_it_is(tmp_path):
+def test_every_repr_is_informative(tmp_path):
     import nnlite.callbacks as callbacks
 
     x, y = nl.data.make_moons(20, seed=0)
@@ -172,7 +172,7 @@ def test_everything_says_what_it_is(tmp_path):
         assert repr(callbacks.LearningRateScheduler(schedule)).startswith("LearningRateScheduler(schedule=")
 
 
-def test_a_callback_of_ones_own_says_what_it_is():
+def test_the_repr_of_a_custom_callback():
     from nnlite.callbacks import Callback
 
     class Note(Callback):

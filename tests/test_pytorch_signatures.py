@@ -1,4 +1,4 @@
-"""Arguments and defaults are PyTorch's, in PyTorch's order; what is left out stands in docs/pytorch.md and is refused by name."""
+"""Arguments and defaults are PyTorch's, in PyTorch's order; docs/pytorch.md lists the missing ones, which raise a TypeError."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LEFT_OUT_HERE = {
     "mse_loss": {"weight"}, "l1_loss": {"weight"}, "huber_loss": {"weight"},
 }  # fmt: skip
 ONLY_OURS = {"MLP"}
-FREE = {"args", "kwargs", "_stacklevel"}  # what PyTorch's signature does not say, or is not for users
+FREE = {"args", "kwargs", "_stacklevel"}  # not specified by PyTorch's signature, or not for users
 FUNCTIONS = ["cat", "maximum", "minimum", "stack", "where"]
-# Methods whose documentation in PyTorch does not tell their signature (overloads, sizes one by one, other names than they
-# take), has an option of other devices, or a default that depends on create_graph.
+# Methods whose documentation in PyTorch does not give their signature (overloads, separate sizes, other names than they
+# accept), that have an option for other devices, or a default that depends on create_graph.
 NOT_COMPARED = {
     "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "uniform_",
     "numpy", "backward",
@@ -73,7 +73,7 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
-    """The signature, of a native function as its documentation begins; None where that names none."""
+    """The signature; for a native function, the first line of its documentation; None if that has none."""
     try:
         return inspect.signature(function)
     except ValueError:
@@ -101,7 +101,7 @@ def same_default(ours: Any, theirs: Any) -> bool:
 
 
 @pytest.mark.parametrize(("name", "ours", "theirs"), pairs(), ids=lambda value: value if isinstance(value, str) else "")
-def test_arguments_are_pytorchs(name: str, ours: Callable[..., Any], theirs: Callable[..., Any]) -> None:
+def test_arguments_match_pytorch(name: str, ours: Callable[..., Any], theirs: Callable[..., Any]) -> None:
     taken, known = parameters_of(ours), parameters_of(theirs)
     missing = set(known) - set(taken)
     assert missing <= LEFT_OUT | LEFT_OUT_HERE.get(name, set())
@@ -130,7 +130,7 @@ def test_every_pair_is_compared() -> None:
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="needs the documentation")
-def test_the_page_lists_what_is_left_out() -> None:
+def test_the_page_lists_missing_options() -> None:
     page = PAGE.read_text()
     for name in LEFT_OUT.union(*LEFT_OUT_HERE.values()):
         assert f"`{name}`" in page, name

@@ -1,4 +1,4 @@
-"""Wrong calls of the extension: one line that names the function, the argument, what was given and what is allowed."""
+"""Wrong calls of the extension: one line that names the function, the argument, the given value and what is allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRONG: list[Any] = [
     None, "text", ["a", "b"], b"bytes", {}, object(), 1.5, [1.0, None], torch.ones(2, requires_grad=True),
     torch.ones(2, 2).to_sparse(), np.ones(2, complex), np.array([None]), np.array(["a"]), TENSOR, (), lambda: 0, 2**70,
 ]  # fmt: skip
-# Called rightly without arguments, or with any.
+# Valid without arguments, or with any.
 SKIPPED = {"fma_burst", "train_epochs", "run_batches", "set_grad_enabled", "set_num_threads", "manual_seed"}
 
 
@@ -39,8 +39,8 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def complaint_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-    """The text of the TypeError of a call; empty where the call is allowed, or wrong in another way, or where the error
-    comes out of Python code that the call ran."""
+    """The text of the TypeError of a call; empty if the call is valid, fails in another way, or if the error
+    comes from Python code that the call ran."""
     try:
         function(*args, **kwargs)
     except TypeError as error:
@@ -73,7 +73,7 @@ def test_every_wrong_call_gets_one_line(name: str, function: Callable[..., Any])
         assert_good(name, message)
 
 
-def test_every_property_that_is_set_wrongly_gets_one_line() -> None:
+def test_every_wrong_assignment_to_a_property_gets_one_line() -> None:
     for name, member in vars(_core.Tensor).items():
         if not isinstance(member, property) or member.fset is None:
             continue
@@ -117,7 +117,7 @@ def test_a_tensor_that_requires_a_gradient_elsewhere_says_why() -> None:
         nn.Linear(2, 1)(torch.ones(1, 2, requires_grad=True))
 
 
-def test_an_exception_of_python_code_stays_as_it_is() -> None:
+def test_an_exception_of_python_code_is_unchanged() -> None:
     class Array:
         dtype = np.dtype(float)
 
@@ -128,7 +128,7 @@ def test_an_exception_of_python_code_stays_as_it_is() -> None:
         _core.unary("relu", Array())
 
 
-def test_none_where_a_tensor_belongs_does_not_end_the_process() -> None:
+def test_none_in_place_of_a_tensor_does_not_crash() -> None:
     lines = [
         "nl.Tensor.shape.fget(None)", "nl.Tensor.__add__(None, 1)", "_core.FrozenProgram.__call__(None)",
         "_core.ParameterGroup('SGD', [None])", "_core.Trace.signature(None)", "nl.Tensor.data.fset(None, nl.ones(1))",

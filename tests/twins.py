@@ -33,7 +33,7 @@ class Exact(NamedTuple):
 
 
 class Unary(NamedTuple):
-    """PyTorch's function at `options`, and the exact one; None where the function is exact or rounds once."""
+    """PyTorch's function at `options`, and the exact one; None if the function is exact or rounds once."""
 
     twin: Callable[[torch.Tensor], torch.Tensor]
     exact: Exact | None

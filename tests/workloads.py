@@ -89,7 +89,7 @@ def rmsprop():
 
 
 def steps(name: str):
-    """The other optimizers."""
+    """A small classifier trained by the optimizer `name` with its defaults."""
     model = nn.MLP([9, 17, 4])
     return model, nn.CrossEntropyLoss(), getattr(optim, name)(model.parameters()), numbers(130, 9), classes(130, 4)
 

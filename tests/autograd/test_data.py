@@ -1,4 +1,4 @@
-"""`tensor.data`: the same memory without the tape, and the way to give a tensor other memory."""
+"""`tensor.data` shares a tensor's memory without the tape; assigning it gives the tensor other memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_data_is_the_same_memory_without_the_tape() -> None:
     assert weight.requires_grad
 
 
-def test_data_set_in_a_layer_is_what_it_computes_with() -> None:
+def test_a_layer_computes_with_assigned_data() -> None:
     ours, theirs = nn.Linear(2, 1), torch.nn.Linear(2, 1)
     for layer, tensor in [(ours, nl.tensor), (theirs, torch.tensor)]:
         layer.weight.data = tensor([[2.0, 3.0]])
@@ -36,7 +36,7 @@ def test_data_set_in_a_layer_is_what_it_computes_with() -> None:
 
 
 @pytest.mark.parametrize("value", [np.ones((1, 2), np.float32), [[1.0, 2.0]], None, 3.0])
-def test_data_takes_a_tensor_only(value: object) -> None:
+def test_data_accepts_only_a_tensor(value: object) -> None:
     layer = nn.Linear(2, 1)
     before = layer.fingerprint()
     with pytest.raises(TypeError, match="data must be a Tensor"):
@@ -44,7 +44,7 @@ def test_data_takes_a_tensor_only(value: object) -> None:
     assert layer.fingerprint() == before
 
 
-def test_data_is_refused_where_it_makes_no_sense() -> None:
+def test_invalid_data_is_refused() -> None:
     weight = nn.Parameter(np.ones(2, np.float32))
     with pytest.raises(TypeError, match="must be float32 or float64, got int64"):
         weight.data = nl.tensor([1, 2])
@@ -62,8 +62,8 @@ def test_data_is_refused_where_it_makes_no_sense() -> None:
         trainer.fit(np.ones((4, 2), np.float32), np.ones((4, 1), np.float32), progress=False)
 
 
-def test_a_tape_goes_on_with_the_memory_that_it_read() -> None:
-    """PyTorch reads the new values here, which gives the gradient of neither loss."""
+def test_backward_uses_the_memory_that_forward_read() -> None:
+    """PyTorch reads the new values here and gets the gradient of neither loss."""
     w = nn.Parameter(np.array([2.0, 3.0], np.float32))
     loss = (w * w).sum()
     w.data = nl.tensor([100.0, 100.0])
@@ -84,7 +84,7 @@ def test_a_gradient_that_no_longer_fits_is_an_error(other: nl.Tensor) -> None:
     (w * w).sum().backward()
     w.data = other
     with pytest.raises(RuntimeError, match="made a gradient of shape"):
-        (w * w).sum().backward()  # onto the old one
+        (w * w).sum().backward()  # added to the old one
     with pytest.raises((ValueError, RuntimeError), match="gradient"):
         optim.SGD([w], lr=0.1).step()
 
@@ -100,7 +100,7 @@ def test_an_array_outlives_the_memory_of_its_tensor() -> None:
     assert buffer.numpy().tolist() == [0, 0, 0]
 
 
-def test_momentum_follows_the_type_of_its_parameter() -> None:
+def test_momentum_takes_the_type_of_its_parameter() -> None:
     def weights(convert: bool) -> np.ndarray:
         w = nn.Parameter(np.array([1.0, 2.0], np.float32))
         optimizer = optim.SGD([w], lr=0.1, momentum=0.9)

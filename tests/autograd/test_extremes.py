@@ -1,4 +1,4 @@
-"""Largest and smallest values, bounds, and options that are tensors: PyTorch's values and gradients, or a refusal by name."""
+"""Largest and smallest values, bounds, and options that are tensors: PyTorch's values and gradients, or an error that names the option."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_bounds_that_are_tensors(name: str, shapes: tuple[tuple[int, ...], tuple
     low, high = (
         np.round(normal(*shapes[0])) - 1,
         np.round(normal(*shapes[1], seed=1)) + 1,
-    )  # with ties, and crossed ones
+    )  # with ties, and with crossed bounds
     x = np.concatenate([TIES[:2], 3 * normal(2, 3)])
     compare(
         lambda *t: getattr(t[0], name)(t[1], t[2]), lambda *t: getattr(t[0], name)(t[1], t[2]), [x, low, high], dtype
@@ -54,7 +54,7 @@ def test_bounds_that_are_tensors(name: str, shapes: tuple[tuple[int, ...], tuple
     compare(lambda *t: getattr(t[0], name)(t[1], t[2]), lambda *t: getattr(t[0], name)(t[1], t[2]), crossed, dtype)
 
 
-def test_a_bound_that_is_learned_in_a_fit() -> None:
+def test_a_fit_learns_a_bound() -> None:
     class Bounded(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -91,7 +91,7 @@ OPTIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_options_that_want_a_gradient_are_refused_by_name(name: str) -> None:
+def test_options_that_require_a_gradient_are_refused_by_name(name: str) -> None:
     x = nl.tensor(TIES, requires_grad=True)
     option = nl.tensor(0.25, requires_grad=True)
     with pytest.raises(TypeError, match=f"{name} is a tensor that requires a gradient"):

@@ -98,13 +98,13 @@ def test_generators() -> None:
     with pytest.raises(StopIteration, match="end"):
         next(running)
     with nl.no_grad():
-        inside = nl.enable_grad()(values)(1)  # the innermost counts
+        inside = nl.enable_grad()(values)(1)  # the innermost one applies
         seen.clear()
         next(inside)
         assert (seen, records()) == ([False], False)
 
 
-def test_an_exception_of_a_generator_comes_through() -> None:
+def test_an_exception_of_a_generator_propagates() -> None:
     @nl.no_grad
     def broken() -> Generator[int, None, None]:
         yield 1
@@ -168,7 +168,7 @@ def test_coroutines_and_asynchronous_generators() -> None:
     assert [name for name, _ in seen].count("closed") == 3
 
 
-def test_a_class_is_not_a_function() -> None:
+def test_a_class_cannot_be_decorated() -> None:
     for decorator in (nl.no_grad, nl.no_grad(), nl.enable_grad()):
         with pytest.raises(TypeError, match="decorates functions"):
             decorator(nn.Linear)

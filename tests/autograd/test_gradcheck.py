@@ -1,4 +1,4 @@
-"""gradcheck: accepts right gradients, names wrong ones, refuses what it cannot check."""
+"""gradcheck accepts correct gradients, names wrong ones and refuses functions it cannot check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import nnlite as nl
 from nnlite import nn
 
 
-def test_right_gradients_pass() -> None:
+def test_correct_gradients_pass() -> None:
     x = nl.tensor(np.random.default_rng(0).standard_normal((3, 4)), requires_grad=True)
     layer = nn.Linear(4, 2, dtype=np.float64)
     assert nl.gradcheck(lambda x, w, b: nn.functional.linear(x, w, b).tanh(), [x, layer.weight, layer.bias])
@@ -23,7 +23,7 @@ def test_a_wrong_gradient_is_named() -> None:
         nl.gradcheck(lambda t: t * t.detach() * 2, x)
 
 
-def test_what_cannot_be_checked() -> None:
+def test_functions_that_cannot_be_checked() -> None:
     with pytest.raises(TypeError, match="input 0 is float32"):
         nl.gradcheck(lambda t: t, nl.ones(2, requires_grad=True))
     with pytest.raises(ValueError, match="requires a gradient"):

@@ -1,4 +1,4 @@
-"""In-place changes: what the tape makes of them, which memory they reach, and which they refuse."""
+"""In-place changes: how the tape records them, which memory they reach, and when they are refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_value_that_a_gradient_needs_must_not_change(name: str, change: str) -
     CHANGES[change](a)
     with pytest.raises(RuntimeError, match=CHANGED):
         loss.backward()
-    assert w.grad is None, "nothing is half done"
+    assert w.grad is None, "a refused change modified the tensor"
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -148,7 +148,7 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_a_change_of_a_temporary_copy_raises(name: str) -> None:
+def test_changing_a_temporary_copy_raises(name: str) -> None:
     w = nn.Parameter(np.ones((3, 4)))
     w.grad = nl.tensor(np.ones((3, 4)))
     for tensor in (w, w.grad, nl.tensor(np.ones((3, 4)))):
@@ -189,7 +189,7 @@ def test_in_place_operators_keep_type_and_object() -> None:
         nl.tensor([1, 2]).__iadd__(0.5)
 
 
-def test_a_single_value_does_not_widen() -> None:
+def test_a_scalar_does_not_widen_the_type() -> None:
     x, scale = nl.tensor([1.0, 2.0]), nl.tensor(np.array(3.0), requires_grad=True)
     for result in (x * scale, scale * x, nl.maximum(x, scale), nl.where(np.array([True, False]), x, scale)):
         assert result.dtype == np.float32
@@ -200,7 +200,7 @@ def test_a_single_value_does_not_widen() -> None:
     assert (nl.tensor(1.0) * scale).dtype == np.float64
 
 
-def test_a_circle_of_in_place_changes_is_let_go() -> None:
+def test_a_cycle_of_in_place_changes_is_freed() -> None:
     def run() -> weakref.ref[Any]:
         x = leaf(4)
         y = x * 1
@@ -216,7 +216,7 @@ def test_a_circle_of_in_place_changes_is_let_go() -> None:
     assert reference() is None
 
 
-def test_chains_of_copies_let_go() -> None:
+def test_chains_of_copies_are_freed() -> None:
     x = nl.tensor(np.ones((2, 3)))
     first = weakref.ref(x)
     for _ in range(200_000):

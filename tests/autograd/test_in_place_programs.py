@@ -104,7 +104,7 @@ def outcome(run: Callable[[], Any]) -> Any:
 
 
 def fits(step: Step, tensors: list[Any]) -> bool:
-    """Whether the shapes allow a step, whatever the tape says to it."""
+    """Whether the shapes allow a step, even if the tape refuses it."""
     copies = [t.detach().clone() for t in tensors]
     return not isinstance(outcome(lambda: step.run(torch, copies)), Exception)
 
@@ -135,11 +135,11 @@ def run_program(seed: int, length: int) -> str:
         program.append(step)
         mine, other = outcome(lambda s=step: s.run(nl, ours)), outcome(lambda s=step: s.run(torch, theirs))
         if isinstance(other, Exception) and "single memory location" in str(other):
-            return "overlap"  # done here as by NumPy: read first, then written
+            return "overlap"  # reads first, then writes, as NumPy does
         context = f"seed {seed}: {program}"
         assert isinstance(mine, Exception) == isinstance(other, Exception), f"{context}: {mine!r}, PyTorch {other!r}"
         if isinstance(mine, Exception):
-            if step.kind == "in place":  # PyTorch may have written a part
+            if step.kind == "in place":  # PyTorch may have written part of it
                 return "step raises"
             program.pop()
         elif step.kind == "new":
@@ -195,7 +195,7 @@ def run_programs(seeds: range) -> dict[str, int]:
     return ends
 
 
-def test_random_programs_do_what_pytorch_does() -> None:
+def test_random_programs_match_pytorch() -> None:
     ends = run_programs(range(500))
     assert ends["gradients"] > 150
     assert ends["backward raises"] > 5

@@ -1,4 +1,4 @@
-"""tensor[key] against PyTorch where it takes the key, else NumPy: values, shapes, gradients, or the error."""
+"""tensor[key] against PyTorch, or NumPy for keys that PyTorch does not accept: values, shapes, gradients or the error."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ERRORS = (IndexError, ValueError, TypeError, RuntimeError)
 
 
 class One:
-    """An index that is no integer."""
+    """An index that is not an integer."""
 
     def __index__(self) -> int:
         return 1
 
 
 def random_item(rng: np.random.Generator, size: int) -> Any:
-    """What may stand in a key for a dimension of `size`; now and then it does not fit."""
+    """A random part of a key for a dimension of `size`; sometimes it does not fit."""
     low, high = -size - (rng.random() < 0.1), size + (rng.random() < 0.1)
     high = max(high, low + 1)
     bound = lambda: None if rng.random() < 0.3 else int(rng.integers(-size - 2, size + 3))  # noqa: E731
@@ -72,7 +72,7 @@ def with_items(key: Any, change: Any) -> Any:
 
 
 def for_torch(item: Any) -> Any:
-    """Arrays as tensors. PyTorch takes a lone nested list for a tuple, which it has deprecated: not followed here."""
+    """Arrays as tensors. A lone nested list is not converted: PyTorch's reading of it as a tuple is deprecated."""
     if isinstance(item, np.ndarray | np.bool_):
         return torch.from_numpy(np.asarray(item))
     return torch.tensor(item) if isinstance(item, list) and item and isinstance(item[0], list) else item
@@ -91,7 +91,7 @@ def outcome(select: Any) -> Any:
 def expected(x: np.ndarray, key: Any) -> Any:
     """(value, gradient of the sum of squares), or an exception."""
     dots = [item for item in key if item is ...] if isinstance(key, tuple) else []
-    if len(dots) > 1:  # PyTorch alone takes several
+    if len(dots) > 1:  # only PyTorch accepts several
         return IndexError("ellipsis")
     theirs = torch.tensor(x, requires_grad=True)
     value = outcome(lambda: theirs[with_items(key, for_torch)])
@@ -124,15 +124,15 @@ def check(x: np.ndarray, key: Any, as_tensors: bool) -> None:
     got = outcome(lambda: ours[key])
     if isinstance(wanted, Exception):
         if isinstance(got, nl.Tensor) and got.numel() == 0 and "out of bounds" in str(wanted):
-            return  # where nothing is selected, PyTorch looks at no index; NumPy does
+            return  # if nothing is selected, PyTorch does not check the indices; NumPy does
         assert isinstance(got, Exception), f"{x.shape}[{key!r}] must raise {wanted!r}, it gave shape {got.shape}"
         kinds = (IndexError, ValueError) if "slice(0, 2, 0)" in repr(key) else IndexError
         assert isinstance(got, kinds), f"{x.shape}[{key!r}] raises {got!r}, expected {wanted!r}"
         return
     if isinstance(key, tuple) and any(is_integer(i) for i in key) and any(is_reversed(i) for i in key):
-        return  # PyTorch cannot tell, and NumPy takes an integer beside arrays for one of them
+        return  # PyTorch cannot tell, and NumPy treats an integer beside arrays as an array
     if isinstance(got, IndexError) and "does not fit" in str(got) and wanted[0].size == 0:
-        return  # an empty mask that does not fit is one that does not fit
+        return  # an empty mask that does not fit is still an error
     assert not isinstance(got, Exception), f"{x.shape}[{key!r}] raises {got!r}"
     assert got.shape == wanted[0].shape, f"{x.shape}[{key!r}] has shape {got.shape}, not {wanted[0].shape}"
     np.testing.assert_array_equal(got.detach().numpy(), wanted[0], err_msg=f"{x.shape}[{key!r}]")
@@ -171,7 +171,7 @@ X = np.arange(12.0).reshape(3, 4)
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_is_no_index_is_an_index_error(key: Any) -> None:
+def test_an_invalid_index_is_an_index_error(key: Any) -> None:
     with pytest.raises(IndexError):
         nl.tensor(X)[key]
 
@@ -184,7 +184,7 @@ def test_booleans_add_a_dimension() -> None:
         assert nl.tensor(X)[false].shape == (0, 3, 4)
 
 
-def test_an_error_of_an_index_is_passed_on() -> None:
+def test_errors_raised_by_an_index_propagate() -> None:
     class Broken:
         def __index__(self) -> int:
             raise ZeroDivisionError

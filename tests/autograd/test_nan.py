@@ -1,4 +1,4 @@
-"""A NaN is never swallowed: in an input, a target, an option or an upstream gradient, value and gradients follow PyTorch."""
+"""A NaN in an input, a target, an option or an upstream gradient is never lost: values and gradients follow PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUMBERS = np.array([NAN, 1.5, -1.5, 0.0, -0.0, 0.3, 30.0, -30.0, NAN])
 
 
 def pairs(*values: Sequence[float]) -> list[np.ndarray]:
-    """Every combination, as one long array for each."""
+    """Every combination, as one long array for each argument."""
     return [grid.ravel() for grid in np.meshgrid(*values)]
 
 
@@ -131,7 +131,7 @@ def test_clamp(bounds: tuple[float | None, float | None], dtype: type) -> None:
     low, high = bounds
     x, dy = pairs(NUMBERS, [1.0, NAN])
     check("clamp", lambda t: t.clamp(low, high), lambda t: t.clamp(low, high), [x], dy, dtype)
-    # The same bounds as tensors, which get their gradients.
+    # The same bounds as tensors, with their gradients.
     given = [np.full(x.shape, bound) for bound in bounds if bound is not None]
 
     def clamped(t: Any, *tensors: Any) -> Any:

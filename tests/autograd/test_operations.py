@@ -1,4 +1,4 @@
-"""Every operation of the tape against PyTorch: values and gradients."""
+"""Every differentiable operation against PyTorch: values and gradients."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_matmul(shapes: tuple, dtype: type) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4), (200, 7), (1, 1000), (130, 3, 2)])
 def test_sum_and_mean(shape: tuple, dtype: type) -> None:
-    x = uniform(*shape)  # of one sign: a sum that cancels has no digits to compare, in either library
+    x = uniform(*shape)  # all positive: a sum that cancels has no correct digits in either library
     for name in ("sum", "mean"):
         compare(lambda x, n=name: getattr(x, n)(), lambda x, n=name: getattr(x, n)(), [x], dtype)
         for dim in range(-len(shape), len(shape)):
@@ -184,7 +184,7 @@ def test_joining() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_softmax_family(dtype: type) -> None:
+def test_softmax_and_log_softmax(dtype: type) -> None:
     for shape, dim in [((5,), 0), ((3, 4), 1), ((3, 4), 0), ((2, 3, 40), 1), ((2, 3, 40), -1), ((1,), 0)]:
         for scale in (1, 50):
             x = scale * normal(*shape)
@@ -203,7 +203,7 @@ def test_a_gradient_used_twice_adds_up() -> None:
 
 
 @given(st.lists(st.integers(0, 4), min_size=0, max_size=3), st.integers(0, 2**16))
-def test_gradients_by_differences(shape: list[int], seed: int) -> None:
+def test_gradients_match_differences(shape: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = nl.tensor(rng.uniform(0.3, 2.0, tuple(shape)), requires_grad=True)
     w = nl.tensor(rng.standard_normal(tuple(shape[-1:])), requires_grad=True)

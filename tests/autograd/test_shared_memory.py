@@ -1,4 +1,4 @@
-"""Whose memory a tensor stands on: what must not be written is copied."""
+"""Which memory a tensor shares; read-only memory is copied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 class Immutable:
-    """An array of another library that lends its memory for reading, as JAX does."""
+    """An array of another library that shares its memory for reading only, as JAX does."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = frozen(values.copy())

@@ -1,4 +1,4 @@
-"""The Tensor class: making, reading, converting, and what it refuses."""
+"""The Tensor class: construction, reading, conversion and errors."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_types_follow_pytorch() -> None:
     ],
     ids=["fortran", "strided", "big-endian", "reversed", "transposed", "0-d", "broadcast", "unaligned"],
 )  # fmt: skip
-def test_any_layout_is_read_right(array: np.ndarray) -> None:
+def test_any_layout_is_read_correctly(array: np.ndarray) -> None:
     np.testing.assert_array_equal(nl.tensor(array).numpy(), array)
     np.testing.assert_array_equal((nl.as_tensor(array) * 1).numpy(), array.astype(np.float32))
-    assert nl.as_tensor(array).numpy().flags.carray, "kernels read whole, aligned rows"
+    assert nl.as_tensor(array).numpy().flags.carray, "kernels read contiguous, aligned rows"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
@@ -71,12 +71,12 @@ def test_memory_lives_as_long_as_its_views() -> None:
     [[object()], ["a"], np.array([1 + 2j]), np.array(["x"]), np.array([None])],
     ids=["object", "text list", "complex", "text", "none"],
 )
-def test_what_is_no_number_is_refused(value: object) -> None:
+def test_values_that_are_not_numbers_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match=r"dtype|tensor"):
         nl.tensor(value)
 
 
-def test_arrays_meet_tensors() -> None:
+def test_arrays_and_tensors_mix() -> None:
     x, array = nl.tensor([1.0, 2.0]), np.array([10.0, 20.0])
     for result in (x + array, array + x, x * 2, 2 * x, 1 - x, array / x):
         assert isinstance(result, nl.Tensor)
@@ -122,13 +122,13 @@ def test_leaves_and_gradients() -> None:
     assert y.requires_grad
     y.backward()
     y2 = (3 * x).sum()
-    y2.backward()  # gradients add up until zeroed
+    y2.backward()  # gradients accumulate until zeroed
     np.testing.assert_array_equal(x.grad.numpy(), [5, 7])
     x.grad = None
     assert x.grad is None
 
 
-def test_backward_refusals() -> None:
+def test_backward_errors() -> None:
     x = nl.tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(RuntimeError, match="one element"):
         (x * 2).backward()
@@ -176,12 +176,12 @@ def test_in_place_changes() -> None:
     assert x is before
     assert x.tolist() == [0.0, 3.0]
     total = nl.tensor(0.0)
-    total += (x * x).sum()  # a computed value is computed anew
+    total += (x * x).sum()  # a computed value is recomputed
     total.backward()
     np.testing.assert_array_equal(x.grad.numpy(), [0, 6])
 
 
-def test_integers_stay_out_of_arithmetic() -> None:
+def test_integers_have_no_arithmetic() -> None:
     with pytest.raises(TypeError, match=r"int64.*float\(\)"):
         nl.tensor([1, 2]) * 2
     assert nl.tensor([1, 2]).float().dtype == np.float32
@@ -207,7 +207,7 @@ def test_errors_name_operation_and_shapes(call, error: type, message: str) -> No
         call()
 
 
-def test_operations_on_several_threads_keep_their_own_switch() -> None:
+def test_each_thread_has_its_own_no_grad() -> None:
     import threading
 
     seen = []

@@ -1,4 +1,4 @@
-"""The benchmarks: their arithmetic, their fairness and their command; no test looks at a time."""
+"""The benchmarks: arithmetic, fairness and command line; no test depends on a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ needs_sources = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="needs 
 
 @pytest.fixture
 def bench(monkeypatch):
-    """Imports a module of the sources' bench/, which no wheel has."""
+    """Imports a module of bench/, which wheels do not contain."""
     monkeypatch.syspath_prepend(ROOT)
     return lambda name: importlib.import_module(f"bench.{name}")
 
@@ -55,11 +55,11 @@ class TestTiming:
         repeated(lambda: calls.append(1))(5)
         assert len(calls) == 5
 
-    def test_a_contestant_that_does_not_heed_its_number(self):
+    def test_a_contestant_that_ignores_its_argument(self):
         with pytest.raises(RuntimeError, match="does the contestant honour"):
             calibrate(lambda _: None, 1.0)
 
-    def test_the_garbage_collector_is_given_back(self):
+    def test_the_garbage_collector_is_restored(self):
         import gc
 
         def fail(times: int) -> None:
@@ -78,7 +78,7 @@ class TestTiming:
 
 class TestFloors:
     def test_flops_of_a_step(self):
-        """Forward and weight gradients of both layers, the input gradient of the second alone."""
+        """Forward and weight gradients of both layers, the input gradient of only the second."""
         network = Network((3, 5, 2))
         assert network.step_flops(7) == 2 * 7 * (3 * 5 + 5 * 2) * 2 + 2 * 7 * 5 * 2
         assert network.forward_flops(7) == 2 * 7 * (3 * 5 + 5 * 2)
@@ -92,7 +92,7 @@ class TestFloors:
         assert (left @ right).shape == (3, 4)
         assert product.work() == Work(1, 2.0 * 3 * 4 * 5, 8 * (3 * 5 + 5 * 4 + 3 * 4), "float64")
 
-    def test_the_dearer_limit_decides(self):
+    def test_the_larger_limit_decides(self):
         assert LIMITS.floor("float32", 100e9, 1e9) == (1.0, "fma")
         assert LIMITS.floor("float64", 100e9, 1e9) == (2.0, "fma")
         assert LIMITS.floor("float32", 1e9, 1e9) == (0.1, "bandwidth")
@@ -112,7 +112,7 @@ class TestFloors:
 
 class TestSubjects:
     @pytest.mark.parametrize("section", SUBJECTS)
-    def test_names_differ_and_belong(self, section):
+    def test_names_are_unique_and_in_their_section(self, section):
         for quick in (True, False):
             subjects = SUBJECTS[section](quick)
             assert {subject.section for subject in subjects} == {section}
@@ -124,7 +124,7 @@ class TestSubjects:
             for run in subject.contestants().values():
                 run(1)
 
-    def test_peers_stand_beside(self):
+    def test_peers_are_listed_beside_nnlite(self):
         subject = SUBJECTS["functions"](True)[0]
         result = measure(subject, LIMITS, SHORT, lambda _: {"peer": repeated(lambda: None)})
         assert list(result.seconds) == [OWN, "peer"]
@@ -138,7 +138,7 @@ class TestSubjects:
 
 
 class TestSettings:
-    def test_unknown_section_lists_those_there_are(self):
+    def test_an_unknown_section_lists_the_known_ones(self):
         with pytest.raises(ValueError, match=r"section 'speed' is unknown.*limits, products"):
             Settings(("speed",))
 
@@ -159,7 +159,7 @@ def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 class TestCommand:
-    def test_json_alone_on_standard_output(self):
+    def test_only_json_on_standard_output(self):
         sections = ["limits", "widths", "prediction"]
         found = program("nnlite", "bench", *sections, "--quick", "--rounds", "1", "--json", "-")
         assert found.returncode == 0, found.stderr
@@ -241,7 +241,7 @@ print(" ".join(sorted(name.replace(" ", "") for name in names)))
         found = {target["name"]: target for target in fields["targets"]}
         assert found["exp, log, tanh, sigmoid, erf, PyTorch's time"]["figure"] != "-"
         assert found["epoch of MNIST in a fresh process"]["figure"] == "-"
-        assert {target["met"] for target in found.values()} == {None}  # --quick measures too briefly to judge
+        assert {target["met"] for target in found.values()} == {None}  # --quick measurements are too short to judge
 
     def test_wrong_arguments(self):
         for arguments, message in ((["--threads", "999"], "cores"), (["limits", "--plot", "x.png"], "--plot shows")):
@@ -267,7 +267,7 @@ class TestTargets:
         findings = bench("findings").Findings(report(*results, figures=figures))
         return {verdict.name: verdict for verdict in bench("targets").judge(findings)}
 
-    def test_what_was_not_measured_is_neither_met_nor_missed(self, bench):
+    def test_a_target_not_measured_is_neither_met_nor_missed(self, bench):
         assert {verdict.met for verdict in self.verdicts(bench).values()} == {None}
 
     def test_a_quick_run_is_not_judged(self, bench):
@@ -350,7 +350,7 @@ class TestInstructions:
         assert guard.main([]) == 0
         assert capsys.readouterr().out.startswith("not comparable: recorded with compiler another; here is compiler")
 
-    def test_it_says_what_moved_and_how_to_record(self, bench, monkeypatch, tmp_path, capsys):
+    def test_the_report_names_what_moved_and_how_to_record(self, bench, monkeypatch, tmp_path, capsys):
         guard = bench("instructions")
         monkeypatch.setattr(guard, "RECORD", tmp_path / "instructions.json")
         monkeypatch.setattr(guard.shutil, "which", lambda _: "valgrind")

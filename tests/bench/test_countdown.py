@@ -1,4 +1,4 @@
-"""Benchmarks count what they measure and say how long it takes."""
+"""Benchmarks count their measurements and estimate the time left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nnlite.bench.countdown import Countdown
 from nnlite.bench.suite import Settings, run
 
 
-def test_what_is_left_follows_the_pace() -> None:
+def test_the_time_left_follows_the_pace() -> None:
     now, said = [0.0], []
     countdown = Countdown(said.append, 5, 10.0, 100.0, lambda: now[0])
     for weight in (1.0, 1.0, 2.0, 5.0, 1.0):

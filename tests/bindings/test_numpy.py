@@ -13,7 +13,7 @@ VALUES = [1.0, 1e300, -2.5]
 
 
 class OnlyDLPack:
-    """What a library gives that speaks nothing else."""
+    """An array of a library with no other protocol."""
 
     def __init__(self) -> None:
         self.values = np.array(VALUES)
@@ -58,7 +58,7 @@ def test_numbers_of_python_become_singles(make) -> None:
     assert make(array.array("l", [1])).dtype == np.int64
 
 
-def test_what_cannot_become_a_tensor_says_why() -> None:
+def test_objects_that_cannot_become_a_tensor_say_why() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"of a <class .torch.Tensor.>: .*requires grad"):
         nl.as_tensor(torch.ones(2, requires_grad=True))
@@ -108,7 +108,7 @@ def test_functions_of_numpy(case) -> None:
 
 
 @pytest.mark.parametrize("function", [np.sum, np.mean, np.max, np.squeeze, np.concatenate, np.linalg.norm])
-def test_a_gradient_is_not_lost_without_a_word(function) -> None:
+def test_a_gradient_is_not_lost_silently(function) -> None:
     x = nl.ones(2, 3, requires_grad=True)
     with pytest.raises(RuntimeError, match=f"np.{function.__name__} would lose the gradient"):
         function([x, x] if function is np.concatenate else x)

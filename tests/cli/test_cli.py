@@ -1,4 +1,4 @@
-"""The command line: train, predict, info; exit codes; what goes where."""
+"""The command line: train, predict, info; exit codes; standard output and standard error."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class TestTrain:
             assert trained["rmse"] > 0
             assert found[0]["rmse"] ** 2 == pytest.approx(found[0]["held_out_loss"], rel=1e-5)
 
-    def test_it_prints_model_and_figures_and_keeps_progress_apart(self, capsys):
+    def test_model_and_figures_go_to_standard_output_and_progress_to_standard_error(self, capsys):
         code, out, err = run(capsys, "train", "moons", "--epochs", "3")
         assert (code, err) == (0, "")
         assert "MLP(" in out
@@ -110,7 +110,7 @@ class TestTrain:
         ]
         assert prints[0] == prints[1] != prints[2]
 
-    def test_without_validation_it_reports_the_training(self, capsys):
+    def test_without_validation_the_training_figures_are_reported(self, capsys):
         assert result(capsys, "--validation-split", "0", *QUICK)["held_out_loss"] is None
         assert "training accuracy" in run(capsys, "train", "--validation-split", "0", *QUICK)[1]
 
@@ -161,7 +161,7 @@ class TestTrain:
 
 class TestPredict:
     @pytest.mark.parametrize("options", [[], ["--loss", "bce"]])
-    def test_a_table_there_and_back(self, capsys, animals, tmp_path, options):
+    def test_a_table_is_trained_on_and_predicted(self, capsys, animals, tmp_path, options):
         model = tmp_path / "model.safetensors"
         assert run(capsys, "train", animals, "--target", "kind", "--save", model, "--quiet", *options)[0] == 0
         new = tmp_path / "new.csv"
@@ -177,14 +177,14 @@ class TestPredict:
         assert out == ""
         assert (tmp_path / "out.txt").read_text().splitlines()[0].startswith("cat\t")
 
-    def test_unknown_categories_are_warned_of(self, capsys, animals, tmp_path):
+    def test_unknown_categories_cause_a_warning(self, capsys, animals, tmp_path):
         model, new = tmp_path / "model.safetensors", tmp_path / "new.csv"
         run(capsys, "train", animals, "--save", model, *QUICK)
         new.write_text("weight,fur\n3.5,curly\n")
         with pytest.warns(UserWarning, match="curly"):
             assert run(capsys, "predict", model, new)[0] == 0
 
-    def test_a_missing_column_lists_those_there_are(self, capsys, animals, tmp_path):
+    def test_a_missing_column_lists_the_existing_ones(self, capsys, animals, tmp_path):
         model, new = tmp_path / "model.safetensors", tmp_path / "new.csv"
         run(capsys, "train", animals, "--save", model, *QUICK)
         new.write_text("weight,length\n3.5,40\n")
@@ -192,7 +192,7 @@ class TestPredict:
         assert code == 1
         assert err.startswith("nnlite: error: no column 'fur'; the columns are weight, length")
 
-    def test_values_come_in_the_targets_unit(self, capsys, tmp_path):
+    def test_predictions_have_the_targets_unit(self, capsys, tmp_path):
         model = tmp_path / "model.safetensors"
         run(capsys, "train", "regression", "--save", model, "--quiet")
         rows = json.loads(run(capsys, "predict", model, "regression", "--json")[1])
@@ -207,14 +207,14 @@ class TestPredict:
 
         assert np.mean([int(row["class"]) == y for row, y in zip(rows, load_digits().target, strict=True)]) > 0.97
 
-    def test_a_model_of_other_features(self, capsys, tmp_path):
+    def test_a_model_with_other_features(self, capsys, tmp_path):
         model = tmp_path / "model.safetensors"
         run(capsys, "train", "moons", "--save", model, *QUICK)
         code, _, err = run(capsys, "predict", model, "digits")
         assert code == 1
         assert "64 features" in err
 
-    def test_weights_alone(self, capsys, tmp_path):
+    def test_a_file_of_weights_without_architecture(self, capsys, tmp_path):
         nl.save(tmp_path / "weights.safetensors", nl.nn.Linear(2, 2))
         code, _, err = run(capsys, "predict", tmp_path / "weights.safetensors", "moons")
         assert code == 1
@@ -229,7 +229,7 @@ class TestPredict:
             {"architecture": [{"layer": ["Linear"]}]}, {"architecture": [{"layer": "Linear", "in_features": 10**12, "out_features": 2}]},
         ],
     )  # fmt: skip
-    def test_hostile_model_files_end_in_one_line(self, capsys, tmp_path, metadata):
+    def test_hostile_model_files_give_one_line(self, capsys, tmp_path, metadata):
         good, bad = tmp_path / "good", tmp_path / "bad"
         run(capsys, "train", "moons", "--save", good, *QUICK)
         state, known = nl.files.model_file.load_with_metadata(good)
@@ -306,7 +306,7 @@ def test_failures_exit_with_1_and_one_line(capsys, case):
     assert re.fullmatch(rf"nnlite: error: .*{message}.*\n", err)
 
 
-def test_bare_is_help_and_the_version_is_told(capsys):
+def test_no_arguments_print_help_and_version_is_shown(capsys):
     code, out, err = run(capsys)
     assert (code, err) == (0, "")
     assert all(command in out for command in ("train", "predict", "info", "bench"))
@@ -352,7 +352,7 @@ def test_ctrl_c_ends_quickly_without_a_traceback():
     assert err == "nnlite: error: interrupted\n"
 
 
-def test_a_reader_that_goes_away():
+def test_a_closed_pipe():
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as closed:

@@ -1,4 +1,4 @@
-"""The command line and tables: what is read how, what is asked, and models that Python and the commands share."""
+"""The command line and tables: how they are read, what is ambiguous, and models shared between Python and the commands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def model(capsys, animals, tmp_path):
     return path
 
 
-def test_a_line_a_column_says_how_it_was_read(capsys, animals):
+def test_one_line_per_column_says_how_it_was_read(capsys, animals):
     code, out, err = run(capsys, "train", animals, "--epochs", "1", "--json", "--drop", "fur")
     assert code == 0
     assert json.loads(out)["data"] == "animals.csv"
@@ -130,14 +130,14 @@ def test_arrays_of_one_table(capsys, tmp_path):
         ("a,b\n1,x\n2,y\n", ["--task", "regression"], "--task regression needs numbers"),
     ],
 )
-def test_refusals_name_the_option_that_mends_them(capsys, tmp_path, text, options, words):
+def test_errors_name_the_option_that_fixes_them(capsys, tmp_path, text, options, words):
     (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     code, out, err = run(capsys, "train", tmp_path / "t.csv", *options, *QUICK)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert words in err
 
 
-def test_options_of_tables_are_for_tables(capsys):
+def test_table_options_need_a_table(capsys):
     code, _, err = run(capsys, "train", "moons", "--drop", "a")
     assert code == 1
     assert "--drop is for tables" in err
@@ -175,7 +175,7 @@ def test_python_reads_what_train_wrote(capsys, animals, frame, model):
         loaded.predict([[1, 2]])
 
 
-def test_quantities_come_in_the_targets_unit(capsys, tmp_path):
+def test_quantities_are_in_the_targets_unit(capsys, tmp_path):
     assert run(capsys, "train", "regression", "--save", tmp_path / "m", "--quiet")[0] == 0
     told = [row["value"] for row in json.loads(run(capsys, "predict", tmp_path / "m", "regression", "--json")[1])]
     x, _ = nl.data.make_regression(1000, noise=5.0, seed=0)
@@ -222,8 +222,8 @@ def test_a_model_trained_in_python_takes_raw_rows_everywhere(capsys, frame, anim
     assert [row["class"] for row in rows] == expected
 
 
-def test_models_of_before_still_load(capsys, tmp_path):
-    """Their files say less of how a table is read."""
+def test_old_models_still_load(capsys, tmp_path):
+    """Their files record less about how to read a table."""
     columns = [
         {"name": "a", "categories": None, "mean": 1.0, "scale": 2.0}, {"name": "b", "categories": ["None", "x"], "mean": 0.0, "scale": 1.0},
     ]  # fmt: skip
@@ -242,7 +242,7 @@ def test_models_of_before_still_load(capsys, tmp_path):
     assert nl.load_model(tmp_path / "m").predict([[3, "None"], [None, "x"]]).tolist() == expected
 
 
-def test_models_of_indices_take_whole_numbers(capsys, tmp_path):
+def test_models_of_indices_accept_integers(capsys, tmp_path):
     model = nl.nn.Sequential(nl.nn.Embedding(5, 3), nl.nn.Flatten(), nl.nn.Linear(6, 2))
     nl.save(tmp_path / "m", model)
     (tmp_path / "x.csv").write_text("a,b\n1,2\n3,4\n")
@@ -256,7 +256,7 @@ def test_models_of_indices_take_whole_numbers(capsys, tmp_path):
         loaded(np.zeros((0, 2)))
 
 
-def test_names_with_line_ends_take_one_line(capsys, tmp_path):
+def test_names_with_line_breaks_are_shown_on_one_line(capsys, tmp_path):
     path, model = tmp_path / "table.csv", tmp_path / "model.safetensors"
     rows = "".join(f'{i % 7},"{"ab"[i % 2]}\nc"\n' for i in range(40))
     path.write_text(f'"size\n(mm)",kind\n{rows}')
@@ -279,7 +279,7 @@ def test_names_with_line_ends_take_one_line(capsys, tmp_path):
         ("a   b\n1   x\n", ["--delimiter", "space"], "several spaces in a row"),
     ],
 )
-def test_errors_of_tables_name_what_mends_them(capsys, tmp_path, content, options, message):
+def test_errors_about_tables_name_the_fix(capsys, tmp_path, content, options, message):
     path = tmp_path / "table.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     code, _, err = run(capsys, "train", path, *options, *QUICK)
@@ -287,7 +287,7 @@ def test_errors_of_tables_name_what_mends_them(capsys, tmp_path, content, option
     assert message in err
 
 
-def test_a_model_of_arrays_takes_rows_by_name_and_refuses_what_is_no_table(capsys, tmp_path):
+def test_a_model_of_arrays_accepts_named_rows_and_refuses_other_objects(capsys, tmp_path):
     nl.save(nl.nn.MLP([2, 3]), tmp_path / "model.safetensors", metadata={"class_names": ["a", "b", "c"]})
     model = nl.load_model(tmp_path / "model.safetensors")
     expected = model.predict([[1, 2]]).tolist()

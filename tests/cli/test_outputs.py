@@ -1,4 +1,4 @@
-"""Outputs of the command line: checked before the first epoch, whole afterwards, and never onto what is read."""
+"""Outputs of the command line: checked before the first epoch, complete afterwards, and never written over an input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnlite.cli import main, outputs, train
 from nnlite.plots import curves
 
 QUICK = ["--epochs", "2", "--hidden", "4"]
-LONG = ["--epochs", "1000000000"]  # an output that is found wrong after these is not found
+LONG = ["--epochs", "1000000000"]  # an error found only after these was not found in time
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -108,12 +108,12 @@ def test_a_model_does_not_replace_a_file_of_a_data_folder(capsys, tmp_path):
     code, _, err = run(capsys, "train", tmp_path, *LONG, "--save", tmp_path / "train-labels-idx1-ubyte")
     assert code == 1
     assert "--overwrite" in err
-    for _ in range(2):  # a model of before may be replaced
+    for _ in range(2):  # an older model may be replaced
         assert run(capsys, "train", tmp_path, *QUICK, "--save", tmp_path / "model", "--quiet")[0] == 0
 
 
 @pytest.mark.parametrize("onto", ["table", "model"])
-def test_predictions_do_not_replace_what_they_come_from(capsys, table, model, onto):
+def test_predictions_do_not_replace_their_inputs(capsys, table, model, onto):
     target = {"table": table, "model": model}[onto]
     before = target.read_bytes()
     code, out, err = run(capsys, "predict", model, table, "--output", target)
@@ -124,7 +124,7 @@ def test_predictions_do_not_replace_what_they_come_from(capsys, table, model, on
     assert len(target.read_text().splitlines()) == 60
 
 
-def test_the_result_comes_before_files_and_a_failed_picture_costs_no_model(capsys, tmp_path, monkeypatch):
+def test_the_result_comes_first_and_a_failed_plot_does_not_lose_the_model(capsys, tmp_path, monkeypatch):
     def fail(*_):
         assert (tmp_path / "model").exists()
         assert "held-out accuracy" in capsys.readouterr().out
@@ -137,7 +137,7 @@ def test_the_result_comes_before_files_and_a_failed_picture_costs_no_model(capsy
     assert nl.load(tmp_path / "model")
 
 
-def test_a_result_that_cannot_be_written_costs_no_model(capsys, tmp_path, monkeypatch):
+def test_a_result_that_cannot_be_written_does_not_lose_the_model(capsys, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
@@ -146,7 +146,7 @@ def test_a_result_that_cannot_be_written_costs_no_model(capsys, tmp_path, monkey
     assert nl.load(tmp_path / "model")
 
 
-def test_a_model_that_cannot_be_saved_after_all_is_kept_elsewhere(capsys, tmp_path, monkeypatch):
+def test_a_model_that_cannot_be_saved_to_its_path_is_saved_elsewhere(capsys, tmp_path, monkeypatch):
     genuine = outputs.save
 
     def save(model, path, **options):
@@ -163,13 +163,13 @@ def test_a_model_that_cannot_be_saved_after_all_is_kept_elsewhere(capsys, tmp_pa
     assert nl.load(kept[1])
 
 
-def test_the_picture_is_named_as_it_is(capsys, tmp_path):
+def test_the_message_names_the_actual_plot_file(capsys, tmp_path):
     _, _, err = run(capsys, "train", "moons", *QUICK, "--plot", tmp_path / "curves", "--quiet")
     assert f"curves saved to {tmp_path / 'curves.png'}\n" in err
     assert (tmp_path / "curves.png").exists()
 
 
-def test_predictions_are_utf8_and_whole_whatever_the_locale(capsys, tmp_path, run_python):
+def test_predictions_are_complete_utf8_in_any_locale(capsys, tmp_path, run_python):
     table, model, output = tmp_path / "t.csv", tmp_path / "m", tmp_path / "out"
     table.write_text("a,kind\n" + "".join(f"{i % 5},{'猫' if i % 5 < 2 else 'köter'}\n" for i in range(60)), "utf-8")
     code = f"""
@@ -184,7 +184,7 @@ assert main(["predict", {str(model)!r}, {str(table)!r}]) == 0
     assert out.endswith(lines[-1].replace("ö", "\\xf6").replace("猫", "\\u732b"))
 
 
-def test_names_of_files_that_are_no_text(capfd, tmp_path):
+def test_file_names_that_are_not_valid_text(capfd, tmp_path):
     folder = os.fsencode(tmp_path)
     table = os.fsdecode(folder + b"/caf\xe9.csv")
     Path(table).write_text("a,kind\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
@@ -197,7 +197,7 @@ def test_names_of_files_that_are_no_text(capfd, tmp_path):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_json_holds_no_nan_and_says_so(capsys, tmp_path, monkeypatch):
+def test_json_replaces_nan_and_says_so(capsys, tmp_path, monkeypatch):
     result = {"loss": float("nan"), "more": [1.0, float("-inf")], "epochs": 2}
     monkeypatch.setattr(train, "_result", lambda *_: result)
     code, out, err = run(capsys, "train", "moons", *QUICK, "--json", "--quiet")
@@ -213,7 +213,7 @@ def test_a_dash_is_standard_output(capsys, model, table):
 
 
 class TestCheckpoint:
-    def test_it_goes_on_to_the_same_model(self, capsys, tmp_path):
+    def test_resuming_gives_the_same_model(self, capsys, tmp_path):
         folder = tmp_path / "run"
         whole = json.loads(run(capsys, "train", "moons", "--epochs", "6", "--json", "--quiet")[1])
         keep = ["--checkpoint", folder, "--json", "--quiet"]

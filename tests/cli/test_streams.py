@@ -1,4 +1,4 @@
-"""Commands within a program: whatever stands in the place of the standard streams, and nothing changed afterwards."""
+"""Commands called from Python: any objects as standard streams, and nothing changed afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def closed() -> io.StringIO:
 
 
 class Broken(io.StringIO):
-    """A pipe that nobody reads."""
+    """A pipe without a reader."""
 
     def write(self, text: str) -> int:
         raise BrokenPipeError(32, "Broken pipe")
@@ -74,7 +74,7 @@ def test_errors_and_help(monkeypatch, err, arguments, code):
     assert bool(out.getvalue()) == (code == 0)
 
 
-def test_what_an_encoding_lacks_is_escaped_and_the_stream_is_as_before(monkeypatch):
+def test_characters_outside_the_encoding_are_escaped_and_the_stream_is_unchanged(monkeypatch):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="latin-1")
     monkeypatch.setattr(sys, "stdout", stream)
@@ -90,7 +90,7 @@ def test_no_message_without_standard_error_goes_to_standard_output(monkeypatch, 
     assert capsys.readouterr().out == ""
 
 
-def test_places_of_numbers_that_json_has_not(capsys):
+def test_paths_of_numbers_that_json_cannot_represent(capsys):
     text = json_text({"a": [float("nan")] * 5, "b": {"c": float("inf")}})
     assert json.loads(text, parse_constant=pytest.fail) == {"a": [None] * 5, "b": {"c": None}}
     assert (

@@ -1,4 +1,4 @@
-"""Items put together to batches, as PyTorch's default_collate does."""
+"""Items collated into batches as by PyTorch's default_collate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Point = namedtuple("Point", ["x", "label"])
 
 
 def same(ours: Any, theirs: Any) -> None:
-    """One structure with the same values and types; PyTorch makes tuples into lists."""
+    """Compares structure, values and types; PyTorch turns tuples into lists."""
     if isinstance(theirs, torch.Tensor):
         assert isinstance(ours, nl.Tensor)
         if theirs.dtype in (torch.float32, torch.float64, torch.int64):
@@ -94,7 +94,7 @@ def test_tensors_are_items_too() -> None:
         ([], ValueError, "no items"),
     ],
 )
-def test_refuses(batch, error, match) -> None:
+def test_items_that_cannot_be_collated(batch, error, match) -> None:
     with pytest.raises(error, match=match):
         default_collate(batch)
 
@@ -111,7 +111,7 @@ class Records:
 
 
 @given(items(), st.integers(1, 6), st.booleans())
-def test_loaders_give_the_batches_of_pytorch(form: Any, size: int, drop_last: bool) -> None:
+def test_loaders_give_pytorchs_batches(form: Any, size: int, drop_last: bool) -> None:
     options = {"batch_size": size, "drop_last": drop_last}
     ours, theirs = DataLoader(Records(form), **options), torch.utils.data.DataLoader(Records(form), **options)
     assert len(ours) == len(theirs)

@@ -1,4 +1,4 @@
-"""What a column holds: numbers, categories, or something that only the user can say."""
+"""What a column holds: numbers, categories, or something only the user can decide."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnlite.data.notation import Quoted
 
 
 def table(**columns: str) -> Table:
-    """Columns given as words apart by spaces; an underscore is an empty cell."""
+    """Columns given as words separated by spaces; an underscore is an empty cell."""
     return Table({name: ["" if cell == "_" else cell for cell in cells.split()] for name, cells in columns.items()})
 
 
@@ -28,7 +28,7 @@ def many(odd: str, **others: object) -> Table:
 @pytest.mark.parametrize(
     "mark", ["-", "None", "<NA>", "n/a", "#N/A", "NaT", "\\N", ".", "#DIV/0!", "NULL", "#VALUE!", ""]
 )
-def test_missing_marks_leave_a_column_of_numbers(mark) -> None:
+def test_a_column_with_missing_marks_is_still_numeric(mark) -> None:
     x = Preprocessor.fit(many(mark), "y").inputs(many(mark))
     assert x.shape == (400, 1)
     assert x[200, 0] == 0
@@ -38,7 +38,7 @@ def test_missing_marks_leave_a_column_of_numbers(mark) -> None:
     ("cell", "value"),
     [("12%", 0.12), ("1,234.5", 1234.5), ("−1.5", -1.5), ("１２", 12), ("€ 5", 5), ("5 USD", 5), ("(3)", -3), ("1'234", 1234), ("abc", None), ("1_000", None)],
 )  # fmt: skip
-def test_one_other_cell_among_numbers_is_an_error_unless_told(cell, value) -> None:
+def test_one_other_cell_among_numbers_is_an_error_by_default(cell, value) -> None:
     table = many(cell)
     with pytest.raises(
         ValueError, match=r"t.csv, line 202, column 'a' holds .*--number 'a'.*--text 'a'.*--drop 'a'"
@@ -97,7 +97,7 @@ def test_a_mark_that_is_a_number_is_remembered() -> None:
         (["1", "2", "x"] * 10 + ["3"] * 10, "row 2, column 'a' holds 'x'"),
     ],
 )
-def test_columns_that_could_be_something_else_are_refused(cells, match) -> None:
+def test_ambiguous_columns_are_refused(cells, match) -> None:
     with pytest.raises(ValueError, match=match):
         Preprocessor.fit(Table({"a": cells, "y": ["p", "q"] * 20}), "y")
 
@@ -123,13 +123,13 @@ def test_all_advice_works(cells, target) -> None:
     assert len(advice) >= (1 if target == "a" or "inf" in cells else 2)
     for option, value in advice:
         told = {option: value if option in ("decimal", "task") else [value]}
-        if target == "a" and option != "task":  # an answer to what the column holds may leave the next question
+        if target == "a" and option != "task":  # answering one question may raise the next
             told["task"] = "classification"
         columns["more"] = [str(i * i) for i in range(40)]
         Preprocessor.fit(Table(columns), target, **told)
 
 
-def test_texts_stay_as_they_are() -> None:
+def test_text_is_unchanged() -> None:
     data = table(a="007 7 1 1.0 007", y="p q p q p")
     assert Preprocessor.fit(data, "y", text=["a"]).feature_names == ["a=007", "a=1", "a=1.0", "a=7"]
     codes = Preprocessor.fit(table(a="007 008 007", y="p q p"), "y")
@@ -197,6 +197,6 @@ def test_the_report_says_how_each_column_was_read() -> None:
         ({"decimal": ";"}, "the decimal mark must be"),
     ],
 )
-def test_what_is_told_wrongly_is_named(told, match) -> None:
+def test_wrong_options_are_named(told, match) -> None:
     with pytest.raises(ValueError, match=match):
         Preprocessor.fit(table(a="1 2", y="p q"), "y", **told)

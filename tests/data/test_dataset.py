@@ -46,14 +46,14 @@ def test_rows_are_tuples() -> None:
     assert dataset[[9, 0]][1].tolist() == [9, 0]
 
 
-def test_takes_tensors_and_lists_and_does_not_copy_arrays() -> None:
+def test_tensors_and_lists_are_accepted_and_arrays_not_copied() -> None:
     dataset = TensorDataset(nl.tensor(X.astype(np.float32), requires_grad=True), list(range(10)), X)
     assert [tensor.shape for tensor in dataset.tensors] == [(10, 2), (10,), (10, 2)]
     assert dataset.tensors[2] is X
 
 
 @pytest.mark.parametrize("arrays", [(), (X, Y[:9]), (X, np.array(3)), (np.array(3),)])
-def test_refuses_what_has_not_one_length(arrays) -> None:
+def test_arrays_of_different_lengths_are_refused(arrays) -> None:
     with pytest.raises(ValueError, match="TensorDataset needs"):
         TensorDataset(*arrays)
 
@@ -82,7 +82,7 @@ def test_subset_of_items() -> None:
         (3, TypeError, "shape"),
     ],
 )
-def test_subset_refuses_what_are_no_rows(indices, error, match) -> None:
+def test_subset_refuses_invalid_rows(indices, error, match) -> None:
     with pytest.raises(error, match=match):
         Subset(TensorDataset(X, Y), indices)
 
@@ -92,7 +92,7 @@ def test_an_empty_subset() -> None:
     assert arrays_of(Subset(TensorDataset(X, Y), []))[0].shape == (0, 2)
 
 
-def test_a_subclass_keeps_its_own_items() -> None:
+def test_a_subclass_may_change_its_items() -> None:
     assert arrays_of(Doubled(X, Y))[1].tolist() == (2 * Y).tolist()
     assert take(Subset(Doubled(X, Y), [4]), np.array([0]))[1].tolist() == [8]
 
@@ -107,13 +107,13 @@ def test_arrays_of_items_are_stacked() -> None:
 @pytest.mark.parametrize(
     "items", [[np.zeros(2), np.zeros(3)], [(1, 2), (1,)], [(np.zeros(2), 1), (np.zeros(2), np.ones(1))]]
 )
-def test_items_of_other_shapes_are_named(items) -> None:
+def test_items_of_different_shapes_are_named(items) -> None:
     with pytest.raises(ValueError, match="the one at position 1 has"):
         collate(items)
 
 
 @given(st.integers(0, 60), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 2**64 - 1))
-def test_split_by_shares_is_a_partition(n: int, weights: list[int], seed: int) -> None:
+def test_a_split_by_fractions_is_a_partition(n: int, weights: list[int], seed: int) -> None:
     shares = [weight / sum(weights) for weight in weights]
     parts = random_split(TensorDataset(np.arange(n)), shares, seed)
     assert sorted(int(i) for part in parts for i in part.indices) == list(range(n))
@@ -133,7 +133,7 @@ def test_split_rounds_as_pytorch_does() -> None:
         assert [len(part) for part in random_split(TensorDataset(np.arange(n)), shares)] == [len(p) for p in theirs]
 
 
-def test_split_depends_on_the_seed_alone() -> None:
+def test_split_depends_only_on_the_seed() -> None:
     dataset = TensorDataset(X, Y)
     orders = [random_split(dataset, [10], seed)[0].indices.tolist() for seed in (0, 0, 1)]
     nl.manual_seed(5)
@@ -160,7 +160,7 @@ class TestWhatIsNoDataset:
         with pytest.raises(TypeError, match=r"use TensorDataset\(x, y\)"):
             use(([1, 2], [0, 1]))
 
-    def test_lengths_that_are_none(self) -> None:
+    def test_invalid_lengths(self) -> None:
         for lengths in (0.8, 8, ["a", "b"], None):
             with pytest.raises(TypeError, match=r"lengths must be a list of numbers, such as \[0.8, 0.2\]"):
                 random_split(TensorDataset(range(10)), lengths)

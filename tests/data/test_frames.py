@@ -1,4 +1,4 @@
-"""DataFrames: types are converted or refused with advice that works; names of columns are remembered."""
+"""DataFrames: types are converted, or refused with advice that works; column names are remembered."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_columns_of_numbers_are_converted(b) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bool", "boolean", object])
-def test_booleans_stand_beside_floats(kind) -> None:
+def test_booleans_mix_with_floats(kind) -> None:
     flags = FRAME["b"] > 2
     assert bits(FRAME.assign(b=flags.astype(kind))) == bits(FRAME.assign(b=flags.astype(float)).to_numpy())
 
@@ -120,7 +120,7 @@ def test_names_of_columns_are_remembered() -> None:
             call(FRAME.rename(columns={"a": "z"}))
 
 
-def test_names_are_remembered_from_fits_that_ran() -> None:
+def test_names_are_remembered_only_from_completed_fits() -> None:
     made = trainer()
     with pytest.raises(ValueError, match="epochs"):
         made.fit(FRAME.rename(columns={"a": "z"}), Y, epochs=-1)

@@ -49,7 +49,7 @@ def test_subsets(dataset) -> None:
     assert first[-1].tolist() in ([8, 1], [64, 1])
 
 
-def test_a_subclass_keeps_its_own_items() -> None:
+def test_a_subclass_may_change_its_items() -> None:
     assert next(iter(DataLoader(Doubled(np.arange(4)), batch_size=4)))[0].tolist() == [0, 2, 4, 6]
 
 
@@ -83,7 +83,7 @@ def test_arrays_are_taken_whole_and_not_row_by_row(monkeypatch) -> None:
         (iter([1]), 1, TypeError, "__len__"),
     ],
 )
-def test_refuses(dataset, size, error, match) -> None:
+def test_errors_of_arguments(dataset, size, error, match) -> None:
     with pytest.raises(error, match=match):
         DataLoader(dataset, batch_size=size)
 
@@ -102,11 +102,11 @@ def test_manual_seed_decides_the_order() -> None:
     nl.manual_seed(5)
     assert orders() == first
     assert len({tuple(order) for order in first}) == 3
-    assert orders() != first  # the generator goes on
+    assert orders() != first  # the generator continues
     nl.manual_seed(6)
     assert orders() != first
     nl.manual_seed(5)
-    assert orders(seed=5) == first  # and the trainer's with that seed
+    assert orders(seed=5) == first  # as does the trainer's with that seed
     generators = [nl.Generator(9), nl.Generator(9)]
     nl.manual_seed(1)
     expected = orders(generator=generators[0])
@@ -117,7 +117,7 @@ def test_manual_seed_decides_the_order() -> None:
 # PyTorch's options
 
 
-def test_samplers_and_functions_of_ones_own() -> None:
+def test_custom_samplers_and_collate_functions() -> None:
     dataset = TensorDataset(np.arange(10), -np.arange(10))
     batches = list(DataLoader(dataset, batch_size=2, sampler=[7, 1, 1], collate_fn=None))
     assert [x.tolist() for x, _ in batches] == [[7, 1], [1]]
@@ -128,7 +128,7 @@ def test_samplers_and_functions_of_ones_own() -> None:
     assert [b.tolist() for b in DataLoader(Squares(4), 2, sampler=np.array([3, 0]), collate_fn=lambda rows: np.stack([r[0] for r in rows]))] == [[[3] * 3, [0] * 3]]  # fmt: skip
 
 
-def test_without_batches_items_come_as_they_are() -> None:
+def test_without_batches_items_are_unchanged() -> None:
     loader = DataLoader(Squares(3), batch_size=None)
     assert len(loader) == 3
     assert [y for _, y in loader] == [0, 1, 4]
@@ -163,14 +163,14 @@ def test_options_without_effect_are_accepted_and_others_refused_by_name() -> Non
         ({"seed": 1.5}, TypeError, "seed must be an integer or None, got 1.5"),
     ],
 )
-def test_what_cannot_shuffle(options, error, match) -> None:
+def test_datasets_that_cannot_be_shuffled(options, error, match) -> None:
     with pytest.raises(error, match=match):
         DataLoader(TensorDataset(np.arange(5)), shuffle=True, **options)
 
 
 @pytest.mark.parametrize("dataset", [TensorDataset(np.arange(5)), [10, 11, 12, 13, 14]])
 @pytest.mark.parametrize("mask", [np.arange(5) > 2, [False, True, True]])
-def test_a_mask_is_no_sampler(dataset, mask) -> None:
+def test_a_mask_is_not_a_sampler(dataset, mask) -> None:
     with pytest.raises(TypeError, match="use np.flatnonzero"):
         list(DataLoader(dataset, batch_size=5, sampler=mask))
 

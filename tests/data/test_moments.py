@@ -1,4 +1,4 @@
-"""Means and deviations for scaling: right, and the same whatever NumPy finds in the processor."""
+"""Means and deviations for scaling: correct, and the same on every processor that NumPy dispatches for."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ print([part.tobytes().hex() for pair in found for part in pair])
 
 
 @pytest.mark.parametrize("shape", [(1, 2), (2,), (127, 3), (129, 1), (3000, 5)])
-def test_they_are_those_of_numpy(shape):
+def test_they_match_numpy(shape):
     values = nl.Generator(1).normal(shape, dtype=np.float64) * 3 + 5
     mean, deviation = mean_and_deviation(values)
     np.testing.assert_allclose(mean, values.mean(0), rtol=1e-14)
     np.testing.assert_allclose(deviation, values.std(0), rtol=1e-12, atol=1e-15)
 
 
-def test_numbers_that_are_too_large_to_add():
+def test_numbers_whose_sum_overflows():
     mean, deviation = mean_and_deviation(np.full((4, 1), 1e308))
     assert not np.isfinite(mean).all()
     assert not np.isfinite(deviation).all()
 
 
-def test_the_processor_decides_no_bit():
+def test_the_bits_do_not_depend_on_the_processor():
     def run(**environment: str) -> str:
         variables = {**os.environ, **environment}
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Tables of text: reading, and turning into arrays."""
+"""Text tables: reading them, and converting them to arrays."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def write(tmp_path):
 
 
 def table(**columns: str) -> Table:
-    """Columns given as words apart by spaces; an underscore is an empty cell."""
+    """Columns given as words separated by spaces; an underscore is an empty cell."""
     return Table({name: ["" if cell == "_" else cell for cell in cells.split()] for name, cells in columns.items()})
 
 
 def learn(path):
-    """All that the library does with a CSV file."""
+    """Everything the library does with a CSV file."""
     read = read_csv(path)
     preprocessor = Preprocessor.fit(read, list(read.columns)[-1])
     return preprocessor.inputs(read), preprocessor.targets(read)
 
 
-def test_damaged_files_are_refused_or_are_tables(tmp_path) -> None:
+def test_damaged_files_are_refused_or_read_as_tables(tmp_path) -> None:
     data = b'size,colour,"sold"\n1.5,red,yes\n-2,"bl""ue",no\n?,red,no\n'
     path = tmp_path / "table.csv"
     good = 0
@@ -92,7 +92,7 @@ def test_a_missing_number_becomes_the_mean() -> None:
     assert Preprocessor.fit(data, "y").inputs(data)[:, 0].tolist() == [-1, 0, 1, 0]
 
 
-def test_a_constant_becomes_zero_and_stays_tame() -> None:
+def test_a_constant_becomes_zero() -> None:
     preprocessor = Preprocessor.fit(table(a="0.1 0.1 0.1", y="p q p"), "y")
     assert preprocessor.columns[0].scale == 1
     assert preprocessor.inputs(table(a="0.1 0.2"))[:, 0].tolist() == pytest.approx([0, 0.1])
@@ -105,7 +105,7 @@ def test_categories_are_one_hot_in_order() -> None:
     assert preprocessor.inputs(data).tolist() == [[0, 1], [1, 0], [0, 0], [0, 1]]
 
 
-def test_an_unknown_category_is_none_of_them() -> None:
+def test_an_unknown_category_encodes_as_zeros() -> None:
     preprocessor = Preprocessor.fit(table(colour="red blue", y="p q"), "y")
     with pytest.warns(
         UserWarning, match="column 'colour' has categories not seen in training, encoded as zeros: green"
@@ -141,7 +141,7 @@ def test_classes_and_quantities(cells, names, targets) -> None:
     np.testing.assert_allclose(result, targets, rtol=1e-6)
 
 
-def test_many_whole_numbers_are_a_quantity() -> None:
+def test_many_distinct_integers_are_a_quantity() -> None:
     rows = list(map(str, range(21)))
     assert Preprocessor.fit(Table({"a": rows, "y": rows}), "y").class_names is None
     few = Table({"a": rows[:20] * 10, "y": rows[:20] * 10})
@@ -155,7 +155,7 @@ def test_a_quantity_can_be_restored() -> None:
     np.testing.assert_allclose(restored, [0.5, 7.25, 1, 3], rtol=1e-6)
 
 
-# What cannot be learnt from
+# Targets and inputs without information
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_quantity_can_be_restored() -> None:
         ),
     ],
 )
-def test_what_cannot_be_learnt_from_is_named(data, match) -> None:
+def test_data_that_cannot_be_learned_from_is_named(data, match) -> None:
     with pytest.raises(ValueError, match=match):
         Preprocessor.fit(data, "y")
 
@@ -203,7 +203,7 @@ def test_text_for_a_numeric_target_is_named() -> None:
         preprocessor.targets(table(a="1", y="p"))
 
 
-# Keeping
+# Saving
 
 
 @pytest.mark.parametrize("target", ["p q p", "0.5 1.5 2.5", "1 2 1"])
@@ -236,7 +236,7 @@ STATE = Preprocessor.fit(table(a="1 2", b="x z", y="p q"), "y").to_dict()
         {**STATE, "columns": [{"name": "a", "categories": None, "mean": 0.0, "scale": "1"}]},
     ],
 )
-def test_a_state_that_is_none_is_refused(state) -> None:
+def test_an_invalid_state_is_refused(state) -> None:
     with pytest.raises(ModelFileError, match="the file"):
         Preprocessor.from_dict(state)
 
@@ -263,7 +263,7 @@ def test_rows_of_every_kind_give_the_same_inputs() -> None:
             preprocessor.inputs(rows)
 
 
-def test_files_of_before_read_tables_as_they_did() -> None:
+def test_old_files_read_tables_as_before() -> None:
     old = {
         "columns": [
             {"name": "a", "categories": None, "mean": 1.0, "scale": 2.0},
@@ -275,7 +275,7 @@ def test_files_of_before_read_tables_as_they_did() -> None:
     assert found.tolist() == [[1, 0, 1], [0, 1, 0]]
 
 
-def test_a_single_name_or_mark_stands_for_itself():
+def test_a_single_name_or_mark_need_not_be_a_list():
     rows = {"age": [9, -999, 30, 41], "size": ["9", "12", "-999", "7"], "y": ["a", "b", "a", "b"]}
     listed = Preprocessor.fit(rows, "y", drop=["age"], missing=["-999"])
     assert "9" not in listed.missing
@@ -292,7 +292,7 @@ def test_a_single_name_or_mark_stands_for_itself():
         listed.inputs(rows, decimal=";")
 
 
-def test_a_frame_may_name_its_columns_by_numbers():
+def test_a_frame_may_have_numbered_columns():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({0: [1.5, 2.5, 3.5], 1: [2.0, 0.5, 1.5], 2: ["a", "b", "a"]})
     assert Preprocessor.fit(frame, 2, drop=[1]).report == Preprocessor.fit(frame, "2", drop="1").report

@@ -21,7 +21,7 @@ Y = np.array([1, 5, 1, 3, 5, 3, 1, 1])
 
 
 @pytest.mark.parametrize("name", TOYS)
-def test_toys(name) -> None:
+def test_toy_data(name) -> None:
     source = load_source(name, seed=1)
     assert source.x.dtype == np.float32
     assert len(source.x) == len(source.y) >= 1000
@@ -61,7 +61,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch) -> None:
         load_source("digits")
 
 
-def test_what_there_is_not(tmp_path) -> None:
+def test_unknown_sources(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"no data 'spiral'.*one of spirals, moons.*digits"):
         load_source("spiral")
     with pytest.raises(ValueError, match="no data"):
@@ -99,12 +99,12 @@ def test_test_labels_are_read_as_the_training_ones(folder) -> None:
     write_idx(folder / "t10k-labels.idx1-ubyte", np.array([3, 1], np.uint8))
     source = load_source(str(folder))
     assert source.test is not None
-    assert source.test[1].tolist() == [2, 0]  # labels that begin at 1 still count from 0
+    assert source.test[1].tolist() == [2, 0]  # labels that start at 1 still count from 0
     assert read_inputs(str(folder), source.scaling).shape == (2, 4)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64, np.int8])
-def test_only_bytes_are_pixels(folder, dtype) -> None:
+def test_only_uint8_images_are_pixels(folder, dtype) -> None:
     values = np.random.default_rng(0).normal(100, 20, (6, 2, 2)).astype(dtype)
     (folder / "train-images-idx3-ubyte.gz").unlink()
     write_idx(folder / "train-images-idx3-ubyte", values)
@@ -193,7 +193,7 @@ def test_a_long_double_that_no_double_holds_is_refused(npz) -> None:
         load_source(npz(x=x, y=Y))
 
 
-def test_many_classes_of_arrays_ask_for_the_task(npz) -> None:
+def test_arrays_with_many_classes_need_the_task(npz) -> None:
     name = npz(x=np.arange(100.0).reshape(50, 2), y=np.arange(50) % 8)
     with pytest.raises(
         ValueError, match="y has 8 distinct values in 50 rows.*--task classification.*--task regression"
@@ -203,7 +203,7 @@ def test_many_classes_of_arrays_ask_for_the_task(npz) -> None:
     assert load_source(name, task="regression").class_names is None
 
 
-def test_a_test_set_is_read_as_the_training_rows(npz) -> None:
+def test_a_test_set_is_read_like_the_training_rows(npz) -> None:
     source = load_source(npz(x=X, y=Y, x_test=X[:2], y_test=Y[:2]))
     assert source.test is not None
     np.testing.assert_array_equal(source.test[0], source.x[:2])
@@ -219,7 +219,7 @@ def test_bytes_are_pixels_unless_they_are_flags(npz) -> None:
     assert load_source(npz(x=pixels // 255, y=Y)).scaling["scale"] != [255.0]
 
 
-def test_a_constant_feature_stays_tame(npz) -> None:
+def test_a_constant_feature_is_not_scaled_up(npz) -> None:
     source = load_source(npz(x=np.column_stack([X, np.full(8, 0.1)]), y=Y))
     assert source.scaling["scale"][-1] == 1
     assert not source.x[:, -1].any()
@@ -276,14 +276,14 @@ def test_damaged_archives_are_refused_or_harmless(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\0v\0", b"\x80\x04N.", b"text"])
-def test_what_is_no_archive(tmp_path, content) -> None:
+def test_files_that_are_not_archives(tmp_path, content) -> None:
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="data.npz is not a readable .npz file"):
         load_source(str(path))
 
 
-def test_a_single_array_is_no_archive(tmp_path) -> None:
+def test_a_single_array_is_not_an_archive(tmp_path) -> None:
     with (tmp_path / "data.npz").open("wb") as file:
         np.save(file, X)
     with pytest.raises(ValueError, match="not a readable .npz file"):
@@ -337,12 +337,12 @@ def test_a_table_for_a_model_that_was_trained_on_arrays(tmp_path) -> None:
         {"preprocessor": {}},
     ],
 )
-def test_scaling_that_no_source_made(scaling) -> None:
+def test_invalid_scaling(scaling) -> None:
     with pytest.raises(ModelFileError, match="the file does not say"):
         read_inputs("spirals", scaling)
 
 
-def test_rows_held_out_have_no_part_in_the_scaling(tmp_path):
+def test_held_out_rows_do_not_affect_the_scaling(tmp_path):
     rows = "".join(f"{i}.5,{'ab'[i % 2]},{i * i}.25\n" for i in range(50))
     (tmp_path / "table.csv").write_text("n,c,y\n" + rows)
     np.savez(tmp_path / "arrays.npz", x=np.arange(50.0)[:, None] ** 2, y=np.arange(50.0) + 0.5)

@@ -35,7 +35,7 @@ def test_shapes_types_and_classes(name, n) -> None:
 
 
 @pytest.mark.parametrize("make", [*(row[0] for row in CLASSIFIERS.values()), data.make_regression])
-def test_the_seed_decides(make) -> None:
+def test_the_seed_determines_the_data(make) -> None:
     first, again, other = make(50, seed=4), make(50, seed=4), make(50, seed=5)
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -124,7 +124,7 @@ def fingerprint(name: str) -> str:
         ("regression", "7a65bfb223e848d0"),
     ],
 )
-def test_the_bits_are_those_recorded(name, expected) -> None:
+def test_the_bits_match_the_recorded_ones(name, expected) -> None:
     assert fingerprint(name) == expected
 
 

@@ -1,4 +1,4 @@
-"""Architectures as plain data, and back."""
+"""Architectures as plain data, and models rebuilt from it."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def through_json(model: nn.Sequential) -> nn.Sequential:
 
 
 def assert_equal(built: nn.Module, model: nn.Module) -> None:
-    """One class, settings, names, types and shapes; the values are another matter."""
+    """Compares class, settings, names, types and shapes, but not values."""
     assert repr(built).replace("MLP", "Sequential") == repr(model).replace("MLP", "Sequential")
     pairs = zip(built.state_dict().items(), model.state_dict().items(), strict=True)
     assert all((n, a.shape, a.dtype) == (m, b.shape, b.dtype) for (n, a), (m, b) in pairs)
 
 
-def test_files_may_name_every_layer() -> None:
+def test_files_can_name_every_layer() -> None:
     assert set(ROWS) <= set(_LAYERS)
     others = {"Module", "Parameter", "functional", "init", "utils", *nn.containers.__all__, *nn.losses.__all__}
     others |= {*nn.LAZY["margin_losses"]}
@@ -114,7 +114,7 @@ def test_a_file_is_enough_to_predict(tmp_path) -> None:
         np.testing.assert_array_equal(built.eval()(x).numpy(), model.eval()(x).numpy())
 
 
-def test_building_leaves_the_random_numbers_alone() -> None:
+def test_building_does_not_consume_random_numbers() -> None:
     description = describe_model(nn.MLP([4, 8, 3]))
     nl.manual_seed(3)
     expected = nn.Linear(2, 2).fingerprint()
@@ -124,11 +124,11 @@ def test_building_leaves_the_random_numbers_alone() -> None:
 
 
 class OwnLayer(nn.Module):
-    """A layer that no file can bring back."""
+    """A layer that cannot be rebuilt from a file."""
 
 
 class OwnForward(nn.Sequential):
-    """Computes something else than its layers one after another."""
+    """Does not just apply its layers in turn."""
 
     def forward(self, x):
         return super().forward(x) * 2
@@ -150,7 +150,7 @@ class OwnLinear(nn.Linear):
         (nn.Sequential(nn.MSELoss()), "MSELoss"),
     ],
 )
-def test_what_cannot_be_described(model, name) -> None:
+def test_models_that_cannot_be_described(model, name) -> None:
     with pytest.raises(TypeError, match=name):
         describe_model(model)
 
@@ -208,7 +208,7 @@ def nested(levels: int) -> list:
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_descriptions_that_none_wrote_are_refused(description) -> None:
+def test_invalid_descriptions_are_refused(description) -> None:
     with pytest.raises(ModelFileError, match="the file"):
         build_model(description)
 
@@ -221,7 +221,7 @@ def test_descriptions_nested_too_deep_are_refused(levels) -> None:
         build_model(linear(in_features=nested(levels)))
 
 
-def test_a_model_beyond_what_a_file_holds_takes_no_memory() -> None:
+def test_a_model_larger_than_its_file_allocates_nothing() -> None:
     with pytest.raises(ModelFileError, match="at least 1000000000000 parameters but holds 3"):
         build_model(linear(in_features=10**6, out_features=10**6), parameters=3)
     assert len(build_model(linear(), parameters=3)) == 1

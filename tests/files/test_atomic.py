@@ -1,4 +1,4 @@
-"""Whole files where the world is limited: other users' folders, mounts, devices, file systems that offer less."""
+"""Complete files under restrictions: other users' folders, mounts, devices, limited file systems."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(path: Path | str, text: bytes = b"new") -> None:
 
 
 def as_nobody(work: Callable[[], None]) -> None:
-    """Runs work in a process of a user without rights; what it raises fails the test."""
+    """Runs work in a process of an unprivileged user; an exception fails the test."""
     if os.geteuid() != 0:
         work()
         return
@@ -51,7 +51,7 @@ def as_nobody(work: Callable[[], None]) -> None:
 
 @pytest.fixture
 def folder(tmp_path):
-    """One that a user without rights can reach and owns."""
+    """A folder that an unprivileged user owns and can reach."""
     for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         path.chmod(0o755)
     own = tmp_path / "own"
@@ -86,7 +86,7 @@ def test_a_file_system_that_cannot_flush(tmp_path, monkeypatch, code):
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EINVAL, errno.EACCES])
-def test_a_file_system_with_permissions_of_its_own(tmp_path, monkeypatch, code):
+def test_a_file_system_that_sets_permissions_itself(tmp_path, monkeypatch, code):
     (tmp_path / "model").write_bytes(b"old")
 
     def fchmod(*_):
@@ -116,7 +116,7 @@ def test_a_folder_that_can_be_written_but_not_listed(folder, mode):
 @pytest.mark.parametrize("mode", [0o555, 0o1777])
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs files of another user")
 def test_a_file_that_may_be_written_in_a_folder_where_it_may_not_be_replaced(folder, mode):
-    """Docker's mounts of one file, and another user's file in /tmp."""
+    """Docker's single-file mounts, and another user's file in /tmp."""
     os.chown(folder, 0, 0)
     (folder / "model").write_bytes(b"old and longer")
     (folder / "model").chmod(0o666)
@@ -200,7 +200,7 @@ def test_a_read_only_file_is_not_replaced(folder):
     as_nobody(work)
 
 
-def test_a_hard_link_goes_on_naming_the_old_file(tmp_path):
+def test_a_hard_link_still_names_the_old_file(tmp_path):
     write(tmp_path / "model", b"old")
     os.link(tmp_path / "model", tmp_path / "other")
     write(tmp_path / "model")
@@ -224,7 +224,7 @@ def test_owner_attributes_and_permissions_are_kept(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs files of another user")
-def test_a_group_that_cannot_be_kept_gives_no_other_group_its_rights(folder):
+def test_if_the_group_cannot_be_kept_no_other_group_gets_its_rights(folder):
     (folder / "model").write_bytes(b"old")
     (folder / "model").chmod(0o662)
     as_nobody(lambda: write(folder / "model"))
@@ -256,7 +256,7 @@ def test_impossible_paths_are_named_before_and_at_the_save(tmp_path, monkeypatch
     assert sorted(os.listdir()) == before
 
 
-def test_names_that_are_no_text(tmp_path):
+def test_names_that_are_not_valid_text(tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     require_writable(name)
     nl.save(name, {"a": np.ones(2)})
@@ -282,7 +282,7 @@ def test_text_is_utf8_and_goes_straight_into_pipes_and_devices(tmp_path, run_pyt
     assert run_python(code) == "a\nbc"
 
 
-def test_a_redirection_is_gone_on_with_not_replaced(tmp_path):
+def test_a_redirection_is_appended_to_not_replaced(tmp_path):
     (tmp_path / "log").write_bytes(b"kept\n")
     with (tmp_path / "log").open("ab") as log:
         code = "from nnlite.files.atomic import write_text; write_text('/dev/stdout', 'new', 'x')"

@@ -1,4 +1,4 @@
-"""Files of other programs, and other programs on ours."""
+"""Files from other programs, and our files in other programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_file_of_another_program_is_read(tmp_path) -> None:
             load_with_metadata(tmp_path / "m")
 
 
-def test_a_file_is_what_libraries_around_pytorch_look_for(tmp_path) -> None:
+def test_files_have_the_metadata_that_libraries_around_pytorch_expect(tmp_path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file
 
@@ -41,7 +41,7 @@ def test_a_file_is_what_libraries_around_pytorch_look_for(tmp_path) -> None:
     theirs.load_state_dict(load_file(tmp_path / "m.safetensors"))
 
 
-def test_a_zip_is_named_with_what_to_do(tmp_path) -> None:
+def test_the_error_for_a_zip_file_says_what_to_do(tmp_path) -> None:
     np.savez(tmp_path / "m", a=np.ones(3))
     with pytest.raises(ModelFileError, match=r"zip archive, such as torch.save and np.savez write"):
         load(tmp_path / "m.npz")

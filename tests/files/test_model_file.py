@@ -46,18 +46,18 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.text(min_size=1).filter(lambda n: n != "__metadata__"), arrays, max_size=4),
        st.dictionaries(st.text(), json_values, max_size=3))  # fmt: skip
-def test_what_is_saved_is_loaded(tmp_path_factory, state, metadata) -> None:
+def test_saved_arrays_are_loaded(tmp_path_factory, state, metadata) -> None:
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     try:
         save(path, state, metadata=metadata)
-    except UnicodeEncodeError:  # half of a surrogate pair is no text
+    except UnicodeEncodeError:  # half of a surrogate pair is not valid text
         return
     actual, found = load_with_metadata(path)
     assert_same(actual, state)
     assert found == metadata
 
 
-def test_a_model_and_back(tmp_path) -> None:
+def test_a_model_round_trips(tmp_path) -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2))
     model(np.ones((5, 3), np.float32))
     nl.save(str(tmp_path / "m"), model)
@@ -85,13 +85,13 @@ def test_strided_big_endian_and_read_only_arrays_and_tensors(tmp_path) -> None:
         assert actual[name].flags.writeable
 
 
-def test_others_read_the_file(tmp_path) -> None:
+def test_other_libraries_read_the_file(tmp_path) -> None:
     save(tmp_path / "m", STATE)
     theirs = safetensors.numpy.load_file(tmp_path / "m")
     assert_same(dict(sorted(theirs.items())), dict(sorted(STATE.items())))
 
 
-def test_equal_models_make_equal_files(tmp_path) -> None:
+def test_equal_models_give_equal_files(tmp_path) -> None:
     for name in ("a", "b"):
         save(tmp_path / name, STATE, metadata=METADATA)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -109,7 +109,7 @@ def test_equal_models_make_equal_files(tmp_path) -> None:
         (STATE, {"a": object()}, "JSON"),
     ],
 )
-def test_what_a_file_cannot_hold(tmp_path, state, metadata, match) -> None:
+def test_values_that_a_file_cannot_hold(tmp_path, state, metadata, match) -> None:
     with pytest.raises(TypeError, match=match):
         save(tmp_path / "m", state, metadata=metadata)
     assert not list(tmp_path.iterdir())
@@ -142,7 +142,7 @@ def test_metadata_that_json_cannot_hold_is_named(tmp_path, metadata, words) -> N
     assert not os.listdir(tmp_path)
 
 
-def test_permissions_are_those_of_any_new_file_or_of_the_old_one(tmp_path) -> None:
+def test_permissions_are_the_default_or_those_of_the_old_file(tmp_path) -> None:
     old = os.umask(0o027)
     try:
         save(tmp_path / "new", STATE)
@@ -168,7 +168,7 @@ def test_a_path_without_a_folder(tmp_path, monkeypatch) -> None:
     assert os.listdir() == ["m"]
 
 
-def test_a_name_of_the_greatest_length(tmp_path) -> None:
+def test_a_name_of_maximum_length(tmp_path) -> None:
     save(tmp_path / ("m" * 255), STATE)
     assert_same(load(tmp_path / ("m" * 255)), STATE)
 
@@ -176,7 +176,7 @@ def test_a_name_of_the_greatest_length(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("name", "code"), [("nowhere/m", errno.ENOENT), ("folder", errno.EISDIR), ("pipe", errno.EINVAL)]
 )
-def test_where_no_file_can_be(tmp_path, name, code) -> None:
+def test_impossible_paths(tmp_path, name, code) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     before = sorted(os.listdir(tmp_path))
@@ -198,7 +198,7 @@ def test_the_old_file_survives_any_failure(tmp_path, monkeypatch, call, error) -
         raise error
 
     class Failing:
-        """A file of which one method fails."""
+        """A file with one failing method."""
 
         def __init__(self, file) -> None:
             self._file = file
@@ -277,7 +277,7 @@ def test_the_same_bytes_are_accepted(tmp_path, golden) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused(tmp_path_factory, data) -> None:
+def test_arbitrary_bytes_are_refused(tmp_path_factory, data) -> None:
     path = tmp_path_factory.mktemp("model") / "m"
     path.write_bytes(data)
     with pytest.raises(ModelFileError, match="m is not"):
@@ -331,7 +331,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files_are_refused_at_once(tmp_path, name) -> None:
+def test_hostile_files_are_refused_quickly(tmp_path, name) -> None:
     path = tmp_path / "m"
     path.write_bytes(HOSTILE[name])
     tracemalloc.start()
@@ -345,7 +345,7 @@ def test_hostile_files_are_refused_at_once(tmp_path, name) -> None:
 
 
 def forged(order: object, metadata: object) -> bytes:
-    """A file with a right checksum over a wrong description."""
+    """A file with a valid checksum and a wrong description."""
     description = {"format": 1, "order": order, "metadata": metadata}
     description["sha256"] = model_file._checksum(description, STATE)
     return safetensors.numpy.save(STATE, {"nnlite": json.dumps(description)})
@@ -371,7 +371,7 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path, order, metadata) -
         load(tmp_path / "m")
 
 
-def test_a_model_of_another_shape_stays_as_it_was(tmp_path) -> None:
+def test_a_model_of_another_shape_is_unchanged(tmp_path) -> None:
     save(tmp_path / "m", nn.Linear(3, 2))
     other = nn.Linear(4, 2)
     before = other.fingerprint()

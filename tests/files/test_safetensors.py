@@ -32,7 +32,7 @@ def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -
 
 
 @given(states, st.dictionaries(texts, texts, max_size=3))
-def test_they_read_what_we_write(state, metadata) -> None:
+def test_safetensors_reads_our_files(state, metadata) -> None:
     data = b"".join(ours.encode(state, metadata))
     assert_same(safetensors.numpy.load(data), state)
     found, described = ours.decode(bytearray(data))
@@ -41,14 +41,14 @@ def test_they_read_what_we_write(state, metadata) -> None:
 
 
 @given(states, st.dictionaries(texts, texts, max_size=3))
-def test_we_read_what_they_write(state, metadata) -> None:
-    # Empty metadata makes them write what they cannot read.
+def test_we_read_files_of_safetensors(state, metadata) -> None:
+    # With empty metadata, safetensors writes a file that it cannot read.
     found, described = ours.decode(bytearray(safetensors.numpy.save(state, metadata or None)))
     assert_same(found, state)
     assert described == metadata
 
 
-def test_more_about_an_array_than_we_know_is_no_fault() -> None:
+def test_unknown_fields_of_an_array_are_accepted() -> None:
     found, _ = ours.decode(file({"a": {**entry(), "more": 1}}, bytes(8)))
     assert found["a"].shape == (2,)
 
@@ -130,9 +130,9 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8))
         (file({"__metadata__": "a"}, b""), "not made of strings"),
     ],
 )
-def test_what_is_no_such_file_is_refused_and_they_agree(data, match) -> None:
+def test_invalid_files_are_refused_as_by_safetensors(data, match) -> None:
     with pytest.raises(ValueError, match=match):
         ours.decode(data)
-    if "twice" not in match and "E8M0" not in match:  # where they take the last; which PyTorch can hold
+    if "twice" not in match and "E8M0" not in match:  # safetensors takes the last; a type that PyTorch can hold
         with pytest.raises(safetensors.SafetensorError):
             safetensors.deserialize(data)

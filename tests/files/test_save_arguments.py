@@ -1,4 +1,4 @@
-"""The order of save's arguments: PyTorch's, and the other one."""
+"""The arguments of save, in PyTorch's order and in reverse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnlite import nn
 from nnlite.files.model_file import load, save
 
 
-def test_the_arguments_stand_in_pytorchs_order_and_are_understood_in_the_other(tmp_path: Path) -> None:
+def test_both_orders_of_arguments_are_accepted(tmp_path: Path) -> None:
     model = nn.Linear(3, 2)
     for number, arguments in enumerate(
         [(model, "{}"), ("{}", model), (model.state_dict(), "{}"), ("{}", model.state_dict())]

@@ -30,7 +30,7 @@ std::vector<T> values(int64_t n) {
   return out;
 }
 
-// A NaN counts as one value: its sign and payload differ between processors and are nobody's result.
+// All NaNs count as one value: their signs and payloads differ between processors.
 template <class T>
 void print(const std::string& name, const std::vector<T>& out) {
   uint64_t hash = 14695981039346656037ull;
@@ -119,7 +119,7 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
   return std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
-// An update in the epilogue gives what a separate pass would: in the tile where it is plain, or from memory.
+// An update in the epilogue gives the result of a separate pass, whether plain (in the tile) or from memory.
 template <class T>
 void epilogues(const Kernels<T>& table, const std::string& type, int64_t k) {
   const int64_t m = 13, n = 70;

@@ -1,4 +1,4 @@
-"""Losses of nearly certain rows keep their digits: the logarithm of a sum close to 1 is that of the rest, by log1p."""
+"""Losses of nearly certain rows keep their digits: the logarithm of a sum close to 1 is computed as log1p of the rest."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_binary_logits(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_rows_without_a_largest_number(dtype: type) -> None:
+def test_rows_whose_maximum_is_not_finite(dtype: type) -> None:
     inf, nan = np.inf, np.nan
     rows = np.array([[nan, 1], [1, nan], [inf, 1], [inf, inf], [-inf, -inf], [-inf, 1], [nan, nan]], dtype)
     got = functional.softmax(rows, 1).numpy()

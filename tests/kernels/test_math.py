@@ -35,7 +35,7 @@ def float32_errors(name: str, x: np.ndarray) -> np.ndarray:
         got = _core.unary_kernel(name, x)
         rounded = exact.astype(np.float32)
         finite = np.isfinite(rounded) & np.isfinite(got)
-        # Where the exact value rounds to infinity or is NaN, so must ours; the last float before it is let off.
+        # If the exact value rounds to infinity or is NaN, ours must too; the last float before it is exempt.
         special = ~finite & ~((np.abs(rounded) == np.inf) & (np.abs(got) >= np.float32(3.4028e38)))
         np.testing.assert_array_equal(got[special], rounded[special], err_msg=name)
         spacing = np.spacing(np.abs(rounded[finite])).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The kernels on 64-bit Arm, cross-compiled and emulated, give the bits that they give on x86-64."""
+"""The kernels on 64-bit Arm, cross-compiled and emulated, give the same bits as on x86-64."""
 
 from __future__ import annotations
 

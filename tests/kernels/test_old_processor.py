@@ -1,4 +1,4 @@
-"""On a processor without AVX the library imports, says so, and trains to the same bits."""
+"""On a processor without AVX, the library imports, reports the instruction set, and trains to the same bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Powers: exact where a number of the type can hold the result, below an ulp elsewhere, C's pow at zeros and infinities."""
+"""Powers: exact if the type can represent the result, within an ulp otherwise, C's pow at zeros and infinities."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_errors(dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_result_does_not_depend_on_its_neighbours(dtype: type) -> None:
-    # Usual exponents take a shorter way where all lanes of a vector have them.
+    # Common exponents take a faster path if all lanes of a vector share one.
     exponents = np.array([0, 0.5, 1, 2, 3, -1, -0.5, 2.5, 7, -3, np.nan, np.inf], dtype)
     bases = np.array([0, -0.0, 1, -1, 0.3, -0.3, 7, -7, np.inf, -np.inf, np.nan, 1e-30], dtype)
     a, b = (g.ravel() for g in np.meshgrid(bases, exponents))

@@ -1,4 +1,4 @@
-"""The arithmetic contract, element by element: chains of fma in order, leaves of 128 rows and their tree, lanes and theirs."""
+"""The arithmetic contract, element by element: chains of fma in order, leaves of 128 rows, lanes, and their trees."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_forward_is_a_chain_of_fma(m: int, k: int, n: int) -> None:
 
 @given(st.integers(1, 6), st.integers(1, 50), st.integers(1, 50), st.integers(0, 9))
 def test_few_rows_are_chains_of_fma_too(m: int, k: int, n: int, seed: int) -> None:
-    # Batches of a few rows, and layers of a few inputs, have kernels of their own.
+    # Batches of a few rows, and layers of a few inputs, have separate kernels.
     x, weight, bias, dy = (random32(*shape, seed=seed) for shape in ((m, k), (n, k), (n,), (m, n)))
     tensor, parameter = nl.tensor(x, requires_grad=True), nl.tensor(weight, requires_grad=True)
     output = _core.linear(tensor, parameter, nl.tensor(bias))
@@ -131,7 +131,7 @@ def test_products_are_within_the_error_bound(m: int, k: int, n: int, dtype: type
 
 @given(st.integers(1, 300), st.integers(1, 200), st.integers(1, 90))
 def test_threads_do_not_change_bits(m: int, k: int, n: int) -> None:
-    # Large enough products use the team; the chain of each element is the same on any thread.
+    # Large products use the team; each element's chain is the same on any thread.
     a, b = random32(4 * m, k), random32(k, 4 * n, seed=1)
     results = []
     for threads in (1, 2, 5):

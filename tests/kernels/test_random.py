@@ -1,4 +1,4 @@
-"""Random numbers: Philox's known answers, distributions, and independence of how they are asked for."""
+"""Random numbers: Philox's known answers, distributions, and independence of the calls that draw them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_normal(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_an_element_depends_on_its_position_alone(dtype: type) -> None:
+def test_an_element_depends_only_on_its_position(dtype: type) -> None:
     for draw in ("uniform", "normal"):
         long = getattr(nl.Generator(3), draw)((10_000,), dtype=dtype)
         for n in (1, 31, 32, 33, 64, 100):
@@ -54,16 +54,16 @@ def test_an_element_depends_on_its_position_alone(dtype: type) -> None:
         np.testing.assert_array_equal(getattr(nl.Generator(3), draw)((10_000,), dtype=dtype), long)
 
 
-def test_purposes_do_not_move_each_other() -> None:
+def test_purposes_are_independent() -> None:
     one, two = nl.Generator(4), nl.Generator(4)
     one.permutation(10, "split")
     one.uniform((5,), purpose="init")
     np.testing.assert_array_equal(one.uniform((5,)), two.uniform((5,)))
-    assert not np.array_equal(one.uniform((5,)), nl.Generator(4).uniform((5,))), "each draw is new"
+    assert not np.array_equal(one.uniform((5,)), nl.Generator(4).uniform((5,))), "two draws are equal"
     assert not np.array_equal(nl.Generator(5).uniform((5,)), nl.Generator(4).uniform((5,)))
 
 
-def test_state_goes_on_where_it_was() -> None:
+def test_a_restored_state_continues_the_sequence() -> None:
     generator = nl.Generator(6)
     generator.uniform((3,))
     state = generator.state()
@@ -82,7 +82,7 @@ def test_permutation(n: int) -> None:
         np.testing.assert_array_equal(order, _core.permutation(n, 7, 0))
 
 
-def test_permutations_are_fair() -> None:
+def test_permutations_are_uniform() -> None:
     counts: dict[tuple, int] = {}
     for draw in range(24_000):
         key = tuple(_core.permutation(4, 8, draw))

@@ -1,4 +1,4 @@
-// An optimizer's update after three steps, for the programs that try every row of the table.
+// An optimizer's update after three steps, for the programs that run every row of the table.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace nnlite {
 
-// `make_buffer()` returns where a buffer stands; it is asked once for each that the options use.
+// `make_buffer()` returns a buffer's address; it is called once for each buffer that the options use.
 template <class T>
 class Updating {
  public:

@@ -47,7 +47,7 @@ def test_averages(name, average, zero_division, problem) -> None:
     logits, labels = problem
     predicted = logits.argmax(1)
     ours = getattr(metrics, name)(logits, labels, average=average, zero_division=zero_division)
-    known = None if average is not None else range(logits.shape[1])  # scikit-learn leaves out what never occurs
+    known = None if average is not None else range(logits.shape[1])  # scikit-learn omits classes that never occur
     score = getattr(theirs, f"{name}_score")
     expected = score(labels, predicted, average=average, zero_division=zero_division, labels=known)
     np.testing.assert_allclose(ours, expected, rtol=1e-12)
@@ -82,7 +82,7 @@ def test_auto_is_binary_for_two_classes_and_macro_for_more() -> None:
 def test_top_k(problem, k: int) -> None:
     logits, labels = problem
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn warns that the best of all classes are always right
+        warnings.simplefilter("ignore")  # scikit-learn warns that the top k of k classes is always right
         expected = theirs.top_k_accuracy_score(labels, logits, k=k, labels=range(logits.shape[1]))
     assert metrics.top_k_accuracy(logits, labels, k) == pytest.approx(expected)
     assert metrics.top_k_accuracy(logits, labels, 1) == metrics.accuracy(logits, labels)
@@ -105,7 +105,7 @@ def test_top_k_of_equal_and_missing_outputs() -> None:
         (np.zeros((2, 3)), [0, 0.5], 1, "0.5 at index 1, which is not a class index"),
     ],
 )
-def test_top_k_refuses(outputs, targets, k, match) -> None:
+def test_top_k_errors(outputs, targets, k, match) -> None:
     with pytest.raises(ValueError, match=match):
         metrics.top_k_accuracy(outputs, np.asarray(targets), k)
 
@@ -146,7 +146,7 @@ def test_r2_of_one_row_is_not_defined_as_in_scikit_learn(shape) -> None:
         assert np.isnan(theirs.r2_score(np.zeros(shape), np.ones(shape)))
 
 
-# Classes by the hundred thousand, and none
+# Hundreds of thousands of classes, and none
 
 
 @pytest.mark.parametrize("name", ["precision", "recall", "f1"])
@@ -174,7 +174,7 @@ def test_a_matrix_that_would_not_fit() -> None:
 @pytest.mark.parametrize(
     "outputs", [np.array([[9.0, 1.0], [np.nan, 1.0], [0.0, np.nan]]), np.array([-1.0, np.nan, np.nan])]
 )
-def test_a_row_with_nan_is_never_right(outputs) -> None:
+def test_a_row_with_nan_is_never_correct(outputs) -> None:
     for second in (0, 1):
         targets = np.array([0, second, 1])
         assert metrics.accuracy(outputs, targets) == 1 / 3
@@ -188,7 +188,7 @@ def test_a_row_with_nan_is_never_right(outputs) -> None:
 
 
 @pytest.mark.parametrize("metric", [metrics.accuracy, metrics.f1, metrics.confusion_matrix, metrics.mean_squared_error])
-def test_texts_are_named_with_what_to_do(metric) -> None:
+def test_the_error_for_text_says_what_to_do(metric) -> None:
     for outputs, targets, name in ((["a", "b"], [0, 1], "outputs"), ([0, 1], ["a", "b"], "targets")):
         with pytest.raises(ValueError, match=rf"{name} have dtype <U1; .*np.unique\(labels, return_inverse=True\)"):
             metric(outputs, targets)
@@ -248,7 +248,7 @@ def test_classes_that_do_not_fit(metric, outputs, targets, match) -> None:
         metric(outputs, targets)
 
 
-def test_negative_classes_have_no_place_in_a_matrix() -> None:
+def test_negative_classes_are_refused_in_a_matrix() -> None:
     with pytest.raises(ValueError, match="must not be negative, got -100"):
         metrics.confusion_matrix(np.zeros((2, 3)), [0, -100])
     assert metrics.accuracy([[1.0, 0.0], [1.0, 0.0]], [0, -100]) == 0.5
@@ -311,7 +311,7 @@ def test_unknown_names_list_the_known(name) -> None:
 
 
 @pytest.mark.parametrize("metric", [5, None, ["accuracy"]])
-def test_what_is_no_metric(metric) -> None:
+def test_invalid_metrics(metric) -> None:
     with pytest.raises(TypeError, match="a name or a function"):
         resolve(metric)
 
@@ -344,7 +344,7 @@ def test_signs_as_labels(n: int, seed: int) -> None:
         (np.zeros((2, 3)), np.array([[0.0, 0, 0], [1, 0, 0]]), "mark 0 classes in row 0"),
     ],
 )
-def test_labels_that_the_outputs_cannot_tell(outputs, targets, match) -> None:
+def test_labels_that_the_outputs_cannot_represent(outputs, targets, match) -> None:
     for metric in (metrics.accuracy, metrics.misclassified, metrics.f1):
         with pytest.raises(ValueError, match=match):
             metric(np.asarray(outputs), np.asarray(targets))
@@ -371,7 +371,7 @@ def test_directions_of_functions() -> None:
     assert metrics.greater_is_better("mean_squared_error", [resolve(metrics.mean_squared_error)]) is False
 
 
-def test_no_figure_takes_the_place_of_another() -> None:
+def test_a_figure_cannot_replace_another() -> None:
     def loss(outputs, targets):
         return 0.0
 

@@ -43,7 +43,7 @@ def assert_equal_gradients(ours: list[nn.Parameter], theirs: list[torch.nn.Param
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_norm(dtype: str, order: float, limit: float) -> None:
     ours, theirs = twins(dtype)
-    if math.isinf(order):  # PyTorch refuses the largest and the smallest element of none
+    if math.isinf(order):  # PyTorch refuses the maximum and minimum of an empty tensor
         ours, theirs = ours[:3], theirs[:3]
     expected = torch.nn.utils.clip_grad_norm_(theirs, limit, order)
     assert optim.clip_grad_norm_(iter(ours), limit, order, foreach=False) == pytest.approx(float(expected), rel=3e-6)
@@ -52,17 +52,17 @@ def test_norm(dtype: str, order: float, limit: float) -> None:
 
 @pytest.mark.parametrize("element", [math.nan, math.inf])
 @pytest.mark.parametrize("order", [2.0, 1.0, math.inf])
-def test_what_is_not_finite(order: float, element: float) -> None:
+def test_norms_that_are_not_finite(order: float, element: float) -> None:
     ours, theirs = (parameters[:3] for parameters in twins(element=element))
     with pytest.raises(RuntimeError, match=f"order {order:g} .* {element}"):
         optim.clip_grad_norm_(ours, 1.0, order, error_if_nonfinite=True)
-    assert_equal_gradients(ours, theirs)  # untouched
+    assert_equal_gradients(ours, theirs)  # unchanged
     expected = float(torch.nn.utils.clip_grad_norm_(theirs, 1.0, order))
     np.testing.assert_equal(optim.clip_grad_norm_(ours, 1.0, order), expected)
     assert_equal_gradients(ours, theirs)
 
 
-def test_none_and_one() -> None:
+def test_no_gradient_and_one() -> None:
     assert optim.clip_grad_norm_([], 1.0) == 0
     assert optim.clip_grad_norm_(nn.Linear(2, 2).parameters(), 1.0) == 0
     parameter = nn.Parameter(nl.tensor([1.0, 1.0]))
@@ -104,7 +104,7 @@ print(found.hexdigest())
 """
 
 
-def test_the_same_bits_whatever_blas_and_instruction_set(run_python: Callable[..., str]) -> None:
+def test_the_same_bits_for_every_blas_and_instruction_set(run_python: Callable[..., str]) -> None:
     isas = nl.show_config()["available_isas"]
     blas = ["Nehalem", "Haswell", "SkylakeX"] if platform.machine() == "x86_64" else ["ARMV8", "NEOVERSEN1", "THUNDERX"]
     found = {run_python(CODE, OPENBLAS_CORETYPE=core, NNLITE_ISA=isas[i % len(isas)]) for i, core in enumerate(blas)}

@@ -53,7 +53,7 @@ def outcome(case: Callable[[Any, Any], Any], layers: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["ModuleList", "Sequential"])
 @pytest.mark.parametrize("name", LIST)
-def test_lists_of_modules_go_as_in_pytorch(name: str, kind: str) -> None:
+def test_lists_of_modules_behave_as_in_pytorch(name: str, kind: str) -> None:
     assert outcome(LIST[name], nn, kind) == outcome(LIST[name], torch.nn, kind)
 
 
@@ -74,7 +74,7 @@ def test_a_slice_of_a_list_is_registered_and_shares_its_modules() -> None:
 
 
 def test_appending_to_a_slice_replaces_nothing() -> None:
-    """PyTorch puts the new module in the place of one that keeps its number."""
+    """In PyTorch the new module replaces an existing one with the same number."""
     part = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 3), nn.Linear(3, 4))[1:]
     part.append(nn.Linear(4, 5))
     assert [layer.out_features for layer in part] == [3, 4, 5]
@@ -105,7 +105,7 @@ DICT: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", DICT)
-def test_dictionaries_of_modules_go_as_in_pytorch(name: str) -> None:
+def test_dictionaries_of_modules_behave_as_in_pytorch(name: str) -> None:
     def result(layers: Any) -> Any:
         container = layers.ModuleDict({"a": layers.Linear(1, 1), "b": layers.Linear(2, 1)})
         try:
@@ -117,7 +117,7 @@ def test_dictionaries_of_modules_go_as_in_pytorch(name: str) -> None:
     assert result(nn) == result(torch.nn)
 
 
-def test_parameters_in_lists_and_dictionaries_are_known() -> None:
+def test_parameters_in_lists_and_dictionaries_are_found() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()

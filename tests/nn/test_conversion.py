@@ -1,4 +1,4 @@
-"""Another element type for a whole model, in place: ties, optimizers and buffers stay what they were."""
+"""Converting a model's type in place keeps ties, optimizers and buffers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_conversion_keeps_objects_ties_and_gradients(convert: Any) -> None:
         np.testing.assert_array_equal(old.astype(dtype), new.numpy())
 
 
-def test_an_optimizer_made_before_trains_the_converted_model() -> None:
+def test_an_existing_optimizer_trains_the_converted_model() -> None:
     def losses(libraries: tuple[Any, Any, Any], convert_at: int) -> list[float]:
         tensors, layers, optimizers = libraries
         model = layers.Sequential(layers.Linear(3, 4), layers.Tanh(), layers.Linear(4, 1))
@@ -76,7 +76,7 @@ def test_an_optimizer_made_before_trains_the_converted_model() -> None:
         assert ours[-1] < ours[0]
 
 
-def test_a_fit_after_conversion_records_anew() -> None:
+def test_a_fit_after_conversion_records_again() -> None:
     def trained(native: bool) -> str:
         nl.manual_seed(0)
         model = Tied()
@@ -90,7 +90,7 @@ def test_a_fit_after_conversion_records_anew() -> None:
     assert trained(True) == trained(False)
 
 
-def test_a_module_is_converted_inside_of_a_larger_one() -> None:
+def test_a_module_inside_a_larger_one_is_converted() -> None:
     model = Tied()
     model.body.double()
     assert {name for name, p in model.named_parameters() if p.dtype == np.float64} >= {"body.0.weight"}
@@ -98,7 +98,7 @@ def test_a_module_is_converted_inside_of_a_larger_one() -> None:
     assert model.head.weight.dtype == np.float32
 
 
-def test_types_and_devices_that_are_not_there_are_refused_by_name() -> None:
+def test_unavailable_types_and_devices_are_refused_by_name() -> None:
     model = nn.Linear(2, 1)
     before = model.fingerprint()
     for wrong in (np.float16, "int64", torch.float64, "float33"):
@@ -164,7 +164,7 @@ def test_a_frozen_batch_norm_stays_frozen_in_a_fit(compile: bool) -> None:
     assert model[1].num_batches_tracked.item() == 0
 
 
-def test_every_module_gets_its_own_mode_back() -> None:
+def test_the_mode_of_every_module_is_restored() -> None:
     calls = []
 
     class Merging(nn.Linear):

@@ -1,4 +1,4 @@
-"""Arguments of the functions: dimensions, padding, and weights that must fit what they weigh."""
+"""Arguments of the functions: dimensions, padding, and the shapes of weights."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_weights_are_numbers_lists_and_arrays(loss, option) -> None:
             loss(x, target, **{option: value})
 
 
-def test_options_of_modules_say_their_name() -> None:
+def test_errors_about_options_name_the_module() -> None:
     for make in (nn.BCELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss, nn.NLLLoss):
         with pytest.raises(TypeError, match=f"{make.__name__}: weight must be .* got str 'balanced'"):
             make(weight="balanced")
@@ -108,7 +108,7 @@ def test_options_of_modules_say_their_name() -> None:
         nn.CrossEntropyLoss(2.0)(normal(2, 3), [0, 1])
 
 
-def test_class_weights_of_labels_have_no_gradient_and_say_so() -> None:
+def test_class_weights_that_require_a_gradient_are_refused() -> None:
     weight = nl.tensor(np.ones(3), requires_grad=True)
     for loss in (functional.cross_entropy, functional.nll_loss):
         with pytest.raises(RuntimeError, match=r"not differentiable by weight.*detach"):

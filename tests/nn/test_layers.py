@@ -59,7 +59,7 @@ def twins(name: str, dtype: type) -> tuple[nn.Module, torch.nn.Module]:
 def test_layer(name: str, dtype: type) -> None:
     for shape in LAYERS[name][2]:
         ours, theirs = twins(name, dtype)
-        for step in range(2):  # the second sees the state that the first left
+        for step in range(2):  # the second starts from the state after the first
             x = normal(*shape, seed=step).astype(dtype)
             mine, other = nl.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
             y, z = ours(mine), theirs(other)
@@ -123,14 +123,14 @@ def test_dropout() -> None:
     assert abs(kept.mean() - 0.7) < 0.005
     np.testing.assert_allclose(y.detach().numpy()[kept], 1 / 0.7, rtol=1e-6)
     np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
-    assert not np.array_equal(layer(x).detach().numpy() != 0, kept), "each call draws anew"
+    assert not np.array_equal(layer(x).detach().numpy() != 0, kept), "two calls drew the same mask"
     nl.manual_seed(0)
     np.testing.assert_array_equal(layer(x).detach().numpy() != 0, kept)
     assert layer.eval()(x) is x
     assert (nn.Dropout(1.0)(x).detach().numpy() == 0).all()
 
 
-def test_initial_distributions_are_pytorchs() -> None:
+def test_initial_distributions_match_pytorch() -> None:
     for ours, theirs in [
         (nn.Linear(300, 200), torch.nn.Linear(300, 200)),
         (nn.Embedding(300, 100), torch.nn.Embedding(300, 100)),
@@ -165,7 +165,7 @@ def test_errors(call, message: str) -> None:
 def test_types_must_agree() -> None:
     with pytest.raises(TypeError, match=r"float64.*float32"):
         nn.Linear(2, 1)(nl.tensor(np.ones((1, 2))))
-    assert nn.Linear(2, 1)(np.ones((1, 2))).dtype == np.float32  # an array takes the weight's type
+    assert nn.Linear(2, 1)(np.ones((1, 2))).dtype == np.float32  # an array is converted to the weight's type
 
 
 def test_models_can_be_copied_and_pickled() -> None:

@@ -35,7 +35,7 @@ def trainer_of(model: nn.Module) -> nl.Trainer:
     return nl.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1))
 
 
-def test_what_cannot_be_captured_names_its_module():
+def test_capture_errors_name_the_module():
     class Reading(nn.Module):
         def forward(self, x):
             return x if x.sum().item() > 0 else -x
@@ -62,12 +62,12 @@ def test_errors_of_other_kinds_keep_their_arguments():
         assert error.args == before
 
 
-def test_an_optimizer_of_a_method_says_to_call_it():
+def test_an_optimizer_given_a_method_says_to_call_it():
     with pytest.raises(TypeError, match=r"function parameters itself: call it"):
         optim.SGD(nn.Linear(2, 2).parameters, lr=0.1)
 
 
-def test_mlp_takes_a_class_a_function_or_a_module():
+def test_mlp_accepts_a_class_a_function_or_a_module():
     for activation in (nn.Tanh, nn.Tanh(), lambda: nn.Tanh()):
         model = nn.MLP([2, 3, 3, 1], activation)
         assert [type(layer).__name__ for layer in model] == ["Linear", "Tanh", "Linear", "Tanh", "Linear"]
@@ -75,7 +75,7 @@ def test_mlp_takes_a_class_a_function_or_a_module():
 
 
 @pytest.mark.parametrize("activation", ["tanh", None, nn.functional.relu, nn.Linear, int])
-def test_mlp_names_an_activation_that_makes_no_module(activation):
+def test_mlp_names_an_activation_that_does_not_return_a_module(activation):
     with pytest.raises(TypeError, match=r"activation must be a module or a callable that makes one"):
         nn.MLP([2, 3, 1], activation)
 
@@ -85,7 +85,7 @@ def test_mlp_of_bare_numbers_says_to_write_a_list():
         nn.MLP(2, 3, 1)
 
 
-def test_an_optimizer_of_a_model_says_what_to_pass():
+def test_an_optimizer_given_a_model_says_what_to_pass():
     with pytest.raises(TypeError, match=r"params is a Linear: pass its parameters"):
         optim.SGD(nn.Linear(2, 2), lr=0.1)
 

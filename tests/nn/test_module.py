@@ -1,4 +1,4 @@
-"""Modules: registration, walks, state dictionaries."""
+"""Modules: registration, traversal, state dicts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Net(nn.Module):
         return self.rest(self.first(x) * self.scale)
 
 
-def test_names_and_order_are_pytorchs() -> None:
+def test_names_and_order_match_pytorch() -> None:
     net = Net()
     assert list(net.state_dict()) == ["scale", "seen", "first.weight", "first.bias", "rest.1.weight", "rest.1.bias"]
     assert [name for name, _ in net.named_modules()] == ["", "first", "rest", "rest.0", "rest.1"]
@@ -133,7 +133,7 @@ def test_containers() -> None:
     assert [type(m).__name__ for m in mlp] == ["Linear", "Tanh", "Dropout"] * 2 + ["Linear"]
 
 
-def test_repr_is_pytorchs() -> None:
+def test_repr_matches_pytorch() -> None:
     ours = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 1)))
     theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Sequential(torch.nn.Linear(3, 1)))
     assert repr(ours) == repr(theirs)
@@ -159,7 +159,7 @@ def test_fingerprint_sees_every_bit() -> None:
         "trunc_normal_",
     ],
 )
-def test_initialisers_have_pytorchs_spread(name: str) -> None:
+def test_initialisers_match_pytorchs_distributions(name: str) -> None:
     ours, theirs = nl.zeros(200, 300), torch.zeros(200, 300)
     getattr(nn.init, name)(ours)
     getattr(torch.nn.init, name)(theirs)
@@ -169,7 +169,7 @@ def test_initialisers_have_pytorchs_spread(name: str) -> None:
     assert a.min() >= b.min() * 1.2 - 0.01
 
 
-def test_gains_are_pytorchs() -> None:
+def test_gains_match_pytorch() -> None:
     for name, param in [
         ("relu", None),
         ("tanh", None),

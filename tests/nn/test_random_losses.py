@@ -53,7 +53,7 @@ def elementwise(rng: np.random.Generator, name: str) -> Case:
         x = x * rng.choice([1, 100, 1e6]) if name.endswith("logits") else some_extremes(rng, shape)
         target = some_extremes(rng, shape)
         for option in ("weight", "pos_weight") if name.endswith("logits") else ("weight",):
-            if rng.random() < 0.5:  # of the target's last dimensions, some of them 1, a few wrong
+            if rng.random() < 0.5:  # the target's last dimensions, some replaced by 1, a few wrong
                 last = shape[rng.integers(0, rank) :] if (rank := len(shape)) else ()
                 weights[option] = rng.random([rng.choice([1, n, 3], p=[0.3, 0.6, 0.1]) for n in last]) + 0.1
     return name, x, target, options, weights
@@ -109,7 +109,7 @@ def check(seed: int, trials: int) -> None:
             if e is not None and name in CLASSES and np.isnan(expected[0]).all():
                 e = np.zeros_like(
                     e
-                )  # PyTorch's is NaN for weights that sum to 0, but 0 for labels that are all ignored
+                )  # PyTorch's gradient is NaN if the weights sum to 0, but 0 if all labels are ignored
             assert (g is None) == (e is None), what
             if g is not None:
                 np.testing.assert_allclose(g, e, tolerance, tolerance, err_msg=f"{what}: gradient")

@@ -1,4 +1,4 @@
-"""Assigning and registering: what PyTorch refuses is refused, under the same class of error, and nothing is lost silently."""
+"""Assignment and registration raise where PyTorch does, with the same class of error, and lose nothing silently."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ CASES: dict[str, Callable[[Any, Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_registering_goes_as_in_pytorch(name: str) -> None:
+def test_registering_behaves_as_in_pytorch(name: str) -> None:
     assert outcome(CASES[name], OURS) == outcome(CASES[name], THEIRS)
 
 
@@ -112,7 +112,7 @@ def test_an_attribute_that_would_be_ignored_is_refused(name: str) -> None:
             setattr(tensor, name, True)
 
 
-def test_a_buffer_that_is_not_saved_still_belongs_to_the_model() -> None:
+def test_a_non_persistent_buffer_belongs_to_the_model() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -152,7 +152,7 @@ def test_a_shared_module_is_listed_once_and_saved_under_each_name() -> None:
     assert listings(OURS) == listings(THEIRS)
 
 
-def test_train_goes_through_the_train_of_each_module() -> None:
+def test_train_calls_train_of_each_module() -> None:
     calls = []
 
     class Frozen(nn.BatchNorm1d):

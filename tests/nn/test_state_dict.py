@@ -1,4 +1,4 @@
-"""State dicts that are none, or another model's: what is wrong, and what to do."""
+"""Invalid state dicts and those of another model: errors say what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refused(state: object) -> str:
 
 
 @pytest.mark.parametrize("state", [None, 3, [1], "m.safetensors", Path("m.safetensors"), MODEL])
-def test_what_is_no_mapping(state) -> None:
+def test_state_dicts_that_are_not_mappings(state) -> None:
     with pytest.raises(TypeError, match=f"maps names to arrays, got a {type(state).__name__}"):
         MODEL.load_state_dict(state)
     assert ("nl.load(path)" in refused(state)) == isinstance(state, str | Path)
@@ -31,7 +31,7 @@ def test_what_is_no_mapping(state) -> None:
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict"])
-def test_a_state_dict_within_another(key) -> None:
+def test_a_nested_state_dict(key) -> None:
     assert f"load state_dict[{key!r}]" in refused({key: STATE, "epoch": 3, "optimizer": {"state": {}}})
 
 
@@ -54,7 +54,7 @@ def test_names_without_the_models_prefix() -> None:
         Net().load_state_dict(STATE)
 
 
-def test_keys_that_are_no_names() -> None:
+def test_keys_that_are_not_strings() -> None:
     assert "unexpected keys: 0" in refused({**STATE, 0: np.ones(1)})
 
 

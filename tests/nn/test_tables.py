@@ -1,4 +1,4 @@
-"""What the native tables hold is reachable from Python, by a module and by a function of the same name."""
+"""Every entry of the native tables is reachable from Python as a module and as a function of the same name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ELEMENTWISE = activations.ELEMENTWISE | composed.ELEMENTWISE
 
 
 def used_of(name: str, module: ModuleType) -> set[str]:
-    """Attributes of the module `name` that the source of another one reads."""
+    """The attributes of the module `name` that the source of `module` reads."""
     nodes = ast.walk(ast.parse(inspect.getsource(module)))
     return {
         n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == name
@@ -28,7 +28,7 @@ def used_of(name: str, module: ModuleType) -> set[str]:
 
 
 def native_names_in(module: ModuleType, call: str) -> set[str]:
-    """Texts in calls of `_core.unary`, or of what hands them to `_core.loss`."""
+    """The strings in calls of `_core.{call}` or of its wrapper `_elementwise`."""
     found = set()
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in (f"_core.{call}", "_elementwise"):
@@ -99,8 +99,8 @@ def test_modules_are_listed_once_and_are_modules() -> None:
             "Entries",
             "Loss",
             "WeightedLoss",
-        } == set(names)  # bases for other files
+        } == set(names)  # base classes
 
 
-def test_names_of_the_command_line_are_of_losses_that_nn_has() -> None:
+def test_the_command_lines_losses_are_in_nn() -> None:
     assert {row.loss.__name__ for row in losses.LOSSES.values()} <= set(nn.__all__)

@@ -1,4 +1,4 @@
-"""Every native optimizer under every option, against PyTorch's own of the same name; state changes hands both ways."""
+"""Every native optimizer with every option against PyTorch's of the same name; states are exchanged in both directions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import nnlite as nl
 from comparison import assert_close, normal
 from nnlite import nn, optim
 
-# Options that PyTorch's cases leave out, alone and together.
+# Options missing from PyTorch's cases, alone and combined.
 MORE: dict[str, list[dict[str, Any]]] = {
     "SGD": [{"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}],
     "Adam": [
@@ -39,7 +39,7 @@ CASES = [
     *((i.optim_cls.__name__, case.kwargs) for i in optim_db for case in i.optim_inputs_func("cpu") if i.optim_cls.__name__ in MORE),
     *((name, options) for name, cases in MORE.items() for options in cases),
 ]  # fmt: skip
-# Of the largest weight: the rounding of 24 steps, which a step of Adam's kind takes whole where its gradient is small.
+# Relative to the largest weight: the rounding of 24 steps, which Adam-like steps do not scale down for small gradients.
 TOLERANCE = {np.float32: 4e-6, np.float64: 1e-13}
 
 
@@ -70,14 +70,14 @@ class Pair:
 
 
 def with_tensors(state_dict: dict[str, Any]) -> dict[str, Any]:
-    """What PyTorch loads: arrays as tensors, without the names that it does not know."""
+    """A state dict that PyTorch can load: its arrays as tensors."""
     state = {i: {k: torch.tensor(v) for k, v in kept.items()} for i, kept in state_dict["state"].items()}
     return {**state_dict, "state": state}
 
 
 @pytest.fixture(autouse=True)
 def _doubles_in_scalar_state():
-    """PyTorch keeps NAdam's product in its default type; in float32 it would be all that the comparison sees."""
+    """PyTorch keeps NAdam's product in its default type; in float32, its rounding would dominate the comparison."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -148,7 +148,7 @@ def test_options_out_of_range(name: str, options: dict[str, Any], message: str) 
         getattr(optim, name)([nn.Parameter(np.ones(1))], **options)
 
 
-def test_options_of_another_kind() -> None:
+def test_options_of_a_wrong_type() -> None:
     p = nn.Parameter(np.ones(1))
     with pytest.raises(TypeError, match="Adam: betas must be 2 numbers"):
         optim.Adam([p], betas=0.9)
@@ -175,7 +175,7 @@ def test_state_that_does_not_fit() -> None:
         assert all(np.array_equal(kept[k], before[k]) for k in before), "a refused state dict has changed the optimizer"
 
 
-def test_state_is_what_pytorch_users_know() -> None:
+def test_state_looks_like_pytorchs() -> None:
     pair = Pair("Adam", {}, np.float32)
     assert not pair.mine.state
     pair.run(0, 3)

@@ -1,4 +1,4 @@
-"""L-BFGS takes PyTorch's steps."""
+"""L-BFGS takes the same steps as PyTorch's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def network(library: Any) -> Problem:
 
 
 def quadratic(library: Any) -> Problem:
-    """A large one, with a parameter of no dimensions and one that gets no gradient."""
+    """A large problem, with a scalar parameter and one without a gradient."""
     starts = [np.linspace(-1, 1, 300).reshape(20, 15), np.asarray(2.0), np.ones(3)]
     make = (lambda a: nn.Parameter(nl.tensor(a))) if library is nl else (lambda a: torch.nn.Parameter(torch.tensor(a)))
     a, b, c = map(make, starts)
@@ -95,8 +95,8 @@ class Run:
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_the_trajectory_is_pytorchs(problem: str, options: dict[str, Any]) -> None:
-    """As close as PyTorch comes to itself from a start that differs in the last bit: each step magnifies what was rounded."""
+def test_the_trajectory_matches_pytorch(problem: str, options: dict[str, Any]) -> None:
+    """As close as PyTorch comes to itself from a start that differs in the last bit: each step amplifies rounding errors."""
     mine, other, beside = Run(nl, problem, options), Run(torch, problem, options), Run(torch, problem, options)
     with torch.no_grad():
         for parameter in beside.parameters:
@@ -154,8 +154,8 @@ def with_tensors(value: Any) -> Any:
 
 @pytest.mark.parametrize("options", OPTIONS[1:4], ids=str)
 @pytest.mark.parametrize("problem", ["network", "quadratic"])
-def test_states_change_hands(problem: str, options: dict[str, Any]) -> None:
-    options = {**options, "max_iter": 6}  # few enough for what was rounded to stay small
+def test_states_are_exchanged_with_pytorch(problem: str, options: dict[str, Any]) -> None:
+    options = {**options, "max_iter": 6}  # few enough for rounding errors to stay small
     mine, other = Run(nl, problem, options), Run(torch, problem, options)
     for run in (mine, other):
         run.step()
@@ -169,7 +169,7 @@ def test_states_change_hands(problem: str, options: dict[str, Any]) -> None:
     assert type(mine.optimizer.state_dict()["state"][0]["n_iter"]) is int
     np.testing.assert_allclose(mine.losses, other.losses, rtol=1e-8)
     np.testing.assert_allclose(mine.weights(), other.weights(), rtol=1e-8, atol=1e-10)
-    fresh = Run(nl, problem, options)  # without the state it goes elsewhere
+    fresh = Run(nl, problem, options)  # without the state, the steps differ
     for own, weights in zip(fresh.parameters, mine.parameters, strict=True):
         own.detach().copy_(weights.detach())
     fresh.step()
@@ -244,7 +244,7 @@ def test_options_are_checked(options: dict[str, Any], error: Any, match: str) ->
         optim.LBFGS([nn.Parameter(np.ones(1))], **options)
 
 
-def test_what_it_needs() -> None:
+def test_requirements() -> None:
     optimizer = optim.LBFGS([nn.Parameter(np.ones(1))])
     with pytest.raises(TypeError, match="pass step\\(\\) a closure"):
         optimizer.step()
@@ -270,7 +270,7 @@ print(model.fingerprint())
 """
 
 
-def test_the_same_bits_whatever_blas_instruction_set_and_threads(run_python: Callable[..., str]) -> None:
+def test_the_same_bits_for_every_blas_instruction_set_and_thread_count(run_python: Callable[..., str]) -> None:
     isas = nl.show_config()["available_isas"]
     blas = ["Nehalem", "Haswell", "SkylakeX"] if platform.machine() == "x86_64" else ["ARMV8", "NEOVERSEN1", "THUNDERX"]
     found = {

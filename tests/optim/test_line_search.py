@@ -1,4 +1,4 @@
-"""The line search tries PyTorch's points, in PyTorch's order."""
+"""The line search evaluates the same points as PyTorch's, in the same order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Function = Callable[[float], tuple[float, float]]  # of a step, its value and sl
 
 
 def random_function(r: random.Random) -> Function:
-    """Falls at 0, with steep, flat, wavy and endless ways on from there."""
+    """Decreasing at 0, then steep, flat, wavy or unbounded."""
     a, b, c, w = r.uniform(0.01, 5), r.uniform(-1, 1), 10 ** r.uniform(-3, 1), r.uniform(0.5, 20)
     kind = r.choice(["quartic", "wave", "valley", "fall", "wall", "rough"])
 
@@ -30,7 +30,7 @@ def random_function(r: random.Random) -> Function:
         if kind == "valley":
             s = math.sqrt((t - c) ** 2 + 1e-4 * a)
             return s, (t - c) / s
-        if kind == "rough":  # a higher point may fall steeply too
+        if kind == "rough":  # a higher point may also have a steep slope
             return -a * t - c * t * math.sin(w * t), -a - c * math.sin(w * t) - c * t * w * math.cos(w * t)
         if kind == "fall":
             return -a * t + 1e-3 * b * t * t, -a + 2e-3 * b * t
@@ -68,15 +68,15 @@ def theirs(f: Function, step: float, length: float, tolerance: float, most: int)
 
 
 @pytest.mark.parametrize("trials", [3000, pytest.param(100_000, marks=pytest.mark.stress)])
-def test_the_points_are_pytorchs_to_the_last_bit(trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_points_match_pytorch_to_the_last_bit(trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
     interpolate = lbfgs._cubic_interpolate
 
     def of_floats(x1: float, f1: float, g1: object, x2: float, f2: float, g2: object, bounds: object = None) -> float:
-        # PyTorch divides by a tensor as it multiplies by its reciprocal, and rounds twice.
+        # PyTorch divides by a tensor by multiplying with its reciprocal, which rounds twice.
         return float(interpolate(float(x1), f1, g1, float(x2), f2, g2, bounds))
 
     def root(x: torch.Tensor) -> torch.Tensor:
-        return torch.tensor(math.sqrt(x), dtype=x.dtype)  # PyTorch's own may be an ulp away
+        return torch.tensor(math.sqrt(x), dtype=x.dtype)  # PyTorch's may differ by an ulp
 
     monkeypatch.setattr(lbfgs, "_cubic_interpolate", of_floats)
     monkeypatch.setattr(torch.Tensor, "sqrt", root)
@@ -92,10 +92,10 @@ def test_the_points_are_pytorchs_to_the_last_bit(trials: int, monkeypatch: pytes
         assert given == expected, seed
         evaluations.append(given[2])
     assert falling > trials / 3
-    assert max(evaluations) > 8  # and so the zoom was long in some
+    assert max(evaluations) > 8  # so some zooms were long
 
 
-def test_a_wall_of_infinity_is_stepped_back_from() -> None:
+def test_an_infinite_loss_shortens_the_step() -> None:
     def f(t: float) -> tuple[float, float]:
         return ((t - 0.25) ** 2, 2 * (t - 0.25)) if t < 0.5 else (math.inf, math.inf)
 
@@ -104,7 +104,7 @@ def test_a_wall_of_infinity_is_stepped_back_from() -> None:
     assert f(found)[0] < f(0.0)[0]
 
 
-def test_values_that_are_not_numbers_end_the_search() -> None:
+def test_nan_ends_the_search() -> None:
     _, found, count = ours(lambda t: (1.0, -1.0) if t == 0 else (math.nan, math.nan), 1.0, 1.0, 1e-9, 25)
     assert count <= 26
     assert math.isfinite(found)

@@ -1,4 +1,4 @@
-"""What schedules refuse, load and leave alone; their rates: test_schedule_programs.py."""
+"""Errors, states and side effects of schedules; for their rates see test_schedule_programs.py."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ MAKERS: dict[str, Any] = {
     "SequentialLR": lambda o, m: m.SequentialLR(o, [m.LinearLR(o), m.StepLR(o, 2)], [4]),
     "ChainedScheduler": lambda o, m: m.ChainedScheduler([m.LinearLR(o), m.StepLR(o, 2)], o),
 }  # fmt: skip
-FOR_PYTORCH_ALONE = {"_get_lr_called_within_step", "_scale_fn_ref", "mode_worse"}  # made again whenever they are needed
+FOR_PYTORCH_ALONE = {"_get_lr_called_within_step", "_scale_fn_ref", "mode_worse"}  # recomputed when needed
 
 
 def make_optimizer(lr: float = 0.4) -> optim.SGD:
     return optim.SGD([nn.Parameter(np.ones(1))], lr=lr)
 
 
-def test_every_schedule_of_pytorch_is_there() -> None:
+def test_every_schedule_of_pytorch_exists() -> None:
     assert set(lr_scheduler.__all__) == set(torch.optim.lr_scheduler.__all__)
     assert set(MAKERS) == set(lr_scheduler.__all__) - {"LRScheduler"}
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_the_keys_of_the_state_are_pytorchs(name: str) -> None:
+def test_the_keys_of_the_state_match_pytorch(name: str) -> None:
     theirs = MAKERS[name](torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4), torch.optim.lr_scheduler)
     mine = MAKERS[name](make_optimizer(), lr_scheduler)
     assert set(mine.state_dict()) == set(theirs.state_dict()) - FOR_PYTORCH_ALONE
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_states_pass_through_json(name: str) -> None:
+def test_states_survive_json(name: str) -> None:
     figure = [1.0] if name == "ReduceLROnPlateau" else []
     first, second = make_optimizer(), make_optimizer()
     schedule, again = MAKERS[name](first, lr_scheduler), MAKERS[name](second, lr_scheduler)
@@ -59,7 +59,7 @@ def test_states_pass_through_json(name: str) -> None:
         assert again.last_epoch == schedule.last_epoch if name != "ChainedScheduler" else True
 
 
-def test_a_schedule_that_goes_on_needs_the_initial_rate() -> None:
+def test_a_resumed_schedule_needs_the_initial_rate() -> None:
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     with pytest.raises(KeyError, match="initial_lr.*last_epoch=-1"):
         optim.StepLR(optimizer, 2, last_epoch=5)
@@ -71,7 +71,7 @@ def test_a_schedule_that_goes_on_needs_the_initial_rate() -> None:
     assert second.base_lrs == [0.4]
 
 
-def test_a_group_more_than_the_schedule_knows() -> None:
+def test_a_group_added_after_the_schedule() -> None:
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     schedule = optim.LambdaLR(optimizer, lambda epoch: 0.5)
     optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))], "lr": 1.0})
@@ -81,7 +81,7 @@ def test_a_group_more_than_the_schedule_knows() -> None:
     assert [group["lr"] for group in optimizer.param_groups] == [0.2, 1.0]
 
 
-def test_lists_of_least_rates() -> None:
+def test_lists_of_minimum_rates() -> None:
     groups = [{"params": [nn.Parameter(np.ones(1))]} for _ in range(2)]
     optimizer = optim.SGD(groups, lr=0.4)
     schedule = optim.ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.3, 0.0])
@@ -95,9 +95,9 @@ def test_lists_of_least_rates() -> None:
         schedule.step(1.0)
 
 
-def test_a_schedule_of_ones_own() -> None:
+def test_a_custom_schedule() -> None:
     class Warm(optim.LRScheduler):
-        """PyTorch's way to write one."""
+        """Written as for PyTorch."""
 
         def __init__(self, optimizer: optim.Optimizer, steps: int, last_epoch: int = -1) -> None:
             self.steps, self.peak = steps, None
@@ -136,14 +136,14 @@ class Damped:
 @pytest.mark.parametrize("make", [
     lambda o, m, f: m.LambdaLR(o, f), lambda o, m, f: m.MultiplicativeLR(o, [f]), lambda o, m, f: m.CyclicLR(o, 0.1, 0.5, 2, scale_fn=f),
 ])  # fmt: skip
-def test_the_state_of_a_callable_object_is_the_schedules(make: Any) -> None:
+def test_the_state_of_a_callable_object_is_saved_with_the_schedule(make: Any) -> None:
     theirs = make(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4), torch.optim.lr_scheduler, Damped(0.5))
     optimizer = make_optimizer()
     first, again = make(optimizer, lr_scheduler, Damped(0.5)), make(make_optimizer(), lr_scheduler, Damped(0.9))
     again.load_state_dict(first.state_dict())
     other = make(make_optimizer(), lr_scheduler, Damped(0.9))
     other.load_state_dict(theirs.state_dict())
-    for schedule in (again, other):  # a MultiplicativeLR goes on from the rates that there are
+    for schedule in (again, other):  # a MultiplicativeLR continues from the current rates
         schedule.optimizer.load_state_dict(optimizer.state_dict())
     for _ in range(3):
         first.step()
@@ -153,7 +153,7 @@ def test_the_state_of_a_callable_object_is_the_schedules(make: Any) -> None:
     assert first.get_last_lr() == other.get_last_lr()
 
 
-def test_a_state_replaces_no_method() -> None:
+def test_a_state_cannot_replace_a_method() -> None:
     schedule = lr_scheduler.StepLR(make_optimizer(), 2)
     schedule.load_state_dict({**schedule.state_dict(), "step": 3, "get_lr": 4, "optimizer": 5})
     schedule.step()
@@ -198,7 +198,7 @@ def test_where_pytorch_divides_by_zero() -> None:
     rest.step()
     rest.step()
     assert optimizer.param_groups[0]["lr"] == 0.4
-    lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10, pct_start=0.1)  # the rise has no steps
+    lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10, pct_start=0.1)  # a rise of zero steps
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
@@ -256,7 +256,7 @@ def test_options_of_schedules_are_named(make, error, match) -> None:
         make(optim.SGD([nn.Parameter(np.ones(1))], lr=0.4))
 
 
-def test_states_of_before_load() -> None:
+def test_old_states_load() -> None:
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.4)
     schedule = optim.StepLR(optimizer, 2)
     schedule.load_state_dict({"last_epoch": 3, "base_lrs": [0.4], "step_size": 2, "gamma": 0.1})

@@ -16,7 +16,7 @@ OPTIONS = {"lr": 0.1, "momentum": 0.9}
 
 
 class Pair:
-    """One optimizer here and its twin in PyTorch, over parameters of the same values."""
+    """An optimizer and its twin in PyTorch, with equal parameters."""
 
     def __init__(self, count: int = 3, **options: Any) -> None:
         self.ours = [nn.Parameter(np.full(2, i + 1.0)) for i in range(count)]
@@ -66,7 +66,7 @@ def edit(name: str, pair: Pair) -> None:
      ["no momentum", "remove", "momentum", "put back"], ["group", "remove"]],
     ids=str,
 )  # fmt: skip
-def test_edited_groups_are_followed(edits: list[str]) -> None:
+def test_edits_of_groups_take_effect(edits: list[str]) -> None:
     pair = Pair()
     pair.step()
     pair.step()
@@ -75,7 +75,7 @@ def test_edited_groups_are_followed(edits: list[str]) -> None:
         pair.step()
         pair.step()
     saved = [len(group["params"]) for group in pair.mine.state_dict()["param_groups"]]
-    assert saved == [len(group["params"]) for group in pair.other.param_groups]  # whose own state_dict() gives up here
+    assert saved == [len(group["params"]) for group in pair.other.param_groups]  # whose state_dict() fails here
     pair.mine.zero_grad()
     pair.other.zero_grad()
     assert [p.grad is None for p in pair.ours] == [p.grad is None for p in pair.theirs]
@@ -86,7 +86,7 @@ def test_edited_groups_are_followed(edits: list[str]) -> None:
     [(lambda p: [p[0], p[0]], ValueError, "more than once"), (lambda p: ["weight"], TypeError, "str"),
      (lambda p: [p[0] * 2], ValueError, "leaf")],
 )  # fmt: skip
-def test_a_senseless_edit_is_refused_and_changes_nothing(params, error, match) -> None:
+def test_an_invalid_edit_is_refused_and_changes_nothing(params, error, match) -> None:
     pair = Pair()
     pair.step()
     before = [p.tolist() for p in pair.ours]
@@ -100,7 +100,7 @@ def test_a_senseless_edit_is_refused_and_changes_nothing(params, error, match) -
 
 
 @pytest.mark.filterwarnings("ignore:the optimizer does not hold")
-def test_a_native_epoch_follows_edits_too() -> None:
+def test_edits_take_effect_in_native_epochs() -> None:
     x, y = nl.data.make_moons(60, noise=0.1, seed=1)
 
     def train(compile: bool) -> str:
@@ -116,7 +116,7 @@ def test_a_native_epoch_follows_edits_too() -> None:
         trainer.fit(x, y, epochs=1, compile=compile)
         optimizer.param_groups[0]["momentum"] = 0.5
         trainer.fit(x, y, epochs=1, compile=compile)
-        trainer.optimizer = optim.SGD(weights, lr=0.1)  # another optimizer, perhaps where the first one's memory was
+        trainer.optimizer = optim.SGD(weights, lr=0.1)  # another optimizer, perhaps at the address of the first one
         del optimizer
         trainer.fit(x, y, epochs=1, compile=compile)
         return model.fingerprint()
@@ -133,7 +133,7 @@ def prepared() -> tuple[list[nn.Parameter], optim.SGD]:
     return params, optimizer
 
 
-def test_a_tensor_as_rate_keeps_its_identity() -> None:
+def test_a_tensor_as_learning_rate_keeps_its_identity() -> None:
     rate = nl.tensor(0.5)
     p = nn.Parameter(np.ones(1))
     optimizer = optim.SGD([p], lr=rate)
@@ -182,13 +182,13 @@ def test_loading_is_all_or_nothing(name: str) -> None:
     assert (repr(optimizer), str(optimizer.state_dict())) == before
 
 
-def test_what_is_no_state_dict_is_named() -> None:
+def test_invalid_state_dicts_are_named() -> None:
     for state in (None, [], 3):
         with pytest.raises(TypeError, match=r"an optimizer loads a dictionary, as from state_dict\(\), got"):
             prepared()[1].load_state_dict(state)
 
 
-def test_initial_rates_and_options_of_ones_own_are_saved() -> None:
+def test_initial_rates_and_custom_options_are_saved() -> None:
     params, optimizer = prepared()
     optim.StepLR(optimizer, 1)
     optimizer.param_groups[1]["mine"] = "kept"
@@ -197,11 +197,11 @@ def test_initial_rates_and_options_of_ones_own_are_saved() -> None:
     assert [group["initial_lr"] for group in other.param_groups] == [0.5, 0.1]
     assert other.param_groups[1]["mine"] == "kept"
     other.load_state_dict(optim.SGD([{"params": [p]} for p in params], lr=3).state_dict())
-    assert "initial_lr" not in other.param_groups[0]  # as in PyTorch, nothing of before stays
+    assert "initial_lr" not in other.param_groups[0]  # as in PyTorch, the old options are gone
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_state_dicts_go_to_pytorch_and_back(momentum: float) -> None:
+def test_state_dicts_are_exchanged_with_pytorch(momentum: float) -> None:
     pair = Pair(2, momentum=momentum)
     pair.step()
     ours = pair.mine.state_dict()
@@ -255,7 +255,7 @@ def test_named_parameters() -> None:
      (lambda g: g.update(lr=None), TypeError, "lr must be a number"), (lambda g: g.update(nesterov="x"), TypeError, "nesterov"),
      (lambda g: g.update(lr=np.ones(2)), (TypeError, ValueError), "lr must be a single number")],
 )  # fmt: skip
-def test_options_that_are_gone_or_no_numbers_are_named(edit, error, match) -> None:
+def test_missing_and_non_numeric_options_are_named(edit, error, match) -> None:
     params, optimizer = prepared()
     before = [p.tolist() for p in params]
     edit(optimizer.param_groups[1])

@@ -1,4 +1,4 @@
-"""An optimizer of the user's own, written as for PyTorch, in a Trainer and in a loop."""
+"""A custom optimizer, written as for PyTorch, in a Trainer and in a training loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ X, Y = normal(64, 4).astype(np.float32), normal(64, 2, seed=1).astype(np.float32
 
 
 def clipped(library: Any, base: type) -> type:
-    """Two means of the gradient, one of them clipped, in the words that both libraries understand."""
+    """Two means of the gradient, one of them clipped, in code that runs in both libraries."""
 
     class Clipped(base):
         def __init__(self, params: Any, lr: float = 1e-2, betas: tuple[float, float] = (0.9, 0.99)) -> None:
@@ -98,7 +98,7 @@ def test_an_interrupted_fit_is_resumed(tmp_path: Any) -> None:
     assert again.model.fingerprint() == by_trainer().model.fingerprint()
 
 
-def test_an_optimizer_without_a_step_is_told_to_have_one() -> None:
+def test_an_optimizer_without_step_is_an_error() -> None:
     optimizer = optim.Optimizer([nn.Parameter(np.ones(1))], {})
     with pytest.raises(NotImplementedError, match=r"must override step\(\)"):
         optimizer.step()

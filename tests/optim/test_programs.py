@@ -1,4 +1,4 @@
-"""Random programs of steps, edited groups, saves and loads: the weights are PyTorch's."""
+"""Random programs of steps, edited groups, saves and loads: the weights match PyTorch's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNT = 5  # parameters, in groups or not
 
 
 class Side:
-    """An optimizer over parameters of the same start, here or in PyTorch; edits name parameters by number."""
+    """An optimizer with given initial parameters, here or in PyTorch; edits name parameters by number."""
 
     def __init__(self, library: Any, parameters: list[Any], tensor: Any, groups: list[dict[str, Any]]) -> None:
         self.library, self.parameters, self.tensor = library, parameters, tensor
@@ -87,7 +87,7 @@ def random_edit(r: random.Random, side: Side) -> tuple[Any, ...]:
 def saved_by(other: Side) -> Any:
     try:
         return copy.deepcopy(other.optimizer.state_dict())
-    except KeyError:  # PyTorch's gives up where a parameter with momentum has left
+    except KeyError:  # PyTorch's fails if a parameter with momentum was removed
         return None
 
 

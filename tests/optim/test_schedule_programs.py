@@ -77,7 +77,7 @@ def random_options(r: random.Random, groups: int) -> dict[str, Callable[[], dict
 
 
 def random_schedule(r: random.Random, groups: int, depth: int = 2) -> tuple[str, Make]:
-    """Its description, and what makes it here or there."""
+    """Its description, and a function that makes it in either library."""
     if depth and r.random() < 0.25:
         return random_composition(r, groups, depth)
     kinds = random_options(r, groups)
@@ -94,7 +94,7 @@ def random_schedule(r: random.Random, groups: int, depth: int = 2) -> tuple[str,
 
 
 def copied(value: Any) -> Any:
-    """Functions with a state belong to one schedule alone."""
+    """A copy: a stateful function belongs to one schedule."""
     if isinstance(value, list):
         return [copied(item) for item in value]
     return Damped(value.rate) if isinstance(value, Damped) else value
@@ -108,7 +108,7 @@ def random_composition(r: random.Random, groups: int, depth: int) -> tuple[str, 
         return text, lambda module, optimizer, last: module.ChainedScheduler(
             [make(module, optimizer, last) for _, make in parts], optimizer
         )
-    # PyTorch raises NotImplementedError where a composition takes over.
+    # PyTorch raises NotImplementedError when a composition takes over.
     parts = [random_schedule(r, groups, depth - 1), *(random_schedule(r, groups, 0) for _ in range(count - 1))]
     at = sorted(r.sample(range(1, 9), count - 1))
     return f"Sequential({[part for part, _ in parts]}, {at})", lambda module, optimizer, last: module.SequentialLR(
@@ -129,7 +129,7 @@ class Side:
         return getattr(self.library, self.name)(groups, **options)
 
     def reload(self, by_last_epoch: bool) -> None:
-        """A new process: everything made again, then loaded."""
+        """A new process: everything is rebuilt, then loaded."""
         saved, states = self.optimizer.state_dict(), [schedule.state_dict() for schedule in self.schedules]
         places = [schedule.last_epoch if hasattr(schedule, "base_lrs") else None for schedule in self.schedules]
         by_last_epoch &= None not in places
@@ -150,7 +150,7 @@ class Side:
             schedule.load_state_dict(state)
 
     def do(self, what: str, i: int, value: float) -> Any:
-        """The error's class, or the groups' options, the rates and positions."""
+        """The class of the error, or the groups' options, the rates and the positions."""
         schedule = self.schedules[i]
         try:
             if what == "step":
@@ -164,7 +164,7 @@ class Side:
             elif what == "group":
                 self.optimizer.add_param_group({"params": [self.parameter()], "lr": 0.3})
         except Exception as error:
-            # PyTorch's error for a group without a cycle's options is a KeyError of the first of them.
+            # For a group without a cycle's options, PyTorch raises a KeyError for the first of them.
             return ValueError if isinstance(error, KeyError) else type(error)
         options = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
         groups = [[group.get(name) for name in options] for group in self.optimizer.param_groups]
@@ -174,12 +174,12 @@ class Side:
 
 
 def without_tensors(state: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's groups alone, for the other library."""
+    """Only an optimizer's groups, for the other library."""
     return {**state, "state": {}}
 
 
 @pytest.mark.parametrize("trials", [600, pytest.param(30_000, marks=pytest.mark.stress)])
-def test_programs_give_the_rates_of_pytorch_to_the_last_bit(trials: int) -> None:
+def test_rates_match_pytorch_to_the_last_bit(trials: int) -> None:
     names, weights = ["step", "jump", "by hand", "load", "group", "exchange"], [14, 2, 2, 2, 1, 1]
     for seed in range(trials):
         r = random.Random(seed)
@@ -187,7 +187,7 @@ def test_programs_give_the_rates_of_pytorch_to_the_last_bit(trials: int) -> None
         rates = [r.choice([0.1, 0.4, 1.0, 0.03]) for _ in range(r.randint(1, 3))]
         kinds, makers = zip(*(random_schedule(r, len(rates)) for _ in range(r.randint(1, 3))), strict=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's about the order of steps and about jumps
+            warnings.simplefilter("ignore")  # PyTorch warns about the order of steps and about jumps
             mine = Side(optim, name, lambda: nn.Parameter(np.ones(1)), makers, rates)
             other = Side(torch.optim, name, lambda: torch.nn.Parameter(torch.ones(1)), makers, rates)
             for what in r.choices(names, weights, k=20):

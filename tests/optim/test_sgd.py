@@ -1,4 +1,4 @@
-"""SGD over ten steps against PyTorch, for every combination of options."""
+"""Ten steps of SGD against PyTorch, for every combination of options."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_groups_have_their_own_options() -> None:
     assert not np.array_equal(before["0.weight"], model.state_dict()["0.weight"])
 
 
-def test_parameters_without_gradient_are_left_alone() -> None:
+def test_parameters_without_gradient_are_unchanged() -> None:
     a, b = nn.Parameter(np.ones(2)), nn.Parameter(np.ones(2))
     optimizer = optim.SGD([a, b], lr=1, weight_decay=0.5)
     a.grad = nl.tensor(np.zeros(2))

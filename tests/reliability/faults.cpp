@@ -24,7 +24,7 @@ struct Plan {
 };
 thread_local Plan plan;
 
-const char* library_begin = nullptr;  // where the code of the library under test lies
+const char* library_begin = nullptr;  // the address range of the library under test
 const char* library_end = nullptr;
 size_t large = 0;
 
@@ -40,7 +40,7 @@ bool allocation_strikes(size_t size, const void* caller) {
   return size >= large && strikes(large_allocations);
 }
 
-// For calls that cannot be done by half.
+// For calls that cannot be cut short.
 bool fails() {
   return strikes(system_calls) && plan.fault != kShortWrite;
 }
@@ -166,14 +166,14 @@ int unlink(const char* path) {
   return fails() ? failed() : call(path);
 }
 
-// A file is closed even where close says that it failed.
+// A file is closed even if close reports a failure.
 int close(int file) {
   static const auto call = genuine(&close, "close");
   const int result = call(file);
   return fails() ? failed() : result;
 }
 
-// glibc's own names, since looking up malloc would need memory.
+// glibc's internal names: looking up malloc would need memory.
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* data, size_t size);

@@ -15,7 +15,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 SYSTEM_CALLS, LIBRARY_ALLOCATIONS, LARGE_ALLOCATIONS = 1, 2, 3  # targets
 SHORT_WRITE, KILL = -1, -2  # faults other than an errno
-LARGE = 4096  # bytes; what Python itself asks for is mostly less
+LARGE = 4096  # bytes; Python's own allocations are mostly smaller
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def _library() -> Path:
 
 
 def run_with_faults(program: str, *arguments: str, **environment: str) -> Any:
-    """What a program of this folder printed as JSON, run in a process whose calls can be made to fail."""
+    """Runs a program of this folder in a process whose calls can be made to fail; returns the JSON it printed."""
     path = os.pathsep.join([str(FOLDER), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     variables = {**os.environ, "LD_PRELOAD": str(_library()), "PYTHONPATH": path, **environment}
     result = subprocess.run(
@@ -38,7 +38,7 @@ def run_with_faults(program: str, *arguments: str, **environment: str) -> Any:
 
 
 class Faults:
-    """In such a process: arms faults on the calling thread."""
+    """Used in such a process: arms faults on the calling thread."""
 
     def __init__(self) -> None:
         self._library = ctypes.PyDLL(None)
@@ -53,9 +53,9 @@ class Faults:
         self._library.fault_bounds(min(int(a, 16) for a, _ in spans), max(int(b, 16) for _, b in spans), LARGE)
 
     def arm(self, target: int, number: int, fault: int) -> None:
-        """The `number`-th call or allocation from now on fails."""
+        """Makes the `number`-th call or allocation from now on fail."""
         self._library.fault_arm(target, ctypes.c_long(number), fault)
 
     def disarm(self) -> int:
-        """How many there were."""
+        """Returns how many there were."""
         return int(self._library.fault_disarm())

@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
-// Without the flags of what has happened.
+// Without the exception flags.
 unsigned sse_control(void) {
   return _mm_getcsr() & 0xFFC0;
 }
@@ -19,7 +19,7 @@ unsigned x87_control(void) {
   return control;
 }
 
-// What each of `count` threads has, and its number in the operating system.
+// The registers of each of `count` threads, and its system id.
 void team_controls(int count, unsigned* sse, unsigned* x87, long* numbers) {
 #pragma omp parallel num_threads(count)
   {

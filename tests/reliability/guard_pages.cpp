@@ -24,7 +24,7 @@ using namespace nnlite;
 
 const KernelTable table(NNLITE_WIDE, NNLITE_COMMON);
 
-char current[200];  // what is being tried, for the handler of a fault
+char current[200];  // the current case, for the fault handler
 int64_t trials = 0;
 
 void report_fault(int signal) {
@@ -36,11 +36,11 @@ void report_fault(int signal) {
   raise(signal);
 }
 
-// Where the operands of a case stand.
+// Where the operands of a case lie.
 enum class Place { ordinary, before_a_guard, behind_a_guard };
 const char* const kPlaces[] = {"ordinary memory", "operands before a guard page", "operands behind a guard page"};
 
-// Spans of memory between guard pages; each case takes them from the first on.
+// Spans of memory between guard pages; each case takes them in order.
 class Memory {
  public:
   Memory() {
@@ -54,7 +54,7 @@ class Memory {
 
   void start(Place place) { place_ = place, used_ = 0, state_ = 1; }
 
-  // Values between -1 and 1, always the same; outputs hold them too, so that each case starts from equal bits.
+  // Fixed values between -1 and 1, in outputs too, so that each case starts from equal bits.
   template <class T>
   T* numbers(int64_t n) {
     T* data = take<T>(n);
@@ -68,7 +68,7 @@ class Memory {
     return data;
   }
 
-  // All that the case took, as it stands now.
+  // The current contents of all memory that the case took.
   std::string contents() const {
     std::string all;
     for (int i = 0; i < used_; ++i) all.append(spans_[i].data, spans_[i].bytes);
@@ -110,7 +110,7 @@ class Memory {
 
 Memory memory;
 
-// `body` takes its operands from `memory` and calls a kernel. Bits of what it took must not depend on the place.
+// `body` takes its operands from `memory` and calls a kernel. Their bits afterwards must not depend on the place.
 template <class Body>
 void check(const std::string& name, int64_t n, Body body) {
   std::string expected;
@@ -122,7 +122,7 @@ void check(const std::string& name, int64_t n, Body body) {
     if (place == Place::ordinary)
       expected = memory.contents();
     else if (++trials; memory.contents() != expected)
-      std::printf("other bits: %s", current);
+      std::printf("the bits differ: %s", current);
   }
 }
 
@@ -313,7 +313,7 @@ void random_numbers(const Kernels<T>& table, const std::string& type, int64_t n)
   }
 }
 
-// One product, or the part of it that begins at `corner`, C's rows `gap` further apart than they are long.
+// One product, or the part of it that starts at `corner`; C's rows are `gap` elements apart.
 template <class T>
 void product(const Kernels<T>& table, int64_t m, int64_t n, int64_t k, int form, int epilogue, int64_t corner,
              int64_t gap) {

@@ -1,6 +1,6 @@
 """The public functions on arrays that end, or begin, at an unreadable page; run as `guarded_arrays.py FIRST LAST STEP`.
 
-Prints how many calls were made for the sizes FIRST, FIRST + STEP, ... LAST, each with the bits that it has on ordinary
+Prints the number of calls for the sizes FIRST, FIRST + STEP, ... LAST; each must give the same bits as on ordinary
 arrays; a read beyond an array ends the process by a signal.
 """
 
@@ -21,7 +21,7 @@ from nnlite.nn import functional as F
 from nnlite.optim import OPTIMIZERS
 
 PLACES = ("ordinary memory", "before a guard page", "behind a guard page")
-SIZE = 64 * mmap.PAGESIZE  # of the memory between two guard pages
+SIZE = 64 * mmap.PAGESIZE  # size of the memory between two guard pages
 
 
 class Memory:
@@ -67,7 +67,7 @@ Case = Callable[[], Results]
 
 
 class Cases:
-    """What is tried for one size and type."""
+    """The calls for one size and type."""
 
     def __init__(self, memory: Memory, n: int, dtype: type) -> None:
         self._memory, self._n, self._dtype = memory, n, dtype
@@ -80,7 +80,7 @@ class Cases:
         return self._memory.numbers(*shape, dtype=self._dtype)
 
     def _gradients(self, function: Callable[..., nl.Tensor], *shapes: tuple[int, ...]) -> Results:
-        """A function's value and gradients on tensors whose memory is the arrays' own."""
+        """A function's value and gradients on tensors that share the arrays' memory."""
         operands = [nl.from_numpy(self._numbers(*shape)).requires_grad_() for shape in shapes]
         y = function(*operands)
         y.backward(nl.from_numpy(self._numbers(*y.shape)))
@@ -209,7 +209,7 @@ def main(first: int, last: int, step: int) -> None:
                 expected = bits(run())
                 for place in PLACES[1:]:
                     memory.start(place)
-                    assert bits(run()) == expected, f"{name}, {dtype.__name__}, size {n}, {place}: other bits"
+                    assert bits(run()) == expected, f"{name}, {dtype.__name__}, size {n}, {place}: the bits differ"
                     calls += 1
     print(calls)
 

@@ -1,4 +1,4 @@
-"""Runs each stage of a model's life while its n-th allocation fails, for one n in so many; prints trials and MemoryErrors."""
+"""Runs each stage of a model's life while its n-th allocation fails, for every k-th n; prints trials and MemoryErrors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 128, "progress": False}
 
 
 def make_trainer() -> nl.Trainer:
-    """Running statistics, draws of random numbers, momentum, two groups: whatever may be left half changed."""
+    """A training with everything that could be left half changed: running statistics, random draws, momentum, two groups."""
     nl.manual_seed(5)
     model = nn.Sequential(
         nn.Linear(40, 200), nn.BatchNorm1d(200), nn.ReLU(), nn.Dropout(0.2), nn.Linear(200, 70), nn.Tanh(),
@@ -32,7 +32,7 @@ def make_trainer() -> nl.Trainer:
 
 
 def boundaries() -> list[str]:
-    """Fingerprints of the weights at the start and after each batch of a fit that nothing disturbs."""
+    """Fingerprints of the weights at the start and after each batch of an undisturbed fit."""
     trainer = make_trainer()
     found = [trainer.model.fingerprint()]
     note = LambdaCallback(on_batch_end=lambda batch, logs: found.append(trainer.model.fingerprint()))
@@ -44,7 +44,7 @@ BOUNDARIES = boundaries()
 
 
 class Stage(NamedTuple):
-    """`work` on a fresh trainer, and whether it trains; `check` looks at its result."""
+    """`work` on a fresh trainer, and whether it trains; `check` verifies the result."""
 
     work: Callable[[nl.Trainer], Any]
     check: Callable[[Any], bool]
@@ -90,7 +90,7 @@ def stages(folder: Path) -> dict[str, Stage]:
         "fit, eager": Stage(
             lambda trainer: trainer.fit(X, Y, compile=False, **OPTIONS), lambda r: len(r) == 2, trains=True
         ),
-        "fit, clipped": Stage(  # by bounds out of reach: the same bits by another way
+        "fit, clipped": Stage(  # with bounds that are never reached: the same bits by a different path
             lambda trainer: trainer.fit(X, Y, clip_norm=1e9, clip_value=1e9, **OPTIONS),
             lambda r: len(r) == 2,
             trains=True,
@@ -105,12 +105,12 @@ def stages(folder: Path) -> dict[str, Stage]:
 
 
 def values_of(trainer: nl.Trainer) -> bytes:
-    """The parameters; running statistics move with each forward pass of one's own."""
+    """The parameters only: your own forward passes move the running statistics."""
     return b"".join(parameter.detach().numpy().tobytes() for parameter in trainer.model.parameters())
 
 
 def count_of(faults: Faults, stage: Stage, target: int) -> int:
-    """Allocations of a run in which none fails."""
+    """The number of allocations in a run without failures."""
     trainer = make_trainer()
     faults.arm(target, 0, 0)
     stage.work(trainer)
@@ -118,7 +118,7 @@ def count_of(faults: Faults, stage: Stage, target: int) -> int:
 
 
 def attempt(faults: Faults, name: str, stage: Stage, target: int, number: int) -> bool:
-    """One run with one failure; whether it ended in MemoryError. What it leaves must be whole, and work."""
+    """One run with one failure; returns whether it raised MemoryError. The model must stay consistent and usable."""
     trainer = make_trainer()
     before, parameters = trainer.model.fingerprint(), values_of(trainer)
     failed, result = False, None
@@ -132,12 +132,12 @@ def attempt(faults: Faults, name: str, stage: Stage, target: int, number: int) -
     assert failed or stage.check(result), f"{name}: a wrong result, and no error, with failure {number}"
     after = trainer.model.fingerprint()
     if stage.trains:
-        assert after in BOUNDARIES, f"{name}: the weights stand between two batches after failure {number}"
+        assert after in BOUNDARIES, f"{name}: failure {number} left the weights in the middle of a batch"
         if failed and after == before:
             trainer.fit(X, Y, **OPTIONS)
-            assert trainer.model.fingerprint() == BOUNDARIES[-1], f"{name}: another training after failure {number}"
+            assert trainer.model.fingerprint() == BOUNDARIES[-1], f"{name}: a different training after failure {number}"
     elif failed:
-        assert values_of(trainer) == parameters, f"{name}: other weights after failure {number}"
+        assert values_of(trainer) == parameters, f"{name}: different weights after failure {number}"
         assert stage.check(stage.work(make_trainer())), f"{name}: the next call fails after failure {number}"
     return failed
 
@@ -148,7 +148,7 @@ def main() -> None:
     faults.watch(Path(nl._core.__file__))
     trials = {}
     for name, stage in stages(folder).items():
-        stage.work(make_trainer())  # whatever is imported or built once
+        stage.work(make_trainer())  # trigger everything that is imported or built once
         found = []
         for target in (LIBRARY_ALLOCATIONS, LARGE_ALLOCATIONS):
             count = count_of(faults, stage, target)

@@ -1,4 +1,4 @@
-"""Random damage to model files: to their bytes, and to what their header says, with a checksum that is right again."""
+"""Random damage to model files: to their bytes, and to their header with a corrected checksum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXTS = ["", "F32", "F64", "I64", "BOOL", "BF16", "\0", "é", "__metadata__", "n
 
 
 def value(rng: random.Random, depth: int = 0) -> Any:
-    """Anything that JSON can say."""
+    """Any JSON value."""
     kind = rng.randrange(8 if depth < 3 else 6)
     if kind == 0:
         return rng.choice(TEXTS)
@@ -31,7 +31,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
 
 
 def of_bytes(rng: random.Random, data: bytes) -> bytes:
-    """One to four changes of bytes: flipped, inserted, deleted, doubled, cut off, overwritten by a length."""
+    """One to four changes: bytes flipped, inserted, deleted, duplicated, truncated or overwritten by a length."""
     damaged = bytearray(data)
     for _ in range(rng.randrange(1, 5)):
         at = rng.randrange(len(damaged) + 1)
@@ -53,7 +53,7 @@ def of_bytes(rng: random.Random, data: bytes) -> bytes:
 
 
 def of_value(rng: random.Random, parent: Any) -> None:
-    """Changes, removes or adds something in a tree of dictionaries and lists, in place."""
+    """Changes, removes or adds an item in a tree of dictionaries and lists, in place."""
     while True:
         keys = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
         key = rng.choice(keys) if keys else None
@@ -79,7 +79,7 @@ def of_value(rng: random.Random, parent: Any) -> None:
 
 
 def of_header(rng: random.Random, data: bytes) -> bytes:
-    """The same in the header or in the description within it; half of the time with a checksum that fits again."""
+    """The same in the header or the description within it; half of the time with a corrected checksum."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     description = json.loads(header["__metadata__"]["nnlite"])
@@ -91,7 +91,7 @@ def of_header(rng: random.Random, data: bytes) -> bytes:
 
 
 def rebuilt(header: dict[str, Any], body: bytes, repair: bool) -> bytes:
-    """A file of a header and the arrays' bytes; `repair` makes its checksum right where that can be done."""
+    """A file of a header and the arrays' bytes; `repair` corrects its checksum if possible."""
     text = json.dumps(header).encode()
     data = len(text).to_bytes(8, "little") + text + body
     if not repair:

@@ -1,4 +1,4 @@
-"""Work in processes of its own: what a proof may crash, hang or interrupt must not be the process of the tests."""
+"""Work in separate processes: a proof that may crash, hang or be interrupted must not run in the process of the tests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def command(function: Callable[..., Any], *arguments: Any) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """For a fresh interpreter: these modules can be imported."""
+    """The environment of a fresh interpreter that can import these modules."""
     paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path), **more}
 
 
 def in_fresh_interpreter(function: Callable[..., Any], *arguments: Any, timeout: float = 600, **more: str) -> Any:
-    """What the function returns there."""
+    """Returns the function's result there."""
     result = subprocess.run(
         command(function, *arguments), env=environment(**more), capture_output=True, text=True, timeout=timeout,
         preexec_fn=begin_child,
@@ -44,12 +44,12 @@ def in_fresh_interpreter(function: Callable[..., Any], *arguments: Any, timeout:
 
 
 def system_threads() -> int:
-    """Threads of this process that the operating system knows, Python's and all others."""
+    """All threads of this process, Python's and others, by their system ids."""
     return len(os.listdir("/proc/self/task"))
 
 
 def settled_system_threads() -> int:
-    """The same, once threads that are ending have gone."""
+    """The same, after ending threads are gone."""
     counts = [system_threads()]
     while len(counts) < 4 or len(set(counts[-4:])) > 1:
         time.sleep(0.01)
@@ -58,7 +58,7 @@ def settled_system_threads() -> int:
 
 
 def large_trainer() -> tuple[nl.Trainer, np.ndarray, np.ndarray]:
-    """A training with products that a whole team of threads shares, and its rows."""
+    """A training whose products use the whole team of threads, and its rows."""
     x = nl.Generator(3).normal((256, 256))
     y = nl.Generator(4).permutation(256) % 10
     nl.manual_seed(0)

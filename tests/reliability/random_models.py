@@ -1,4 +1,4 @@
-"""Models and losses as users write them, put together at random: each number is one program, always the same."""
+"""Random models and losses as users write them: each number always gives the same program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACTIVATIONS: list[Callable[[], nn.Module]] = [
 
 
 class RandomModel(nn.Module):
-    """A chain of random pieces of code over hidden values (N, WIDTH), with what users keep on a module beside it."""
+    """A chain of random operations on hidden values (N, WIDTH), with the kinds of state that users keep on a module."""
 
     def __init__(self, choose: random.Random) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class RandomModel(nn.Module):
         self.gain = nn.Parameter(np.full(WIDTH, 0.9, np.float32))
         self.register_buffer("shift", nl.tensor(np.linspace(-0.5, 0.5, WIDTH).astype(np.float32)))
         self.mask = np.arange(WIDTH) % 2 == 0
-        self.view = self.first.weight.detach()  # memory of a parameter, under another name
+        self.view = self.first.weight.detach()  # a parameter's memory under another name
         self.activations = nn.ModuleList([choose.choice(ACTIVATIONS)() for _ in range(3)])
         self.scale = choose.uniform(0.5, 1.5)
         self.cache: Any = None
@@ -42,7 +42,7 @@ class RandomModel(nn.Module):
         self.calls = 0
         self.rng = np.random.default_rng(choose.randrange(100))
         self.pieces = [choose.choice(ORDINARY) for _ in range(choose.randint(2, 6))]
-        if choose.random() < 0.25:  # what a capture must refuse
+        if choose.random() < 0.25:  # a capture must refuse the rest
             self.pieces.insert(choose.randrange(len(self.pieces)), choose.choice(REFUSED))
         self.ending = choose.choice(ENDINGS)
 
@@ -77,7 +77,7 @@ def _remember_shape(model: RandomModel, h: Any) -> Any:
 
 
 def _aside(model: RandomModel, h: Any) -> Any:
-    """Moves running statistics and draws numbers without a part in the output."""
+    """Moves running statistics and draws numbers without affecting the output."""
     model.norms[0](h)
     F.dropout(h, 0.3, model.training)
     return h
@@ -140,7 +140,7 @@ def _write(model: RandomModel, h: Any) -> Any:
 
 
 def _statistics(model: RandomModel, h: Any) -> Any:
-    """Reads what batch normalisation changes."""
+    """Reads a statistic that batch normalisation changes."""
     h = model.norms[0](h)
     return h * float(model.norms[0].running_var.numpy().mean())
 
@@ -205,7 +205,7 @@ class _Annealed:
 
 
 def _inner(choose: random.Random) -> tuple[Criterion, bool]:
-    """A loss of nnlite, and whether it wants classes."""
+    """A loss, and whether its targets are classes."""
     smoothing = choose.choice([0.0, 0.1])
     return choose.choice(
         [

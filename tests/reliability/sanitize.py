@@ -1,9 +1,9 @@
-"""Tests under a watch for errors of memory, of arithmetic and between threads; any report is a failure.
+"""Runs tests under sanitizers for memory, undefined behaviour and threads; any report is a failure.
 
     python tests/reliability/sanitize.py address|thread|valgrind [arguments of pytest]
 
-builds the extension into a temporary folder and runs pytest on it, by default all that the watch is good for, on each
-instruction set that it knows (NNLITE_ISA picks one). `address` is AddressSanitizer with UndefinedBehaviorSanitizer and
+builds the extension into a temporary folder and runs pytest on it, by default all tests that suit the tool, on each
+instruction set that it supports (NNLITE_ISA picks one). `address` is AddressSanitizer with UndefinedBehaviorSanitizer and
 `thread` ThreadSanitizer, both of g++; in both builds pybind11 also checks who holds the GIL. `valgrind` is memcheck.
 """
 
@@ -19,37 +19,37 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-EMULATED = [  # an emulator runs no sanitizer
+EMULATED = [  # sanitizers do not run in an emulator
     "tests/kernels/test_old_processor.py",
     "tests/kernels/test_neon.py",
     "tests/reliability/test_emulation.py",
 ]
-# An answer within 100 ms or a few seconds, which a watch multiplies.
+# These need an answer within 100 ms or a few seconds; a sanitizer is too slow.
 MEASURED = [
     "tests/reliability/test_forks.py::test_a_fork_while_other_threads_train_and_predict",
     "tests/training/test_guard.py::test_ctrl_c_within_a_long_epoch_of_large_layers",
     "tests/reliability/test_interruption.py",
     "tests/cli/test_cli.py::TestTrain::test_digits_are_learnt_in_seconds",
 ]
-# They measure memory, replace its allocation, or end processes: the runtime of a sanitizer does the same itself.
+# These measure memory, replace its allocation, or end processes, as does the runtime of a sanitizer.
 PROCESSES = [f"tests/reliability/test_{name}.py" for name in ("memory", "saves", "leaks", "exits", "guard_pages")]
 
 
 @dataclass(frozen=True)
 class Watch:
-    """How to build, what to put before the interpreter, what to tell it, what to run, and on which instruction sets."""
+    """A tool: build options, command prefix, environment, tests to run, and instruction sets."""
 
     build: dict[str, str] = field(default_factory=dict)
     define: str = ""
     prefix: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
-    isas: tuple[str, ...] = ()  # none: whichever the machine chooses
-    counts: str = ""  # a report must match it to count
+    isas: tuple[str, ...] = ()  # empty: the machine's default
+    counts: str = ""  # only matching reports count
 
 
 def library(compiler: str, name: str) -> str:
-    """Where a compiler's library stands."""
+    """The path of a compiler's library."""
     path = subprocess.run([compiler, f"-print-file-name={name}"], check=True, capture_output=True, text=True).stdout
     if not Path(path.strip()).is_absolute():
         sys.exit(f"{compiler} has no {name}")
@@ -57,7 +57,7 @@ def library(compiler: str, name: str) -> str:
 
 
 def address(folder: Path) -> Watch:
-    # libstdc++ too: the runtime looks its exceptions up before the extension brings it along.
+    # libstdc++ too: the runtime looks up its exceptions before the extension loads it.
     libraries = [library("g++", f"lib{name}.so") for name in ("asan", "ubsan", "stdc++")]
     reports = f"log_path={folder}/report"
     return Watch(
@@ -65,7 +65,7 @@ def address(folder: Path) -> Watch:
         define="address",
         environment={
             "LD_PRELOAD": " ".join(libraries),
-            "ASAN_OPTIONS": f"{reports}:detect_leaks=0",  # Python itself keeps much until its end
+            "ASAN_OPTIONS": f"{reports}:detect_leaks=0",  # Python itself frees much only at exit, or never
             "UBSAN_OPTIONS": f"{reports}:print_stacktrace=1",
         },
         tests=("tests",),
@@ -78,10 +78,10 @@ def thread(folder: Path) -> Watch:
     return Watch(
         build={"CXX": "g++"},
         define="thread",
-        # The runtime wants addresses as they are without randomisation, and setarch runs without it.
+        # The runtime needs addresses without randomisation, which setarch turns off.
         prefix=("setarch", "--addr-no-randomize", "env", f"LD_PRELOAD={' '.join(libraries)}"),
         environment={
-            # Python and NumPy are built without: what they do among themselves cannot be judged.
+            # Python and NumPy are not instrumented: accesses among themselves cannot be judged.
             "TSAN_OPTIONS": f"log_path={folder}/report:ignore_noninstrumented_modules=1",
             "NNLITE_NUM_THREADS": "4",
         },
@@ -102,13 +102,13 @@ def valgrind(folder: Path) -> Watch:
         prefix=("valgrind", "--quiet", "--trace-children=yes", "--num-callers=30", *reports),
         environment={"PYTHONMALLOC": "malloc"},
         tests=("tests/test_bits.py::test_golden", "tests/kernels/test_products_and_sums.py"),
-        isas=("avx2",),  # valgrind knows no AVX-512
-        counts=r"<obj>[^<]*/_core\.",  # the interpreter reads beyond its strings on purpose
+        isas=("avx2",),  # valgrind does not support AVX-512
+        counts=r"<obj>[^<]*/_core\.",  # the interpreter reads beyond strings on purpose
     )
 
 
 def build(watch: Watch, folder: Path) -> Path:
-    """The package with its watched extension, in a folder for PYTHONPATH."""
+    """The package with its instrumented extension, in a folder for PYTHONPATH."""
     package = folder / "package"
     settings = [f"build-dir={folder / 'build'}", "install.strip=false", f"cmake.define.NNLITE_SANITIZE={watch.define}"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(package)]
@@ -118,7 +118,7 @@ def build(watch: Watch, folder: Path) -> Path:
 
 
 def run_tests(watch: Watch, package: Path, isa: str, arguments: list[str]) -> bool:
-    """Whether pytest is content."""
+    """Whether pytest passed."""
     print(f"== {isa or 'the instruction set of this machine'}", flush=True)
     forced = {"NNLITE_ISA": isa} if isa else {}
     deselected = [f"--deselect={test}" for test in (*EMULATED, *MEASURED, *PROCESSES)]
@@ -139,7 +139,7 @@ def run_tests(watch: Watch, package: Path, isa: str, arguments: list[str]) -> bo
 
 
 def reports(watch: Watch, folder: Path) -> list[str]:
-    """What the watch wrote down, in this process or any that it started."""
+    """The reports, of this process and its children."""
     found = []
     for path in sorted(folder.glob("report*")):
         text = path.read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""Saves a model over another while each system call fails in turn; prints what the files held afterwards."""
+"""Saves a model over another while each system call fails in turn; prints the state of the file afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAULTS = {
 
 
 def contents(path: Path) -> str:
-    """Which of the two states a file holds; whatever is not whole raises."""
+    """Which of the two states a file holds; raises if it is incomplete."""
     state = nl.load(path)
     assert sorted(state) in (["a"], ["a", "b"])
     expected = OLD if len(state) == 1 else NEW
@@ -30,22 +30,22 @@ def contents(path: Path) -> str:
 
 
 def save_with(faults: Faults, path: Path, number: int, fault: int) -> int:
-    """One save; how many system calls there were."""
+    """One save; returns the number of system calls."""
     faults.arm(SYSTEM_CALLS, number, fault)
     try:
         nl.save(path, NEW)
     except OSError as error:
         calls = faults.disarm()
         assert str(path) in str(error), f"the error does not name the file: {error}"
-        assert contents(path) == "old", "the save failed, and the new file is there"
+        assert contents(path) == "old", "the save failed, but the new file exists"
         return calls
     calls = faults.disarm()
-    assert contents(path) == "new", "the save said that all was well"
+    assert contents(path) == "new", "the save did not report the failure"
     return calls
 
 
 def save_in_child(faults: Faults, path: Path, number: int, fault: int) -> None:
-    """The same in a process that is killed."""
+    """The same, in a process that is killed."""
     child = os.fork()
     if child == 0:
         faults.arm(SYSTEM_CALLS, number, fault)

@@ -1,4 +1,4 @@
-"""Builds by other compilers, with hostile flags and from odd places: the golden bits, and forks that live (pytest -m stress)."""
+"""Builds with other compilers, hostile flags and unusual folders: the golden bits, and working forks (pytest -m stress)."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("flags", HOSTILE)
-def test_flags_of_the_user_change_no_byte(flags, plain, tmp_path) -> None:
+def test_user_flags_do_not_change_the_library(flags, plain, tmp_path) -> None:
     package = built(tmp_path / "package", CXXFLAGS=flags, LDFLAGS=flags)
     assert extension(package) == extension(plain)
     passes(package, "test_bits.py")
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_other_compilers_reach_the_golden_bits_and_can_be_forked(compiler, tmp_path) -> None:
+def test_other_compilers_give_the_golden_bits_and_can_be_forked(compiler, tmp_path) -> None:
     package = built(tmp_path / "package", CXX=compiler)
     passes(package, "test_bits.py", "reliability/test_forks.py")
 
@@ -100,7 +100,7 @@ def test_a_read_only_tree_with_a_build_folder_from_elsewhere(plain, tmp_path) ->
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
         assert extension(built(tmp_path / "package", source)) == extension(plain)
-        assert sorted(source.rglob("*")) == before  # root may write all the same
+        assert sorted(source.rglob("*")) == before  # root may write anyway
     finally:
         for path in (source, *before):
             path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Many Python threads on one model: the bits of one thread, a bounded number of threads, and never a mix of two uses."""
+"""Many Python threads on one model: the bits of a single thread, a bounded number of threads, and no mixing of two calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEAM = 4
 
 @pytest.fixture(autouse=True)
 def _frequent_switches():
-    """Python threads take turns a hundred times as often: races show sooner."""
+    """Python switches threads a hundred times as often, which exposes races sooner."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-5)
     yield
@@ -28,7 +28,7 @@ def _frequent_switches():
 
 
 def at_once(*jobs: Callable[[], Any]) -> list[Any]:
-    """What each job returned or raised, all begun together in threads of their own."""
+    """The result or exception of each job, all started together in separate threads."""
     results: list[Any] = [None] * len(jobs)
     start = threading.Barrier(len(jobs))
 
@@ -62,7 +62,7 @@ def ways_to_predict(trainer: nl.Trainer, x: np.ndarray) -> dict[str, Callable[[]
 
 
 @pytest.mark.parametrize("way", ["Trainer.predict", "Predictor", "model(x)"])
-def test_many_callers_get_the_bits_of_one_and_share_few_threads(way, proof):
+def test_many_callers_get_serial_bits_and_share_few_threads(way, proof):
     nl.set_num_threads(TEAM)
     trainer, x, _ = large_trainer()
     predict = ways_to_predict(trainer, x)[way]
@@ -80,7 +80,7 @@ def test_many_callers_get_the_bits_of_one_and_share_few_threads(way, proof):
 
     wrong = at_once(*[call] * CALLERS)
     assert wrong == [0] * CALLERS, f"predictions of {CALLERS} threads by {way} differ from those of one: {wrong}"
-    # Two teams are kept, one is at work, and one may just be ending; each has its leader among the callers.
+    # Two teams are kept, one is working and one may be ending; the leader of each is a caller.
     bound = before + CALLERS + 4 * (TEAM - 1)
     assert max(seen) <= bound, f"{CALLERS} callers made {max(seen) - before - CALLERS} threads for teams of {TEAM}"
     proof.report(
@@ -90,10 +90,12 @@ def test_many_callers_get_the_bits_of_one_and_share_few_threads(way, proof):
     )
 
 
-def test_a_predictor_shared_by_threads_that_push_out_each_others_programs(proof):
+def test_a_predictor_shared_by_threads_that_evict_each_others_programs(proof):
     model = nn.MLP([4, 8, 3])
     predictor, alone = nl.Predictor(model), nl.Predictor(model)
-    rows = [nl.Generator(size).normal((size, 4)) for size in range(1, 49)]  # three times as many shapes as are kept
+    rows = [
+        nl.Generator(size).normal((size, 4)) for size in range(1, 49)
+    ]  # three times as many shapes as the cache holds
     expected = [alone(x).tobytes() for x in rows]
     each = proof.trials(3000, 30)
 
@@ -127,7 +129,7 @@ def refused(result: Any) -> bool:
 X, Y = nl.data.make_moons(2000, noise=0.1, seed=1)
 
 
-def test_fits_at_once_on_one_model_are_refused_or_one_after_another(proof):
+def test_concurrent_fits_of_one_model_are_refused_or_run_in_turn(proof):
     trials = proof.trials(500, 10)
     twin = small_trainer()
     after = [twin.fit(X, Y, progress=False) and twin.model.fingerprint() for _ in range(4)]
@@ -136,14 +138,14 @@ def test_fits_at_once_on_one_model_are_refused_or_one_after_another(proof):
         trainer = small_trainer()
         results = at_once(*[lambda trainer=trainer: trainer.fit(X, Y, progress=False)] * 4)
         done = sum(not refused(result) for result in results)
-        assert done > 0, "four fits at once, and none was made"
-        assert trainer.model.fingerprint() == after[done - 1], f"{done} fits at once, and other bits than one by one"
+        assert done > 0, "none of four concurrent fits ran"
+        assert trainer.model.fingerprint() == after[done - 1], f"{done} concurrent fits gave other bits than one by one"
         refusals += 4 - done
-    assert refusals > 0 or trials < 100, "no two fits met: this proves nothing"  # a few may all miss
+    assert refusals > 0 or trials < 100, "no two fits met: this proves nothing"  # a few trials may all miss
     proof.report("4 fits at once on one model", trials, f"{refusals:,} refused, the others one after another")
 
 
-def test_predictions_during_a_fit_are_refused_or_whole(proof):
+def test_predictions_during_a_fit_are_refused_or_consistent(proof):
     trials = proof.trials(500, 10)
     twin = small_trainer()
     predictor = nl.Predictor(twin.model)
@@ -167,9 +169,9 @@ def test_predictions_during_a_fit_are_refused_or_whole(proof):
             if refused(result):
                 refusals += 1
             else:
-                assert result in whole, "a prediction beside a fit is of half-trained weights"
-        assert frozen == whole[0][: 300 * 2 * 4], "a Predictor made before a fit does not go on with its weights"
+                assert result in whole, "a prediction during a fit used half-trained weights"
+        assert frozen == whole[0][: 300 * 2 * 4], "a Predictor made before a fit changed its weights"
         expected = small_trainer().model.fingerprint() if fit_was_refused else trained
-        assert trainer.model.fingerprint() == expected, "a fit beside predictions ended on other bits"
-    assert refusals > 0 or trials < 100, "no prediction met the fit: this proves nothing"  # a few may all miss
+        assert trainer.model.fingerprint() == expected, "predictions changed the bits of a fit"
+    assert refusals > 0 or trials < 100, "no prediction met the fit: this proves nothing"  # a few trials may all miss
     proof.report("4 predictions beside a fit on one model", trials, f"{refusals:,} refused")

@@ -1,4 +1,4 @@
-"""Whole trainings on an emulated processor without AVX end on the golden bits."""
+"""Trainings on an emulated processor without AVX give the golden bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interpreter that ends while threads train or predict ends as asked: no crash, no hang."""
+"""An interpreter that exits while threads train or predict exits as requested: no crash, no hang."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from children import begin_child
 from nnlite import nn, optim
 from processes import command, environment, large_trainer
 
-SECONDS = 15.0  # a start of the interpreter and the work take below one; a hang would take for ever
-STATUS = 3  # asked for by sys.exit and os._exit: a crash or a lost exit has another
+SECONDS = 15.0  # starting the interpreter and the work take less than one; a hang takes forever
+STATUS = 3  # requested by sys.exit and os._exit: a crash or a lost exit gives another
 
 
 def fit_small() -> None:
@@ -58,7 +58,7 @@ WORK = {
 
 
 def end_by(way: str) -> None:
-    """Otherwise the program ends by itself: nothing follows."""
+    """Otherwise the program ends on its own: nothing follows."""
     if way == "sys.exit":
         sys.exit(STATUS)
     if way == "os._exit":
@@ -66,7 +66,7 @@ def end_by(way: str) -> None:
 
 
 def end_amid(work: str, way: str, seconds: float) -> None:
-    """Ends this interpreter so long after daemon threads began to work."""
+    """Exits this interpreter a given time after daemon threads start to work."""
     nl.set_num_threads(2)
     for _ in range(2):
         threading.Thread(target=WORK[work], daemon=True).start()
@@ -75,7 +75,7 @@ def end_amid(work: str, way: str, seconds: float) -> None:
 
 
 def end_after_training_here(way: str) -> None:
-    """The team's threads stand idle, and are no daemons of Python's."""
+    """The team's threads are idle, and are not Python's daemon threads."""
     nl.set_num_threads(2)
     trainer, x, y = large_trainer()
     trainer.fit(x, y, epochs=2, batch_size=256, progress=False)
@@ -95,7 +95,7 @@ def require_end(wanted: int, arguments: list[str]) -> float:
 
 
 @pytest.mark.usefixtures("no_core_files")
-def test_exits_amid_work_on_daemon_threads(proof):
+def test_exits_while_daemon_threads_work(proof):
     trials = proof.trials(200, 6)
     rng = np.random.default_rng(0)
     ways = {"the end of the program": 0, "sys.exit": STATUS, "os._exit": STATUS}

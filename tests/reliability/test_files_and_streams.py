@@ -1,4 +1,4 @@
-"""300 generated tables with one fault each: read right, or refused with line and column; never read as something else."""
+"""Generated tables with one fault each: read correctly, or refused with line and column; never misread."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ ODD = ["12%", '"1,234.5"', "−1.5", "１２", "1_000", "0x1F", "$5", "(3)", "5 
 
 @dataclass
 class Case:
-    """A table's cells, the bytes that they are written as, and what reading them must give."""
+    """A table's cells, the bytes they are written as, and the expected result of reading them."""
 
     names: list[str]
     rows: list[list[str]]
     options: dict[str, Any] = field(default_factory=dict)
     format: Format = field(default_factory=Format)
-    expected: list[list[str]] | None = None  # the rows that are meant; None for a file that must be refused
+    expected: list[list[str]] | None = None  # the intended rows; None for a file that must be refused
     data: bytes | None = None
-    place: bool = True  # whether a refusal must say where
+    place: bool = True  # whether the error must say where
     suffix: str = ".csv"
 
     def text(self, delimiter: str = ",", end: str = "\n") -> str:
@@ -57,7 +57,7 @@ class Case:
 
 
 def clean(rng: random.Random) -> Case:
-    """Two columns of numbers, one of categories, a target of classes or of numbers."""
+    """Two numeric columns, one of categories, a target of classes or numbers."""
     count, classes = rng.randint(40, 120), rng.random() < 0.7
     rows = [
         [
@@ -98,7 +98,7 @@ def stray_quote(case: Case, rng: random.Random) -> None:
 
 
 def two_stray_quotes(case: Case, rng: random.Random) -> None:
-    """What lies between would be one cell."""
+    """Everything in between would be one cell."""
     first, last = sorted(rng.sample(range(len(case.rows)), 2))
     column = rng.randrange(4)
     case.rows[first][column] = '"' + case.rows[first][column]
@@ -173,7 +173,7 @@ def line_ends(case: Case, rng: random.Random) -> None:
 
 
 def harmless(case: Case, rng: random.Random) -> None:
-    """Blank lines, spaces around cells, quotes around all, a delimiter at the end of each line, no last line end."""
+    """Blank lines, spaces around cells, quotes around all cells, a trailing delimiter on each line, no final line break."""
     lines = case.text().splitlines()
     how = rng.randrange(5)
     if how == 0:
@@ -251,7 +251,7 @@ def huge_cell(case: Case, rng: random.Random) -> None:
 
 
 def odd_white_space(case: Case, rng: random.Random) -> None:
-    """What Python's splitlines takes for the end of a line is none."""
+    """Characters that only Python's splitlines treats as a line break."""
     row, _ = spot(case, rng)
     case.rows[row][2] = case.expected[row][2] = f"red{rng.choice(chr(0x2028) + chr(0x85) + chr(0x0B) + chr(0x1C))}blue"
 
@@ -264,7 +264,7 @@ FAULTS: list[Callable[[Case, random.Random], None]] = [
 
 
 def what_is_meant(rows: list[list[str]]) -> tuple[np.ndarray, list[str] | None, list[Any]]:
-    """Inputs, classes and targets of rows, by hand."""
+    """Inputs, classes and targets of rows, computed by hand."""
     columns = list(zip(*rows, strict=True))
     features = []
     for cells in columns[:2]:
@@ -282,7 +282,7 @@ def what_is_meant(rows: list[list[str]]) -> tuple[np.ndarray, list[str] | None, 
 
 
 def judge(case: Case, path: Path) -> str:
-    """ "read", "refused", or what is wrong."""
+    """ "read", "refused", or a description of the failure."""
     path.write_bytes(case.text().encode() if case.data is None else case.data)
     try:
         source = load_source(str(path), text_format=case.format, **case.options)

@@ -1,6 +1,6 @@
-"""The floating-point environment: nnlite leaves it as it is, and computes the same bits whatever it is.
+"""The floating-point environment: nnlite preserves it, and computes the same bits in any.
 
-Other libraries flush subnormal numbers to zero or round otherwise, for a thread, and forget to take it back.
+Other libraries change a thread's flushing of subnormal numbers or its rounding mode, and forget to restore it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOURCE = Path(__file__).with_name("floating_point.c")
 GOLDEN = Path(__file__).parents[1] / "golden.json"
 TEAM = 3
 
-DEFAULT = 0x1F80  # all exceptions masked, to nearest, subnormal numbers kept
+DEFAULT = 0x1F80  # all exceptions masked, round to nearest, subnormal numbers kept
 MODES = {
     "flush to zero": DEFAULT | 0x8000,
     "subnormal numbers are zero": DEFAULT | 0x0040,
@@ -80,7 +80,7 @@ def mode(registers: ctypes.CDLL, control: int) -> Iterator[None]:
 
 
 def leave_alone(path: str) -> list[int]:
-    """The numbers of the team's threads; asserts that nobody's registers change."""
+    """The ids of the team's threads; asserts that no registers change."""
     registers = ctypes.CDLL(path)
 
     def own() -> tuple[int, int]:
@@ -99,7 +99,7 @@ def leave_alone(path: str) -> list[int]:
         return own()
 
     assert work() == start, "training and predicting change the floating-point environment"
-    assert in_new_thread(work) == start, "they change it in a thread of Python's"
+    assert in_new_thread(work) == start, "they change it in a Python thread"
     threads = settled_system_threads()
     sse, x87, numbers = team(registers)
     assert settled_system_threads() == threads, "the team is not the one that nnlite used: this proves nothing"
@@ -115,23 +115,23 @@ def leave_alone(path: str) -> list[int]:
     return numbers
 
 
-def test_the_import_leaves_the_environment_as_it_is(library, run_python):
+def test_the_import_preserves_the_environment(library, run_python):
     read = f"import ctypes, numpy; r = ctypes.CDLL({library!r}); before = r.sse_control(), r.x87_control(); "
     assert run_python(f"{read} import nnlite.training; print(before == (r.sse_control(), r.x87_control()))") == "True"
 
 
-def test_the_environment_is_left_as_it_is(library, proof):
+def test_the_environment_is_preserved(library, proof):
     numbers = in_fresh_interpreter(leave_alone, library)
     assert len(set(numbers)) == TEAM
     proof.report("environment of caller, Python thread and team left alone", 1 + len(MODES))
 
 
 def train_in(path: str, control: int, names: list[str], ways: list[str]) -> int:
-    """How many trainings gave the golden bits; the calling thread in this mode, and the team's threads too."""
+    """How many trainings gave the golden bits, with the calling thread and the team's threads in this mode."""
     registers = ctypes.CDLL(path)
     golden = json.loads(GOLDEN.read_text())
     nl.set_num_threads(TEAM)
-    by_trainer("wide")  # makes the team
+    by_trainer("wide")  # creates the team
     registers.set_team_controls(TEAM, control)
     registers.set_sse_control(DEFAULT)
     train = {
@@ -169,7 +169,7 @@ def predict_in(path: str, control: int) -> None:
     registers = ctypes.CDLL(path)
     nl.manual_seed(0)
     model = nn.Sequential(nn.Linear(64, 32), nn.Sigmoid(), nn.Linear(32, 8), nn.LayerNorm(8), nn.Softmax(1))
-    # Rows whose products are subnormal, and rows whose sums round in every step.
+    # Rows whose products are subnormal, and rows whose sums round at every step.
     x = nl.Generator(1).normal((300, 64)) * np.logspace(-42, 3, 300)[:, None].astype(np.float32)
 
     def momentum_of_a_fit() -> list[np.ndarray]:
@@ -182,7 +182,7 @@ def predict_in(path: str, control: int) -> None:
 
     def outputs() -> list[bytes]:
         trainer = nl.Trainer(model, nn.MSELoss(), nl.optim.SGD(model.parameters(), lr=0.1))
-        tiny = nl.tensor(x[:1]) * 0.1  # a number of Python's becomes a float32 on the way
+        tiny = nl.tensor(x[:1]) * 0.1  # a Python number is converted to float32
         with nl.no_grad():
             results = [model(x).numpy(), trainer.predict(x, batch_size=64), nl.Predictor(model)(x), tiny.numpy()]
             results += [nl.Generator(2).normal((50,)), nl.Generator(2).uniform((50,), -0.1, 0.1, dtype="float64")]
@@ -201,7 +201,7 @@ def test_predictions_of_subnormal_numbers(name, library):
 
 
 def test_the_modes_change_bits_elsewhere(library):
-    """The proofs above prove something: in these modes the processor does compute otherwise."""
+    """Checks the proofs above: in these modes the processor does give other results."""
     registers = ctypes.CDLL(library)
     plain = [sys.float_info.min / 3 * 2, 1 / 3, -1 / 3]
     third, smallest = float("3"), sys.float_info.min

@@ -1,4 +1,4 @@
-"""A child process trains like its parent, whatever the parent's threads did before or do at the moment of the fork."""
+"""A child process trains like its parent, whatever the parent's threads did before or during the fork."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import pytest
 import nnlite as nl
 from processes import in_fresh_interpreter, large_trainer, settled_system_threads, system_threads, train_large
 
-SECONDS = 5.0  # that a child may take to train
+SECONDS = 5.0  # limit for a child's training
 SHARES = {"os.fork": (200, 3), "fork": (150, 2), "forkserver": (50, 1), "spawn": (50, 1), "joblib": (50, 2)}
 
 
 def train_in_child(_: object = None) -> tuple[str, float, int]:
-    """(fingerprint, seconds, threads that the operating system made for it)."""
+    """(fingerprint, seconds, system threads created for it)."""
     nl.set_num_threads(2)
     before, start = settled_system_threads(), time.perf_counter()
     fingerprint = train_large()
@@ -32,7 +32,7 @@ def train_in_child(_: object = None) -> tuple[str, float, int]:
 
 
 def in_forked_child(work: Callable[[], object]) -> object:
-    """What `work` returns in a child; AssertionError where none comes in time."""
+    """The result of `work` in a child; AssertionError if it does not arrive in time."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -66,24 +66,24 @@ def in_worker_of_joblib() -> object:
 
 
 def make_children(kind: str, trials: int) -> float:
-    """The longest time that a child trained."""
-    warnings.simplefilter("ignore")  # later Pythons warn of every fork beside threads: that is what is tried here
+    """The longest training time of a child."""
+    warnings.simplefilter("ignore")  # later Pythons warn about every fork with other threads, which is what this tests
     nl.set_num_threads(2)
     make = {"os.fork": lambda: in_forked_child(train_in_child), "joblib": in_worker_of_joblib}.get(
         kind, lambda: in_child_of_multiprocessing(kind)
     )
     before = settled_system_threads()
     expected = train_large()
-    assert system_threads() > before, "the parent's team has no thread of its own: this would prove nothing"
+    assert system_threads() > before, "the parent's team has no extra thread: this would prove nothing"
     longest = 0.0
     for _ in range(trials):
         fingerprint, seconds, threads = make()
-        assert fingerprint == expected, f"a child by {kind} trained to other bits"
-        assert seconds < SECONDS, f"a child by {kind} trained for {seconds:.1f} s"
-        # A worker of joblib's goes on from trial to trial, its team with it.
-        assert threads == 1 or kind == "joblib", f"a child by {kind} made {threads} threads for a team of 2"
+        assert fingerprint == expected, f"a child made by {kind} has other bits"
+        assert seconds < SECONDS, f"a child made by {kind} trained for {seconds:.1f} s"
+        # A joblib worker and its team survive from trial to trial.
+        assert threads == 1 or kind == "joblib", f"a child made by {kind} created {threads} threads for a team of 2"
         longest = max(longest, seconds)
-        assert train_large() == expected, f"the parent trained to other bits after making a child by {kind}"
+        assert train_large() == expected, f"the parent has other bits after making a child by {kind}"
     return longest
 
 
@@ -98,7 +98,7 @@ def test_a_child_of_a_parent_that_trained_on_many_threads_trains_alike(kind, pro
 
 @contextmanager
 def busy_threads(*jobs: Callable[[], object]):
-    """Threads that do these jobs again and again."""
+    """Threads that repeat these jobs."""
     stop = threading.Event()
 
     def repeat(job: Callable[[], object]) -> None:
@@ -117,7 +117,7 @@ def busy_threads(*jobs: Callable[[], object]):
 
 
 def fork_beside_busy_threads(trials: int) -> float:
-    """The longest time of a child that trains, and predicts by what the parent's threads were using."""
+    """The longest time of a child that trains, and predicts with objects that the parent's threads were using."""
     warnings.simplefilter("ignore")
     nl.set_num_threads(2)
     rng = np.random.default_rng(0)
@@ -137,7 +137,7 @@ def fork_beside_busy_threads(trials: int) -> float:
                 np.concatenate([predictor(x[:128]), predictor(x[128:])]),
             )
         )
-        other.fit(*rows, batch_size=256, progress=False)  # what the parent fits meanwhile is nobody's here
+        other.fit(*rows, batch_size=256, progress=False)  # the model that the parent fits meanwhile is not used here
         nl.manual_seed(0)
         return train_large(), time.perf_counter() - start, same
 
@@ -152,8 +152,8 @@ def fork_beside_busy_threads(trials: int) -> float:
         for _ in range(trials):
             time.sleep(rng.uniform(0, 0.01))
             fingerprint, seconds, same = in_forked_child(work)
-            assert fingerprint == expected, "a child forked beside busy threads trained to other bits"
-            assert same, "a child forked beside busy threads predicted other bits"
+            assert fingerprint == expected, "a child forked while threads worked trained to other bits"
+            assert same, "a child forked while threads worked predicted other bits"
             longest = max(longest, seconds)
     return longest
 
@@ -161,5 +161,5 @@ def fork_beside_busy_threads(trials: int) -> float:
 def test_a_fork_while_other_threads_train_and_predict(proof):
     trials = proof.trials(500, 8)
     longest = in_fresh_interpreter(fork_beside_busy_threads, trials)
-    assert longest < SECONDS, f"a child forked beside busy threads took {longest:.1f} s"
+    assert longest < SECONDS, f"a child forked while threads worked took {longest:.1f} s"
     proof.report("forks while other threads train and predict", trials, f"child done in at most {longest:.2f} s")

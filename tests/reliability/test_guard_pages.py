@@ -1,4 +1,4 @@
-"""Nothing is read or written beyond an operand's ends: operands flush against unreadable pages, in every size."""
+"""Nothing is read or written beyond an operand's ends: operands of every size flush against unreadable pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INSTRUCTIONS = {
 
 
 def trials_of(command: list[Any], **environment: str) -> int:
-    """What a program prints last, once it ran without a fault and found no other bits."""
+    """The last line that a program prints, after it ran without a fault and found equal bits."""
     result = subprocess.run(
         list(map(str, command)), env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -56,7 +56,7 @@ def test_kernels_stay_within_their_operands(isa: str, proof: Any, no_core_files:
         *(f'-DNNLITE_ISA_NAME="{isa}"', f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"'),
         *(f"-DNNLITE_WIDE=k{isa.capitalize()}Wide", f"-DNNLITE_COMMON=k{isa.capitalize()}Common"),
     ]
-    # The short form compiles without optimisation, in a third of the time: the loads and stores are the source's own.
+    # The short form compiles without optimisation, in a third of the time: its loads and stores are those in the source.
     options = [*INSTRUCTIONS[isa], *(["-O0"] if last < 257 else [])]
     kernels = [ROOT / "csrc/kernels/wide.cpp", ROOT / "csrc/kernels/common.cpp"]
     sources = [*kernels, Path(__file__).with_name("guard_pages.cpp")]

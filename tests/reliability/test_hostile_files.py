@@ -1,4 +1,4 @@
-"""Model files that somebody damaged or made up: one type of exception, at once, in no more memory than the file has."""
+"""Damaged and crafted model files: one type of exception, quickly, with no more memory than the file's size."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def golden(tmp_path) -> bytes:
 
 
 def read(path: Path, data: bytes) -> tuple[dict[str, np.ndarray] | None, float]:
-    """(what the file holds, None where it is refused; seconds); anything else that comes out ends the test."""
-    with path.open("r+b" if path.exists() else "wb") as file:  # emptying a file first takes far longer
+    """(the file's contents, or None if refused; seconds). Any other exception fails the test."""
+    with path.open("r+b" if path.exists() else "wb") as file:  # truncating a file first takes far longer
         file.write(data)
         file.truncate()
     start = time.perf_counter()
@@ -44,7 +44,7 @@ def read(path: Path, data: bytes) -> tuple[dict[str, np.ndarray] | None, float]:
 
 
 def is_golden(state: dict[str, np.ndarray]) -> bool:
-    """A mutation may undo itself, or change blanks of the header."""
+    """A mutation may cancel out, or change only padding of the header."""
     return list(state) == list(STATE) and all((state[name] == array).all() for name, array in STATE.items())
 
 
@@ -64,7 +64,7 @@ def test_mutations(tmp_path, golden, proof, kind):
             assert kind == "header" or is_golden(state), f"mutation {trial} changed the contents unseen: {data!r}"
         slowest = max(slowest, seconds)
     assert slowest < 1, f"a file of {len(golden)} bytes took {slowest} s"
-    assert taken or kind == "bytes", "no mutation with a right checksum was whole: they damage too much to reach far"
+    assert taken or kind == "bytes", "no mutation with a valid checksum loaded: the damage is too great to test much"
     proof.report(
         f"mutations of a model file's {kind}: whole or ModelFileError",
         mutations,
@@ -73,7 +73,7 @@ def test_mutations(tmp_path, golden, proof, kind):
 
 
 def hostile_lengths() -> list[bytes]:
-    """Files of some KB that claim to be huge."""
+    """Files of a few KB that claim to be huge."""
     found = [length.to_bytes(8, "little") + bytes(1016) for length in mutants.LENGTHS]
     for shape, offsets in itertools.product(
         ([2**63 - 1], [2**62, 4], [2**31, 2**31, 2**31], [1] * 500, [2**40], [0, 2**62]),
@@ -161,9 +161,9 @@ def all_of(trainer: nl.Trainer) -> tuple[object, ...]:
     return trainer.model.fingerprint(), str(groups), str(buffers), trainer.epoch, trainer.generator.state()
 
 
-@pytest.mark.filterwarnings("ignore:.*(was .* is now|began with)")  # what tells of another script is mutated too
+@pytest.mark.filterwarnings("ignore:.*(was .* is now|began with)")  # the description of the script is mutated too
 def test_mutations_of_a_checkpoint(tmp_path, proof):
-    """With a right checksum: resumed, or refused with a word, and then nothing has changed."""
+    """With a valid checksum: resumed, or refused with a message and nothing changed."""
     trainer, options = make_fit(tmp_path)
     trainer.fit(X, Y, **options)
     path = tmp_path / "checkpoint.safetensors"

@@ -1,4 +1,4 @@
-"""Whatever type, layout and shape an input has: the bits of its contiguous float32 copy, or an error that names the fault."""
+"""An input of any type, layout and shape: the bits of its contiguous float32 copy, or an error that names the fault."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_only(array: np.ndarray, folder: Path) -> Any:
 
 
 def broadcast(array: np.ndarray, folder: Path) -> Any:
-    """One row again and again, without the memory for it."""
+    """One row repeated, without allocating the copies."""
     return np.broadcast_to(array[:1], array.shape) if array.ndim else np.broadcast_to(array, array.shape)
 
 
@@ -118,7 +118,7 @@ def evaluate(x: Any, rows: int) -> Any:
 
 
 def outcome(call: Callable[[Any, int], Any], x: Any) -> Any:
-    """What the call gives, or the error that it raises."""
+    """The result of the call, or the error it raises."""
     try:
         return call(x, len(x) if np.ndim(x) else 0)
     except (TypeError, ValueError) as error:
@@ -151,8 +151,8 @@ def test_inputs(call, layout, tmp_path, proof):
             found = outcome(call, x)
         assert bytes_of(x) == before, f"{case}: the input was changed"
         if dtype in REFUSED_TYPES or kind not in TAKEN_SHAPES:
-            assert isinstance(found, TypeError | ValueError), f"{case} was taken"
-            assert any(word in str(found) for word in WORDS), f"{case}: {found} names no fault"
+            assert isinstance(found, TypeError | ValueError), f"{case} was accepted"
+            assert any(word in str(found) for word in WORDS), f"{case}: {found} does not name the fault"
         else:
             plain = np.ascontiguousarray(np.asarray(x), np.float32)
             expected = outcome(call, plain)

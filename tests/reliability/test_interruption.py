@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: the exception comes soon, and no step is half done or lost."""
+"""Ctrl-C at any moment: the exception comes quickly, and no step is half done or lost."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nnlite import nn, optim
 from nnlite.callbacks import Callback
 from processes import in_fresh_interpreter
 
-SECONDS = 0.1  # from the signal to the exception, at the 99th percentile, where no checkpoint is written
-LOST = 5.0  # the signal is given up after so many
+SECONDS = 0.1  # from the signal to the exception, at the 99th percentile, without a checkpoint
+LOST = 5.0  # limit for the signal to arrive
 FOR_EVER = 10**7
-AT_ONE_FIT = 5  # so many Ctrl-Cs: the history, and with it the checkpoint, grows with the epochs
+AT_ONE_FIT = 5  # limit of Ctrl-Cs: the history, and so the checkpoint, grows with the epochs
 
-# Kept: when a Thread is let go of, a callback of threading's runs, and Python drops what is raised in there.
+# Kept alive: freeing a Thread runs a callback of threading, and Python drops exceptions raised in it.
 _senders: list[threading.Thread] = []
 
 Rows = tuple[np.ndarray, np.ndarray, int]
@@ -39,20 +39,22 @@ def tiny() -> tuple[nn.Module, Rows]:
 
 
 def random() -> tuple[nn.Module, Rows]:
-    """Its steps draw numbers and move running statistics, which an abandoned step must give back."""
+    """Its steps draw numbers and move running statistics, which an abandoned step must restore."""
     x, y = nl.data.make_moons(20_000, noise=0.1, seed=1)
     layers = (nn.Linear(2, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 2))
     return nn.Sequential(*layers), (x, y, 64)
 
 
 def large() -> tuple[nn.Module, Rows]:
-    """A step is many kernels of the whole team, and can be abandoned between any two."""
+    """A step consists of many kernels of the whole team, and can be abandoned between any two."""
     x = nl.Generator(3).normal((4096, 512))
     return nn.MLP([512, 1024, 1024, 10]), (x, nl.Generator(4).permutation(4096) % 10, 512)
 
 
 NETWORKS = {f.__name__: f for f in (tiny, random, large)}
-CLIPPING = {"random": {"clip_norm": 0.5, "clip_value": 0.1}}  # of its gradients, a stage that can be stopped half-way
+CLIPPING = {
+    "random": {"clip_norm": 0.5, "clip_value": 0.1}
+}  # of its gradients: a stage that can be interrupted half-way
 
 
 def make_trainer(name: str) -> tuple[nl.Trainer, Rows]:
@@ -63,14 +65,14 @@ def make_trainer(name: str) -> tuple[nl.Trainer, Rows]:
 
 
 def handlers() -> list[str]:
-    """What Python, and what the operating system has for each signal."""
+    """The handlers of each signal, in Python and in the operating system."""
     status = Path("/proc/self/status").read_text().splitlines()
     caught = [line for line in status if line.startswith(("SigCgt", "SigIgn", "SigBlk"))]
     return [*caught, *(repr(signal.getsignal(number)) for number in signal.valid_signals())]
 
 
 def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
-    """From the signal, `after` seconds into the work, to the exception; AssertionError where none comes."""
+    """Seconds from the signal, sent `after` seconds into the work, to the exception; AssertionError if none comes."""
     sent, answered = [], threading.Event()
 
     def send() -> None:
@@ -85,10 +87,10 @@ def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
     thread = threading.Thread(target=send)
     _senders.append(thread)
     try:
-        faulthandler.dump_traceback_later(6 * LOST, exit=True)  # ends work that no signal ends
+        faulthandler.dump_traceback_later(6 * LOST, exit=True)  # ends work that ignores the signal
         thread.start()
         work()
-        time.sleep(6 * LOST)  # the work was done before: the signal is yet to come
+        time.sleep(6 * LOST)  # the work ended first: the signal is still to come
     except KeyboardInterrupt:
         waited = time.perf_counter() - sent[0]
     finally:
@@ -100,7 +102,7 @@ def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
 
 
 class StopAfter(Callback):
-    """Ends a fit after so many batches."""
+    """Ends a fit after a number of batches."""
 
     def __init__(self, batches: int) -> None:
         self.left = batches
@@ -112,7 +114,7 @@ class StopAfter(Callback):
 
 
 def uninterrupted(name: str, epochs: int, batches: int) -> dict[str, np.ndarray]:
-    """The weights after so many epochs and batches; the batches run from Python."""
+    """The weights after a number of epochs and batches; the batches run from Python."""
     trainer, (x, y, batch_size) = make_trainer(name)
     options = {"batch_size": batch_size, "progress": False, **CLIPPING.get(name, {})}
     trainer.fit(x, y, epochs=epochs, **options)
@@ -132,7 +134,7 @@ def weights_of(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def interrupt_one_fit(name: str, waits: list[float], folder: str) -> tuple[list[float], int]:
-    """(seconds to the exception, Ctrl-Cs that came into a native loop) of a fit that is taken up after every Ctrl-C."""
+    """(seconds to the exception, Ctrl-Cs during a native loop) of a fit resumed after every Ctrl-C."""
     file = Path(folder) / "checkpoint.safetensors"
     # The checkpoint is written at the start and on Ctrl-C only.
     options = {"checkpoint": folder, "resume": True, "checkpoint_seconds": 1e6, "progress": False}
@@ -144,13 +146,13 @@ def interrupt_one_fit(name: str, waits: list[float], folder: str) -> tuple[list[
         before = file.read_bytes() if file.exists() else b""
         waited.append(seconds_to_interrupt(fit, wait))
         if not file.exists() or file.read_bytes() == before:
-            continue  # Ctrl-C came before the training, or between two native calls
+            continue  # Ctrl-C came before the training or between two native calls
         weights, position = weights_of(file)
         if position["epoch"] == position["batch"] == 0:
-            continue  # the checkpoint of the start
+            continue  # the initial checkpoint
         native += 1
         for key, value in trainer.model.state_dict().items():
-            assert value.tobytes() == weights[key].tobytes(), f"{key} is not what the checkpoint of Ctrl-C holds"
+            assert value.tobytes() == weights[key].tobytes(), f"{key} differs from the checkpoint that Ctrl-C wrote"
     if native > 0:
         weights, position = weights_of(file)
         expected = uninterrupted(name, position["epoch"], position["batch"])
@@ -163,7 +165,7 @@ def interrupt_one_fit(name: str, waits: list[float], folder: str) -> tuple[list[
 
 
 def interrupt_fits(name: str, trials: int) -> tuple[list[float], int]:
-    """The same of several fits."""
+    """The same for several fits."""
     nl.set_num_threads(2)
     rng = np.random.default_rng(trials)
     before = handlers()
@@ -178,7 +180,7 @@ def interrupt_fits(name: str, trials: int) -> tuple[list[float], int]:
 
 
 def typical_longest(waited: list[float]) -> float:
-    """The 99th percentile; of few trials the median: another process may hold the processor."""
+    """The 99th percentile, or for few trials the median: another process may hold the processor."""
     return float(np.percentile(waited, 99 if len(waited) >= 100 else 50))
 
 
@@ -187,17 +189,19 @@ def milliseconds(waited: list[float]) -> str:
 
 
 @pytest.mark.parametrize(("name", "full", "short"), [("tiny", 400, 5), ("random", 400, 5), ("large", 200, 4)])
-def test_a_fit_is_taken_up_after_every_ctrl_c(name, full, short, proof):
-    """How soon the exception comes is not asked here: the checkpoint, as long as history and weights, is written before."""
+def test_a_fit_is_resumed_after_every_ctrl_c(name, full, short, proof):
+    """The delay is not tested here: the checkpoint, as large as history and weights, is written first."""
     trials = proof.trials(full, short)
     waited, native = in_fresh_interpreter(interrupt_fits, name, trials)
-    assert native > 0 or trials < 100, "no Ctrl-C came into a native loop: this proves nothing"  # a few may all miss
+    assert native > 0 or trials < 100, (
+        "no Ctrl-C came into a native loop: this proves nothing"
+    )  # a few trials may all miss
     figure = f"{native} in a native loop; checkpoint and exception: {milliseconds(waited)}"
-    proof.report(f"Ctrl-C in a fit of the {name} network, taken up each time", trials, figure)
+    proof.report(f"Ctrl-C in a fit of the {name} network, resumed each time", trials, figure)
 
 
 def interrupt(name: str, way: str, trials: int) -> list[float]:
-    """Seconds to the exception in work that writes nothing."""
+    """Seconds to the exception, in work that writes nothing."""
     nl.set_num_threads(2)
     rng = np.random.default_rng(trials)
     trainer, (x, y, batch_size) = make_trainer(name)
@@ -227,7 +231,7 @@ def interrupt(name: str, way: str, trials: int) -> list[float]:
     [("tiny", "fit", 400), ("random", "fit", 400), ("large", "fit", 200)]
     + [(name, way, 100) for name in ("random", "large") for way in ("predict", "evaluate")],
 )
-def test_ctrl_c_is_answered_soon(name, way, full, proof):
+def test_ctrl_c_is_answered_quickly(name, way, full, proof):
     trials = proof.trials(full, 3)
     attempts: list[list[float]] = []
     while not attempts or (typical_longest(attempts[-1]) >= SECONDS and len(attempts) < 3):

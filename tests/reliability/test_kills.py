@@ -1,4 +1,4 @@
-"""kill -9 at any moment of a fit: its checkpoint loads, and the resumed run ends on the bits of one never killed."""
+"""kill -9 at any moment of a fit: its checkpoint loads, and the resumed run ends with the bits of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ FITS = {
 
 
 def fit(name: str, folder: Path) -> tuple[str, ...]:
-    """The whole fit of a name, or the rest of it, and everything that it ends on."""
+    """A named fit, complete or resumed, and its entire final state."""
     make, make_callbacks, rows, options = FITS[name]
     nl.manual_seed(5)
     trainer = make()
@@ -73,7 +73,7 @@ def fit(name: str, folder: Path) -> tuple[str, ...]:
 
 
 def in_child(work: Callable[[], tuple[str, ...]], kill_after: float | None) -> tuple[str, ...] | None:
-    """What `work` gives in a process of its own, None where that was killed before its end."""
+    """The result of `work` in a child process, or None if that was killed first."""
     receiving, sending = os.pipe()
     child = os.fork()
     if child == 0:
@@ -94,7 +94,7 @@ def in_child(work: Callable[[], tuple[str, ...]], kill_after: float | None) -> t
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_a_killed_fit_goes_on_from_its_checkpoint(tmp_path, proof, no_core_files, name):
+def test_a_killed_fit_resumes_from_its_checkpoint(tmp_path, proof, no_core_files, name):
     nl.set_num_threads(1)
     kills = proof.trials(340, 12)
     moments = random.Random(name)
@@ -114,13 +114,13 @@ def test_a_killed_fit_goes_on_from_its_checkpoint(tmp_path, proof, no_core_files
                 break
             done += 1
             path = folder / "checkpoint.safetensors"
-            if path.exists():  # else it was killed before it began
+            if path.exists():  # otherwise it was killed before it began
                 state = load_with_metadata(path)[1]["checkpoint"]
                 within += state["batch"] > 0
         chains += 1
-        assert ended == whole, f"{name}: chain {chains} of kills ended on other results"
+        assert ended == whole, f"{name}: chain {chains} of kills ended with other results"
         assert not list(folder.glob(".nnlite-*")), "unfinished files were left"
-    assert within > 0 or kills < 100, "no kill was within an epoch"  # a few may all miss
+    assert within > 0 or kills < 100, "no kill was within an epoch"  # a few trials may all miss
     proof.report(
         f"kill -9 of a fit ({name}): it loads, and ends on the same bits",
         done,

@@ -1,4 +1,4 @@
-"""Long work holds no more memory, threads and files than short work."""
+"""Long work keeps no more memory, threads and files than short work."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nnlite import nn, optim
 from processes import in_fresh_interpreter, large_trainer, settled_system_threads
 
 MEGABYTE = 1 << 20
-DRIFT = 1.0  # MiB, of resident memory: an allocator's own ups and downs
-# Once glibc has seen a large block freed it puts others of that size into its heap, whose holes come and go by some MiB
-# though nothing is kept: this keeps it from that.
+DRIFT = 1.0  # MiB of resident memory: the allocator's fluctuation
+# After a large block is freed, glibc puts others of that size into its heap, whose gaps vary by a few MiB
+# although nothing is kept; this setting prevents it.
 STEADY = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """The resident memory of this process, in bytes."""
     gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -38,7 +38,7 @@ def epochs() -> Callable[[int], None]:
     trainer, x, y = small_trainer()
 
     def work(count: int) -> None:
-        while count > 0:  # the history is the user's: each fit begins a new one
+        while count > 0:  # the history belongs to the user: each fit starts a new one
             trainer.fit(x, y, epochs=min(count, 100), progress=False)
             count -= 100
 
@@ -57,7 +57,7 @@ def eager_epochs() -> Callable[[int], None]:
 
 
 def predictions() -> Callable[[int], None]:
-    """By every way, of shapes that push out each other's programs."""
+    """Every kind of prediction, with shapes that evict each other's programs."""
     trainer, _, _ = small_trainer()
     predictor = nl.Predictor(trainer.model)
     trainer.model.eval()
@@ -78,7 +78,7 @@ def predictions() -> Callable[[int], None]:
 
 
 def models() -> Callable[[int], None]:
-    """Made, trained, frozen and dropped."""
+    """Models constructed, trained, frozen and dropped."""
 
     def work(count: int) -> None:
         for _ in range(count):
@@ -90,7 +90,7 @@ def models() -> Callable[[int], None]:
 
 
 def large_models() -> Callable[[int], None]:
-    """The same with memory in large blocks, and the team."""
+    """The same with large blocks of memory, and the team."""
 
     def work(count: int) -> None:
         for _ in range(count):
@@ -98,7 +98,7 @@ def large_models() -> Callable[[int], None]:
             trainer.fit(x, y, batch_size=256, progress=False)
             nl.Predictor(trainer.model)(x)
             del trainer
-            gc.collect()  # it is part of a cycle: else Python's collector decides how many of them stand side by side
+            gc.collect()  # it is part of a cycle: otherwise Python's collector decides how many exist at once
 
     return work
 

@@ -1,4 +1,4 @@
-"""Products, gradients and losses within bounds that can be derived, on many random cases."""
+"""Products, gradients and losses within derived bounds, on many random cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES = {"float32": (np.float32, np.float64, 2.0**-24), "float64": (np.float64, 
 
 
 def numbers(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Of very different sizes, so that a sum's largest terms hide the rest."""
+    """Of very different magnitudes, so that a sum's largest terms hide the rest."""
     return rng.standard_normal(shape) * np.exp2(rng.integers(-12, 13, shape))
 
 
@@ -52,7 +52,7 @@ def test_products(proof, name):
     proof.report(f"products within 2 K u (|A||B|), {name}", 4 * products, f"worst {worst:.3f} of the bound")
 
 
-# Smooth ones: differences across the kink of a ReLU or of an absolute value say nothing.
+# Smooth ones: differences across the kink of a ReLU or an absolute value are meaningless.
 ACTIVATIONS = [
     nn.Tanh,
     nn.Sigmoid,
@@ -113,7 +113,7 @@ EXTREME = [0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1e-8, -1e-8, 0.5, -0.5, 1.0, -1.0,
 
 
 def random_values(rng: np.random.Generator, count: int) -> list[float]:
-    """Mostly from the extremes, so that ties and overflows meet."""
+    """Mostly extremes, so that ties and overflows occur."""
     drawn = [
         EXTREME[rng.integers(len(EXTREME))] if rng.integers(4) else rng.standard_normal() * 30 for _ in range(count)
     ]
@@ -126,7 +126,7 @@ def softplus(z: mpmath.mpf) -> mpmath.mpf:
 
 
 def cross_entropy(logits: list[float], label: int) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """(loss, the size of what is rounded on the way): log sum exp(x - max) - (x_label - max)."""
+    """(loss, magnitude of the rounded intermediate values): log sum exp(x - max) - (x_label - max)."""
     top = mpmath.mpf(max(logits))
     total = mpmath.fsum(mpmath.exp(mpmath.mpf(value) - top) for value in logits)
     distance = top - mpmath.mpf(logits[label])
@@ -134,7 +134,7 @@ def cross_entropy(logits: list[float], label: int) -> tuple[mpmath.mpf, mpmath.m
 
 
 def test_losses(proof):
-    """float32 against mpmath: 8 roundings of the largest number met on the way, beyond which the formulas cancel nothing."""
+    """float32 against mpmath: 8 roundings of the largest intermediate value; beyond that, the formulas do not cancel."""
     rng = np.random.default_rng(3)
     trials = proof.trials(20_000, 1000)
     unit = 2.0**-24
@@ -161,7 +161,7 @@ def test_losses(proof):
                     1 + difference,
                 ),
             }
-            if difference < 1e15:  # whose square is a float32 still
+            if difference < 1e15:  # whose square is still a float32
                 found["squares"] = nn.MSELoss()(first, t), difference**2, difference**2 + mpmath.mpf(2) ** -100
             for name, (loss, exact, size) in found.items():
                 value = loss.item()

@@ -1,4 +1,4 @@
-"""Random models and losses: a captured fit, compile=False and a loop by hand end on the same bits, or capture refuses."""
+"""Random models and losses: a captured fit, compile=False and an own loop end with the same bits, or capture refuses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def outcome(program: Program, **options: bool) -> object:
         return program.fit(**options)
     except nl.DivergenceError as error:
         return error.epoch, error.batch, program.model.fingerprint()
-    except RuntimeError as error:  # the backward pass needs a running statistic that has been moved
+    except RuntimeError as error:  # the backward pass needs a running statistic that has changed
         if isinstance(error, nl.CaptureError):
             raise
-        # How often a native step counts a change that it refuses is its own affair.
+        # How often a native step counts a change that it refuses does not matter.
         return str(error).split(" is at version")[0], program.model.fingerprint()
 
 
@@ -33,13 +33,13 @@ def try_one(number: int) -> bool:
     captured, python, by_hand = Program(number), Program(number), Program(number)
     before = plain_state(captured)
     expected = outcome(python, compile=False)
-    if isinstance(expected, str):  # a loop by hand would go on where the loss diverges
-        assert by_hand.own_loop() == expected, f"program {number}: compile=False against the loop by hand"
+    if isinstance(expected, str):  # an own loop would continue after a divergence
+        assert by_hand.own_loop() == expected, f"program {number}: compile=False against the own loop"
     try:
         found = outcome(captured)
     except nl.CaptureError as error:
         assert "compile=False" in str(error), f"program {number}: {error}"
-        assert plain_state(captured) == before, f"program {number} was refused and is not as it was"
+        assert plain_state(captured) == before, f"program {number} was refused but changed"
         return False
     assert found == expected, f"program {number}: captured against compile=False"
     compare_predictions(number, captured, python)
@@ -47,7 +47,7 @@ def try_one(number: int) -> bool:
 
 
 def compare_predictions(number: int, captured: Program, python: Program) -> None:
-    model = copy.deepcopy(captured.model).eval()  # a pass may change what Python keeps
+    model = copy.deepcopy(captured.model).eval()  # a pass may change Python state
     with nl.no_grad():
         expected = model(captured.x).numpy()
     found = captured.trainer.predict(captured.x, batch_size=ROWS)
@@ -62,7 +62,7 @@ def test_random_models(proof):
     trials = proof.trials(2000, 50)
     captured = sum(try_one(number) for number in range(trials))
     assert captured > trials // 2
-    assert captured < trials, "no program tried what capture must refuse"
+    assert captured < trials, "no program contained code that capture must refuse"
     proof.report(
         "random models: captured, compile=False and a loop by hand end on one hash", trials, f"{captured} captured"
     )

@@ -21,7 +21,7 @@ MNIST = Path(os.environ.get("NNLITE_MNIST", Path(__file__).parents[3] / "shared"
 
 
 def spread(count: int, total: int) -> list[int]:
-    """`count` of the numbers below `total`, evenly; all kinds of trainings come up."""
+    """`count` numbers below `total`, evenly spaced, so that all kinds of trainings occur."""
     return sorted({round(i * total / count) % total for i in range(count)})
 
 
@@ -74,7 +74,7 @@ print(model.fingerprint(), trainer.predict(shifted(x)).tobytes().hex()[:64])
 
 
 def test_process_starts(proof):
-    """Other addresses at each start, and data at any byte."""
+    """Other addresses at each start, and data at any alignment."""
     starts = proof.trials(200, 8)
     found = set()
     for start in range(starts):
@@ -86,7 +86,7 @@ def test_process_starts(proof):
 
 
 def test_batches_of_predictions(proof):
-    """10,000 rows at once, row by row, and in any chunks."""
+    """10,000 rows at once, one by one, and in random chunks."""
     rows = proof.trials(10_000, 1000)
     nl.manual_seed(0)
     model = nn.Sequential(
@@ -131,5 +131,5 @@ def test_an_epoch_of_mnist():
     assert mnist_epoch(x, labels) == MNIST_EPOCH
 
 
-def test_each_training_is_its_own():
+def test_all_trainings_differ():
     assert len({train(number) for number in range(0, 90, 10)}) == 9

@@ -1,4 +1,4 @@
-"""Whatever happens while a model is saved, the file is the old one or the new one, whole."""
+"""Whatever happens during a save, the file is the old one or the new one, complete."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def test_every_system_call_fails_in_turn(tmp_path, proof, no_core_files):
     found = run_with_faults("saves_under_faults.py", str(tmp_path))
     for fault, outcomes in found.items():
         assert sum(outcomes.values()) > 10, f"hardly a system call was reached by {fault}"
-        # Some calls fail without harm; once the new file stands, a failure is no error.
+        # Some failures are harmless; once the new file is in place, a failure is not an error.
         assert outcomes["new"] > 0, fault
-    assert found["a short write"]["old"] == 0, "a short write is to be gone on with"
+    assert found["a short write"]["old"] == 0, "a short write must be continued"
     assert found["SIGKILL"]["old"] > 0
     trials = sum(sum(outcomes.values()) for outcomes in found.values())
     proof.report("a save whose n-th system call fails or kills: old or new file, whole", trials, f"{found}")
 
 
 def test_a_file_that_may_not_grow(tmp_path):
-    """The kernel's own refusal, in the middle of the data."""
+    """The kernel refuses in the middle of the data."""
     path = tmp_path / "model"
     nl.save(path, {"a": np.zeros(4)})
     before = path.read_bytes()
@@ -126,7 +126,7 @@ def test_two_processes_save_to_one_path(tmp_path, proof):
     proof.report("saves of two processes to one path: always one of the two, whole", saves, f"{reads} reads meanwhile")
 
 
-def test_what_killed_processes_left_is_tidied_up(tmp_path):
+def test_temporary_files_of_killed_processes_are_removed(tmp_path):
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     dead, own, other = f".nnlite-{int(gone.stdout)}-ab", f".nnlite-{os.getpid()}-ab", ".nnlite-notes"
     for name in (dead, own, other):

@@ -1,4 +1,4 @@
-"""Commands in the surroundings of shells, scripts, containers and services: exit code, message, and nothing lost."""
+"""Commands in shells, scripts, containers and services: exit code, message, and nothing lost."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ INFO = f"{NNLITE} info old"
 
 @dataclass
 class Surrounding:
-    """A shell's command line, and what must come of it."""
+    """A shell command and its expected outcome."""
 
     command: str
     code: int = 0
     message: str = ""  # a pattern of the last line on standard error
-    output: str = ""  # a pattern in what is on standard output
-    makes: tuple[str, ...] = ()  # model files that can be loaded afterwards
+    output: str = ""  # a pattern on standard output
+    makes: tuple[str, ...] = ()  # model files that must load afterwards
     environment: dict[str, str] = field(default_factory=dict)
-    signals: tuple[int, ...] = ()  # sent once the training is under way
+    signals: tuple[int, ...] = ()  # sent after the training has started
 
 
 def no_space(command: str) -> str:
@@ -121,7 +121,7 @@ SURROUNDINGS = {
     "a loop of trainings, Ctrl-C": Surrounding(f"for i in 1 2 3; do {ENDLESS}; echo again; done", -signal.SIGINT, "interrupted", signals=(signal.SIGINT,)),
     "train, SIGPIPE ignored": Surrounding(f"trap '' PIPE; {{ {PREDICT}; echo $? >code; }} | true; cat code", output="141"),
 }  # fmt: skip
-ORDINARY = 4  # an ordinary run tries every so manieth
+ORDINARY = 4  # an ordinary run tries every n-th
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def contents(path: Path) -> bytes:
 def wait_for(happened: Callable[[], bool]) -> None:
     end = time.monotonic() + SECONDS
     while not happened():
-        assert time.monotonic() < end, "the training does not begin"
+        assert time.monotonic() < end, "the training does not start"
         time.sleep(0.02)
 
 
@@ -170,7 +170,7 @@ def run_in(folder: Path, case: Surrounding) -> tuple[int, str, str]:
 
 
 def faults_of(folder: Path, name: str) -> list[str]:
-    """What is not as it must be after the command of one surrounding."""
+    """The faults found after the command of one surrounding."""
     case = SURROUNDINGS[name]
     before = {kept: (folder / kept).read_bytes() for kept in ("table.csv", "old")}
     code, out, err = run_in(folder, case)
@@ -217,7 +217,7 @@ def test_commands_in_all_surroundings(template, tmp_path, proof):
 
 
 def test_ctrl_c_during_the_imports_shows_no_traceback(tmp_path, proof):
-    """From the moment that the package itself is reached: before, it is Python's own start."""
+    """From the moment the package is imported; before that, Python itself is starting."""
     trials = proof.trials(60, 3)
     for trial in range(trials):
         process = subprocess.Popen(

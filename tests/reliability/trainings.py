@@ -22,7 +22,7 @@ COUNT = ARCHITECTURES * len(LOSSES)
 
 
 def architecture(number: int) -> tuple[nn.Module, int, int]:
-    """(model, inputs, outputs); every third is large enough for a team."""
+    """(model, inputs, outputs); every third one is large enough for a team of threads."""
     generator = nl.Generator(number)
     large = number % 3 == 0
     sizes = [int(value) for value in generator.uniform((4,), 200, 400) if large]

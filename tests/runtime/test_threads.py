@@ -1,4 +1,4 @@
-"""How many threads work: settings in their order of precedence, limits of others, and what the machine grants."""
+"""The number of threads: settings in order of precedence, limits set by other libraries, and limits of the machine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_precedence(environment, expected) -> None:
     assert threads(**environment) == [expected]
 
 
-def test_a_setting_of_the_program_comes_before_the_environment() -> None:
+def test_a_setting_of_the_program_overrides_the_environment() -> None:
     code = "import nnlite as nl; nl.set_num_threads(3); print(nl.get_num_threads())"
     assert threads(code, NNLITE_NUM_THREADS="5", OMP_NUM_THREADS="7") == [3]
     assert threads(code, OMP_THREAD_LIMIT="2") == [2]
@@ -72,7 +72,7 @@ def test_an_affinity_mask_is_obeyed() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, np.int64(2), 1024])
-def test_counts_that_can_be_set(count) -> None:
+def test_valid_counts(count) -> None:
     nl.set_num_threads(count)
     assert nl.get_num_threads() == count
 
@@ -84,7 +84,7 @@ def test_counts_out_of_range(count) -> None:
 
 
 @pytest.mark.parametrize("count", [2.0, "2", None, True, [2]])
-def test_what_is_no_count(count) -> None:
+def test_invalid_counts(count) -> None:
     with pytest.raises(TypeError, match="must be a whole number, got "):
         nl.set_num_threads(count)
 
@@ -109,7 +109,7 @@ for _ in range(2):
 """
 
 
-def test_a_limit_in_the_calling_thread() -> None:
+def test_a_limit_applies_to_the_calling_thread() -> None:
     pytest.importorskip("threadpoolctl")
     assert threads(LIMITS, OMP_NUM_THREADS="3") == [4, *[1, 4, 5, 5] * 2]
 
@@ -132,14 +132,14 @@ new_threads()
     assert threads(code, OMP_NUM_THREADS="3") == [0, 2]
 
 
-def test_a_worker_of_joblib_keeps_to_its_share() -> None:
+def test_a_joblib_worker_uses_only_its_share() -> None:
     joblib = pytest.importorskip("joblib")
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         counts = joblib.Parallel(n_jobs=2)(joblib.delayed(nl.get_num_threads)() for _ in range(2))
     assert counts == [1, 1]
 
 
-# Quotas of control groups, in files as a kernel shows them
+# Quotas of control groups, in files as the kernel writes them
 
 
 def machine(root: Path, files: dict[str, str]) -> str:
@@ -230,7 +230,7 @@ def test_quotas_of_version_1(shown, files, quota, tmp_path) -> None:
     assert nl._core.cpu_quota(root) == quota
 
 
-def test_the_smallest_quota_of_both_versions_counts(tmp_path) -> None:
+def test_the_smallest_quota_of_both_versions_applies(tmp_path) -> None:
     both = FIRST.replace("{group}", "/") + SECOND.replace("/sys/fs/cgroup rw", "/sys/fs/cgroup/unified rw")
     files = {
         "proc/self/mountinfo": both,

@@ -1,4 +1,4 @@
-"""Models, data and trainers that the tests of capturing share."""
+"""Models, data and trainers shared by the tests of capturing."""
 
 from __future__ import annotations
 

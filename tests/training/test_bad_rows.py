@@ -1,4 +1,4 @@
-"""Whatever is wrong with the rows is raised with everything as it was before the fit, also where only a later batch shows it."""
+"""A fault in the rows raises an error and restores the state before the fit, even if only a later batch has it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Y = np.arange(64) % 3
 
 
 class Loss(nn.Module):
-    """A loss whose labels only its own call can check, with a parameter that is trained."""
+    """A loss with a trained parameter, whose labels only its call can check."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def test_nothing_has_changed(name: str, before: int, compile: bool) -> None:
     model, loss = make(), criterion()
     trained = [*model.parameters(), *(loss.parameters() if isinstance(loss, nn.Module) else [])]
     trainer = nl.Trainer(model, loss, optim.SGD(trained, lr=0.1, momentum=0.9), seed=1)
-    if before and name != "a shape":  # there is momentum, and statistics, to lose
+    if before and name != "a shape":  # now there are momentum and statistics to lose
         trainer.fit(x[:40], np.zeros_like(y[:40]), compile=compile)
 
     def state() -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ def test_nothing_has_changed(name: str, before: int, compile: bool) -> None:
     assert state() == expected
 
 
-def test_an_error_of_a_callback_takes_nothing_back() -> None:
+def test_an_error_of_a_callback_undoes_nothing() -> None:
     nl.manual_seed(0)
     model = layers()
     trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))

@@ -1,4 +1,4 @@
-"""Captured programs follow the model; what cannot be captured says so."""
+"""Captured programs follow the model; models that cannot be captured raise an error that says so."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Escaping(nn.Linear):
 
 
 @pytest.mark.parametrize("kind", [Noisy, Counting, Reading, Asking, Escaping])
-def test_what_cannot_be_captured_names_the_way_out(kind):
+def test_capture_errors_name_the_alternative(kind):
     trainer = make_trainer(kind(2, 2))
     before = trainer.model.fingerprint()
     with pytest.raises(nl.CaptureError, match="compile=False"):
@@ -65,7 +65,7 @@ def test_uncaptured_models_train_and_predict_from_python(kind):
 
 
 class Switching(nn.Module):
-    """Takes another path when told."""
+    """Takes another path if a flag is set."""
 
     def __init__(self):
         super().__init__()
@@ -134,7 +134,7 @@ def test_changes_between_fits_reach_the_native_loop(change):
     assert prints[0] == prints[1]
 
 
-def test_a_frozen_layer_stays():
+def test_a_frozen_layer_does_not_change():
     model = nn.MLP([2, 8, 2])
     trainer = make_trainer(model)
     trainer.fit(X, Y)
@@ -158,7 +158,7 @@ def test_an_unchanged_step_is_planned_once(monkeypatch):
     trainer = make_trainer(nn.MLP([2, 8, 2]))
     for _ in range(3):
         trainer.fit(X, Y, batch_size=50, validation_data=(X, Y))
-    # The full and the partial batch, in training and evaluation, and the single row that checks the validation data.
+    # The full and the partial batch, in training and evaluation, and the one row that checks the validation data.
     assert len(planned) == 5
 
 
@@ -181,13 +181,13 @@ def test_outputs_without_rows(output, compile):
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_a_criterion_that_returns_no_tensor(compile):
+def test_a_criterion_that_does_not_return_a_tensor(compile):
     with pytest.raises(TypeError, match="criterion must return a Tensor, got float"):
         make_trainer(nn.Linear(2, 2), lambda output, target: 1.0).fit(X, Y, compile=compile)
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_losses_of_ones_own_get_classes_as_integers(compile):
+def test_custom_losses_get_classes_as_integers(compile):
     def margin(output, target):
         assert target.dtype == np.int64
         return nn.functional.cross_entropy(output, target) * 2

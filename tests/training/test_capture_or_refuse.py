@@ -1,4 +1,4 @@
-"""A captured step does what compile=False does, bit for bit, or refuses by a CaptureError and leaves the model as it was."""
+"""A captured step matches compile=False bit for bit, or raises CaptureError and leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NewLeaf(TwoLayers):
 
 
 class UnusedStatistics(TwoLayers):
-    """Batch normalisation that only moves its running statistics, and dropout that only counts a draw."""
+    """Batch normalisation used only for its running statistics, and dropout used only for its draw."""
 
     def forward(self, x):
         hidden = self.a(x)
@@ -79,18 +79,18 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_captured_steps_have_the_bits_of_python(kind):
+def test_captured_steps_have_the_bits_of_eager_steps(kind):
     assert trained(kind, None, True) == trained(kind, None, False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_predictions_run_all_that_they_need(kind):
+def test_predictions_run_everything_they_need(kind):
     model = kind().eval()
     with nl.no_grad():
         expected = model(X).numpy()
     trainer = trainer_of(model)
     np.testing.assert_array_equal(trainer.predict(X), expected)
-    if kind not in (UnusedStatistics,):  # draws its dropout anew
+    if kind not in (UnusedStatistics,):  # draws a new dropout mask
         np.testing.assert_array_equal(nl.Predictor(model)(X), expected)
 
 
@@ -100,7 +100,7 @@ class ReadsBeforeItMoves(TwoLayers):
         return self.b(self.norm(hidden))
 
 
-def test_a_running_statistic_that_the_backward_pass_needs_may_not_move_before():
+def test_a_running_statistic_needed_by_the_backward_pass_must_not_change_first():
     messages = []
     for compile in (True, False):
         nl.manual_seed(0)
@@ -130,7 +130,7 @@ def test_a_detached_weight_in_the_loss_is_read_before_it_is_updated():
     assert prints[0] == prints[1]
 
 
-# What Python keeps of a captured pass
+# Tensors that Python keeps from a captured pass
 
 
 class LazyCache(TwoLayers):
@@ -180,14 +180,14 @@ READS: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("number", range(len(READS)))
-def test_what_a_captured_pass_kept_cannot_be_read(number):
+def test_tensors_kept_from_a_captured_pass_cannot_be_read(number):
     model = Keeping()
     trainer_of(model).fit(X, Y, progress=False)
     with pytest.raises(nl.CaptureError, match="outside that pass"):
         READS[number](model.kept)
 
 
-def test_a_model_that_keeps_what_it_computed_can_be_copied_saved_and_frozen():
+def test_a_model_that_keeps_its_outputs_can_be_copied_saved_and_frozen():
     model = Keeping()
     trainer_of(model).fit(X, Y, progress=False)
     for same in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -236,7 +236,7 @@ def test_another_thread_cannot_compute_with_a_traced_tensor():
 @pytest.mark.parametrize(
     "read", [lambda h: h.mean().item(), lambda h: bool((h > 0).any()), lambda h: np.exp(h.detach())]
 )
-def test_a_refusal_that_the_forward_pass_catches_still_counts(read):
+def test_a_capture_error_caught_by_forward_still_counts(read):
     class Catching(TwoLayers):
         def forward(self, x):
             hidden = self.a(x)
@@ -253,7 +253,7 @@ def test_a_refusal_that_the_forward_pass_catches_still_counts(read):
     np.testing.assert_array_equal(trainer_of(model).predict(X), model(X).detach().numpy())
 
 
-def test_a_model_that_predicts_by_another_trainer_is_refused():
+def test_a_model_that_predicts_with_another_trainer_is_refused():
     teacher = TwoLayers()
     trainer = trainer_of(teacher)
 
@@ -320,7 +320,7 @@ def test_an_array_in_the_memory_of_a_frozen_parameter_is_read():
 
 
 class OneBuffer(TwoLayers):
-    """Gives the same memory at every batch."""
+    """Returns the same memory for every batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -355,7 +355,7 @@ class GivesItsBuffer(TwoLayers):
 
 
 @pytest.mark.parametrize("kind", [ReadsValues, GivesItsBuffer])
-def test_a_predictor_of_a_model_that_reads_values_gives_tensors_in_and_copies_out(kind):
+def test_a_predictor_of_a_model_that_reads_values_passes_tensors_and_returns_copies(kind):
     model = kind().eval()
     expected = model(nl.tensor(X[:100])).numpy().copy()
     predictor = nl.Predictor(model)

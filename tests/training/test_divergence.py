@@ -1,4 +1,4 @@
-"""A loss that is no longer finite stops the fit and says what went wrong."""
+"""A loss that is not finite stops the fit with an error that says what went wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_to_divergence(trainer: nl.Trainer, compile: bool) -> nl.DivergenceError:
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_it_names_epoch_batch_layer_rate_and_advice(compile):
+def test_the_error_names_epoch_batch_layer_rate_and_advice(compile):
     trainer = make_trainer(lr=5.0)
     error = run_to_divergence(trainer, compile)
     assert not math.isfinite(error.loss)
@@ -55,7 +55,7 @@ def test_native_and_eager_runs_stop_at_the_same_place():
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_the_weights_are_those_before_the_batch(compile):
+def test_the_weights_are_restored_to_those_before_the_batch(compile):
     trainer = make_trainer(lr=5.0)
     error = run_to_divergence(trainer, compile)
     order = nl._core.permutation(len(X), 0, error.epoch)[error.batch * 32 : (error.batch + 1) * 32]
@@ -101,7 +101,7 @@ def test_a_finite_gradient_names_its_parameter():
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_nothing_remembers_the_batch(compile):
+def test_no_reference_to_the_batch_remains(compile):
     def make() -> nl.Trainer:
         model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.BatchNorm1d(4), nn.Linear(4, 1))
         trainer = make_trainer(0.01, model)

@@ -1,4 +1,4 @@
-"""fit(drop_last=True): full batches alone, natively, operation by operation, by hand and after an interruption."""
+"""fit(drop_last=True): only full batches, natively, operation by operation, in an own loop and after an interruption."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_path_is_the_same(shuffle: bool) -> None:
     assert native.model.fingerprint() == eager.model.fingerprint() == alone.model.fingerprint()
 
 
-def test_it_is_the_loop_by_hand() -> None:
+def test_it_matches_an_own_loop() -> None:
     trainer = make()
     history = trainer.fit(X, Y, epochs=2, drop_last=True)
     nl.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Evaluation and prediction stand on their own: what they need, and that they change nothing."""
+"""Evaluation and prediction: what they need, and that they change nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReadsValues(nn.Module):
 
 @pytest.mark.parametrize("rows", [1, 200, 600])
 @pytest.mark.parametrize("make", [lambda: nn.MLP([3, 4, 2]), ReadsValues])
-def test_predict_needs_a_model_and_rows_alone(make, rows):
+def test_predict_needs_only_a_model_and_rows(make, rows):
     model = make()
     found = predict(Capture(EpochReads()), model, prepare_inputs(model, X[:rows]), 128)
     np.testing.assert_array_equal(found, model(X[:rows]).detach().numpy())
@@ -38,7 +38,7 @@ def test_predict_needs_a_model_and_rows_alone(make, rows):
 
 
 @pytest.mark.parametrize("make", [lambda: nn.MLP([3, 4, 2]), ReadsValues])
-def test_an_evaluation_changes_nothing_of_the_training(make):
+def test_an_evaluation_does_not_affect_the_training(make):
     model, criterion = make(), nn.CrossEntropyLoss()
     state = TrainingState(model, criterion, optim.SGD(model.parameters(), lr=0.1), seed=3)
     evaluation = Evaluation(state, None)

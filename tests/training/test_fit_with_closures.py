@@ -40,7 +40,7 @@ def test_a_fit_takes_the_steps_of_a_loop_of_your_own() -> None:
     assert history["accuracy"][-1] > 0.99
 
 
-def test_batches_have_their_own_losses() -> None:
+def test_each_batch_has_its_loss() -> None:
     trainer = make_trainer(max_iter=2)
     history = trainer.fit(X, Y, epochs=6, batch_size=40, compile=True)
     assert history["loss"][-1] < history["loss"][0]
@@ -50,7 +50,7 @@ def test_batches_have_their_own_losses() -> None:
 
 
 @pytest.mark.parametrize("evaluation", [1, 2, 5, 9, 14])
-def test_ctrl_c_within_a_step_leaves_the_batch_before_it(tmp_path: Path, evaluation: int) -> None:
+def test_ctrl_c_within_a_step_restores_the_state_before_its_batch(tmp_path: Path, evaluation: int) -> None:
     options: dict[str, Any] = {"epochs": 3, "batch_size": 60, "checkpoint_seconds": 1e6}
     whole = make_trainer()
     whole.fit(X, Y, checkpoint=tmp_path / "whole", **options)

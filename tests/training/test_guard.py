@@ -25,8 +25,8 @@ def make_trainer(width: int = 16, dropout: float = 0.1) -> nl.Trainer:
 
 
 def seconds_to_interrupt(work: Callable[[], object], after: float) -> float:
-    """From sending SIGINT, `after` seconds into the work, to the exception."""
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "nobody would answer: this would never end"
+    """Seconds from SIGINT, sent `after` seconds into the work, to the exception."""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "SIGINT is ignored: this would never end"
     sent: list[float] = []
 
     def send() -> None:
@@ -52,7 +52,7 @@ def assert_interruptible(work: Callable[[], object], after: float) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"compile": False}, {"shuffle": False}], ids=["native", "eager", "in order"])
-def test_ctrl_c_comes_out_soon_and_leaves_a_usable_trainer(options):
+def test_ctrl_c_is_quick_and_leaves_a_usable_trainer(options):
     trainer = make_trainer()
     assert_interruptible(lambda: trainer.fit(X, Y, epochs=10**7, **options), 0.2)
     assert all(np.isfinite(value).all() for value in trainer.model.state_dict().values())
@@ -89,7 +89,7 @@ def test_an_exception_in_a_callback_ends_the_fit_cleanly():
     assert trainer.model.fingerprint() == twin.model.fingerprint()
 
 
-def test_an_exception_gives_modes_and_generator_back():
+def test_an_exception_restores_modes_and_generator():
     trainer = make_trainer()
     generator = nl.manual_seed(7)
     trainer.model.eval()
@@ -111,7 +111,7 @@ def test_a_fit_inside_a_fit_is_refused():
         trainer.fit(X, Y, epochs=2, callbacks=[again])
 
 
-def test_predicting_in_a_callback_is_fine():
+def test_predicting_in_a_callback_is_allowed():
     trainer = make_trainer()
     seen = []
     look = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(trainer.evaluate(X, Y)["loss"]))
@@ -119,7 +119,7 @@ def test_predicting_in_a_callback_is_fine():
     assert seen == pytest.approx(history["val_loss"], rel=1e-6)
 
 
-def test_another_thread_is_told_that_a_fit_is_under_way():
+def test_another_thread_gets_an_error_during_a_fit():
     trainer = make_trainer()
     started, errors = threading.Event(), []
 
@@ -144,7 +144,7 @@ def test_another_thread_is_told_that_a_fit_is_under_way():
     assert "in use by another thread" in errors[1]
 
 
-def test_threads_may_predict_at_once():
+def test_threads_may_predict_concurrently():
     trainer = make_trainer()
     expected = trainer.predict(X)
     results: list[np.ndarray] = []

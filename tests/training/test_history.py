@@ -1,4 +1,4 @@
-"""History: Keras's keys, JSON, tables and pictures."""
+"""History: Keras's keys, JSON, tables and plots."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_it_is_a_dictionary_of_lists(history):
     assert repr(history) == "History(2 epochs: loss=0.25, val_loss=0.5)"
 
 
-def test_a_missing_key_lists_those_there_are(history):
+def test_a_missing_key_lists_the_existing_ones(history):
     with pytest.raises(KeyError, match="no 'accuracy'; it has loss, val_loss"):
         history["accuracy"]
     with pytest.raises(KeyError, match="nothing yet"):
@@ -59,7 +59,7 @@ def test_data_frame(history):
     assert frame.loc[4, "loss"] == 0.25
 
 
-def test_plot_draws_a_panel_a_figure_with_its_validation(history, tmp_path):
+def test_plot_draws_one_panel_per_figure_with_its_validation(history, tmp_path):
     figure = history.plot(tmp_path / "curves.png")
     (axes,) = figure.axes
     assert axes.get_ylabel() == "loss"
@@ -80,7 +80,7 @@ def many(epochs: int, *keys: str) -> nl.History:
     return nl.History({key: [1 / (1 + at) for at in range(epochs)] for key in keys}, list(range(epochs)))
 
 
-def test_one_epoch_has_a_mark_and_many_have_none():
+def test_one_epoch_has_a_marker_and_many_have_none():
     (axes,) = many(1, "loss", "val_loss").plot().axes
     assert [line.get_marker() for line in axes.get_lines()] == ["o", "o"]
     (axes,) = many(200, "loss").plot().axes
@@ -119,7 +119,7 @@ def test_a_notebook_shows_history_and_plots(history, monkeypatch):
     assert "<img" not in history._repr_html_()
 
 
-def test_a_picture_is_written_whole_under_the_name_it_gets(history, tmp_path):
+def test_a_plot_is_written_completely_under_its_name(history, tmp_path):
     history.plot(tmp_path / "curves")
     history.plot(str(tmp_path / "curves.PDF"))
     assert sorted(os.listdir(tmp_path)) == ["curves.PDF", "curves.png"]

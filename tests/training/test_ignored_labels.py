@@ -1,4 +1,4 @@
-"""Metrics leave out the labels that the loss ignores, against scikit-learn."""
+"""Metrics exclude the labels that the loss ignores, against scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ X = RNG.standard_normal((80, 3)).astype(np.float32)
 
 
 class Places(nn.Module):
-    """Scores (N, 3, 4): of three classes at four places."""
+    """Scores (N, 3, 4) of three classes at four positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Places(nn.Module):
 
 
 class Doubled(nn.Module):
-    """A criterion of one's own around a loss."""
+    """A custom criterion around a loss."""
 
     def __init__(self, loss) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ CASES = {
 
 @pytest.mark.parametrize("compile", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_metrics_leave_out_ignored_labels(name: str, compile: bool) -> None:
+def test_metrics_exclude_ignored_labels(name: str, compile: bool) -> None:
     model, criterion, y = CASES[name]
     ignored = criterion.loss.ignore_index if isinstance(criterion, Doubled) else criterion.ignore_index
     trainer = nl.Trainer(
@@ -68,10 +68,10 @@ def test_metrics_leave_out_ignored_labels(name: str, compile: bool) -> None:
     for metric, value in expected.items():
         assert history[metric] == [pytest.approx(value)]
         assert trainer.evaluate(X, y, batch_size=7)[metric] == pytest.approx(value)
-        assert np.isnan(history[f"val_{metric}"]).all()  # no label counts there
+        assert np.isnan(history[f"val_{metric}"]).all()  # all labels are ignored there
 
 
-def test_functions_of_ones_own_get_every_row() -> None:
+def test_custom_metrics_get_every_row() -> None:
     model, criterion, y = CASES["default"]
     trainer = nl.Trainer(model, criterion, optim.SGD(model.parameters(), lr=0.0), metrics=[lambda o, t: len(t)])
     assert trainer.evaluate(X, y)["<lambda>"] == len(X)

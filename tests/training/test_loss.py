@@ -1,4 +1,4 @@
-"""One definition of the loss over a data set, whatever the batches, the threads and the path; weights; batches without weight."""
+"""The loss over a data set, for any batches, threads and execution path; weights; batches of weight 0."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def make_trainer(criterion, layers=(), lr: float = 0.1, dtype=np.float32, **opti
 
 
 class Reads(nn.Module):
-    """Runs operation by operation, since its forward pass reads a value."""
+    """Runs operation by operation, because its forward pass reads a value."""
 
     def __init__(self, model):
         super().__init__()
@@ -74,7 +74,7 @@ class Reads(nn.Module):
 
 
 def unreduced(criterion, output, target):
-    """Each row's losses by the criterion, in float64, from PyTorch's definition of its options."""
+    """Each row's losses in float64, from PyTorch's definition of the criterion's options."""
     single = nn.Module.__new__(type(criterion))
     single.__dict__.update(criterion.__dict__)
     single.reduction = "none"
@@ -83,7 +83,7 @@ def unreduced(criterion, output, target):
 
 
 def row_weights(criterion, target):
-    """What divides a mean: the weights of the labels, else one for each loss of a row."""
+    """The divisor of a mean: the weights of the labels, otherwise 1 for each loss of a row."""
     if target.ndim > 1:
         whole_rows = criterion.reduction == "batchmean" or isinstance(criterion, nn.CrossEntropyLoss)
         return np.full(len(target), 1.0 if whole_rows else target.shape[1])
@@ -93,7 +93,7 @@ def row_weights(criterion, target):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
-def test_evaluate_is_one_number_whatever_the_batches_threads_and_path(name, weighted) -> None:
+def test_evaluate_does_not_depend_on_batches_threads_or_path(name, weighted) -> None:
     criterion, target, layers = LOSSES[name]
     trainer = make_trainer(criterion, layers)
     options = {"sample_weight": WEIGHTS} if weighted and isinstance(criterion, nn.Module) else {}
@@ -118,7 +118,7 @@ def test_evaluate_is_one_number_whatever_the_batches_threads_and_path(name, weig
 
 @pytest.mark.parametrize("compile", [True, False])
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_epochs_loss_is_that_of_its_batches_together(name, compile) -> None:
+def test_the_epochs_loss_combines_its_batches(name, compile) -> None:
     criterion, target, layers = LOSSES[name]
     trainer = make_trainer(criterion, layers, lr=0.0)
     weights = {"sample_weight": WEIGHTS} if isinstance(criterion, nn.Module) else {}
@@ -128,7 +128,7 @@ def test_the_epochs_loss_is_that_of_its_batches_together(name, compile) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_weights_of_one_change_no_bit(name) -> None:
+def test_weights_of_one_do_not_change_the_bits(name) -> None:
     criterion, target, layers = LOSSES[name]
     if not isinstance(criterion, nn.Module):
         pytest.skip("weights need a loss module")
@@ -144,7 +144,7 @@ def test_weights_of_one_change_no_bit(name) -> None:
 
 
 @pytest.mark.parametrize("reduction", REDUCED)
-def test_a_weight_of_two_is_a_row_given_twice(reduction) -> None:
+def test_a_weight_of_two_counts_a_row_twice(reduction) -> None:
     criterion = nn.CrossEntropyLoss(CLASS_WEIGHT, reduction=reduction)
     counts = RNG.integers(0, 3, ROWS)
     twice, weighted, by_class = (make_trainer(criterion, lr=0.001, dtype=np.float64) for _ in range(3))
@@ -154,7 +154,7 @@ def test_a_weight_of_two_is_a_row_given_twice(reduction) -> None:
     for a, b in zip(twice.model.parameters(), weighted.model.parameters(), strict=True):
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12)
     assert twice.history["loss"] == pytest.approx(weighted.history["loss"], rel=1e-12)
-    # A class's weight is the weight of its rows, and multiplies the loss's own weight of the class.
+    # A class weight applies to its rows, and multiplies the loss's weight of the class.
     by_class.fit(X, LABELS, batch_size=10**6, epochs=3, class_weight={1: 2.0})
     product = nn.CrossEntropyLoss([0.2, 3.4, 0.9], reduction=reduction)
     own = make_trainer(product, lr=0.001, dtype=np.float64)
@@ -190,7 +190,7 @@ WEIGHTLESS = {
 
 
 def fit_with_empty_batches(name: str, cut: bool, **options):
-    """A fit of 6 batches in order, the first, third and last of which have no weight, or of the other three alone."""
+    """A fit of 6 unshuffled batches, of which the first, third and last have weight 0, or of only the other three."""
     criterion, label, weights = WEIGHTLESS[name]
     weights = dict(weights)
     empty = np.isin(np.arange(180) // 30, [0, 2, 5])
@@ -210,7 +210,7 @@ def fit_with_empty_batches(name: str, cut: bool, **options):
 
 @pytest.mark.parametrize("compile", [True, False])
 @pytest.mark.parametrize("name", WEIGHTLESS)
-def test_a_batch_without_weight_is_like_one_without_rows(name, compile) -> None:
+def test_a_batch_of_weight_0_is_like_one_without_rows(name, compile) -> None:
     whole, history = fit_with_empty_batches(name, False, compile=compile)
     cut, expected = fit_with_empty_batches(name, True, compile=compile)
     assert np.isfinite(history["loss"]).all()
@@ -222,7 +222,7 @@ def test_a_batch_without_weight_is_like_one_without_rows(name, compile) -> None:
     assert str(momenta[0]) == str(momenta[1])
 
 
-def test_a_batch_without_weight_has_outputs_and_a_loss_for_callbacks() -> None:
+def test_a_batch_of_weight_0_has_outputs_and_a_loss_for_callbacks() -> None:
     seen = []
 
     class Recorder(Callback):
@@ -246,7 +246,7 @@ def test_rows_without_any_weight_have_no_loss() -> None:
     assert np.isnan(trainer.evaluate(X, np.zeros(ROWS, np.int64))["loss"])
 
 
-def test_a_loss_that_diverges_still_does() -> None:
+def test_a_diverging_loss_is_still_an_error() -> None:
     def squared(output, y):
         return functional.cross_entropy(output, y, ignore_index=0) ** 2
 
@@ -256,7 +256,7 @@ def test_a_loss_that_diverges_still_does() -> None:
             trainer.fit(X, LABELS, epochs=5, compile=compile)
 
 
-def test_evaluation_leaves_batches_without_weight_out_of_a_loss_of_ones_own() -> None:
+def test_evaluation_excludes_batches_of_weight_0_from_a_custom_loss() -> None:
     def own(output, y):
         return 2 * functional.cross_entropy(output, y, ignore_index=0)
 
@@ -270,7 +270,7 @@ def test_evaluation_leaves_batches_without_weight_out_of_a_loss_of_ones_own() ->
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_a_loss_of_ones_own_that_looks_after_empty_batches_keeps_them(compile) -> None:
+def test_a_custom_loss_that_handles_empty_batches_gets_them(compile) -> None:
     def own(output, y):
         return functional.cross_entropy(output, y, ignore_index=-7, reduction="sum") + (output**2).mean()
 
@@ -281,7 +281,7 @@ def test_a_loss_of_ones_own_that_looks_after_empty_batches_keeps_them(compile) -
 
 
 class Own(nn.Module):
-    """A loss of one's own: nothing is known of it but a number a batch."""
+    """A custom loss: all that is known is one number per batch."""
 
     def __init__(self, reduction: str) -> None:
         super().__init__()
@@ -293,7 +293,7 @@ class Own(nn.Module):
 
 
 @pytest.mark.parametrize("reduction", REDUCED)
-def test_losses_of_ones_own_are_means_of_rows_or_sums(reduction) -> None:
+def test_custom_losses_are_means_of_rows_or_sums(reduction) -> None:
     trainer, builtin = make_trainer(Own(reduction), lr=0.0), make_trainer(nn.MSELoss(reduction), lr=0.0)
     expected = builtin.evaluate(X, NUMBERS)["loss"]
     reading = make_trainer(Own(reduction))
@@ -308,7 +308,7 @@ def test_losses_of_ones_own_are_means_of_rows_or_sums(reduction) -> None:
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_weights_need_a_loss_that_is_known(compile) -> None:
+def test_weights_need_a_known_loss(compile) -> None:
     with pytest.raises(TypeError, match="sample_weight and class_weight"):
         make_trainer(Own("mean")).fit(X, NUMBERS, sample_weight=WEIGHTS, compile=compile)
 
@@ -326,7 +326,7 @@ def test_weights_need_a_loss_that_is_known(compile) -> None:
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_weights_are_taken_by_whatever_returns_a_known_loss(compile) -> None:
+def test_weights_work_with_functions_that_return_a_known_loss(compile) -> None:
     class Wrapped(nn.Module):
         def forward(self, x, target):
             return functional.mse_loss(x, target)
@@ -351,8 +351,8 @@ def test_class_weights_are_numbers(weights, match) -> None:
         make_trainer(nn.CrossEntropyLoss()).fit(X, LABELS, class_weight=weights)
 
 
-def test_predictions_of_every_place_have_their_losses() -> None:
-    """Classes along a second dimension, (N, C, d): each place is a row of its own."""
+def test_each_position_has_its_loss() -> None:
+    """Classes along a second dimension, (N, C, d): each position counts as a row."""
 
     class Places(nn.Linear):
         def forward(self, x):

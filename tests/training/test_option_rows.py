@@ -1,4 +1,4 @@
-"""Schedules by batch inside native epochs: no Python between two batches, and wherever a call ends, they stand there."""
+"""Schedules by batch inside native epochs: no Python between batches, and the schedule stops where a native call stops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnlite.training.resume import Checkpoints
 
 X, Y = nl.data.make_moons(100, noise=0.2, seed=1)
 BATCH, STEPS = 16, 7  # an epoch
-MANY = 12_500  # steps of an epoch that takes long enough to be asked in
+MANY = 12_500  # steps of an epoch long enough to be checked during it
 
 
 def make_trainer(lr: Any = 0.1, momentum: float = 0.9) -> nl.Trainer:
@@ -31,7 +31,7 @@ def make_trainer(lr: Any = 0.1, momentum: float = 0.9) -> nl.Trainer:
 
 
 class Sawtooth(LRScheduler):
-    """A schedule of a user's own, with a position of its own."""
+    """A custom schedule with its own position."""
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
         self.seen = 0
@@ -85,7 +85,7 @@ NATIVE = [
 
 @pytest.mark.parametrize("kind", NATIVE, ids=lambda kind: kind.__name__)
 def test_every_optimizer_has_one_models_bits_under_stages_and_schedule(kind: type[optim.Optimizer]) -> None:
-    """One cycle moves a momentum or the first beta too, where there is one."""
+    """One cycle also moves a momentum or the first beta, if there is one."""
     found = {}
     for way in ("native", "compile=False", "a loop of your own"):
         model = make_trainer().model
@@ -109,7 +109,7 @@ def test_every_optimizer_has_one_models_bits_under_stages_and_schedule(kind: typ
     assert len(set(found.values())) == 1, found
 
 
-def test_python_sleeps_between_two_batches(monkeypatch: Any) -> None:
+def test_python_does_not_run_between_batches(monkeypatch: Any) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise AssertionError("a batch ran from Python")
 
@@ -137,7 +137,7 @@ def test_a_divergence_leaves_the_schedule_at_the_batch_before() -> None:
 
 
 def test_a_call_that_ends_within_an_epoch_leaves_the_schedule_there(tmp_path: Path, monkeypatch: Any) -> None:
-    """Checkpoints are due all the time: each of them ends a native call and holds the schedule as it stood."""
+    """Checkpoints are always due: each ends a native call and holds the schedule's position."""
     x, y = nl.data.make_moons(8 * MANY, noise=0.2, seed=1)
     saved, save = [], Checkpoints.save
 
@@ -160,7 +160,7 @@ def test_a_call_that_ends_within_an_epoch_leaves_the_schedule_there(tmp_path: Pa
     assert found[0] == found[1]
 
 
-def test_a_schedule_that_fails_half_way_is_put_back() -> None:
+def test_a_schedule_that_fails_half_way_is_restored() -> None:
     class Failing(ExponentialLR):
         def get_lr(self) -> list[float]:
             if self.last_epoch == 5:

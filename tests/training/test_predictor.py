@@ -1,4 +1,4 @@
-"""A frozen model predicts the bits of the model it was made from, for every shape."""
+"""A Predictor gives the bits of its model, for every shape."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_predictions_have_the_bits_of_the_model(rows):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_rows_do_not_depend_on_their_company(threads):
+def test_a_row_does_not_depend_on_the_other_rows(threads):
     nl.set_num_threads(threads)
     model = nn.MLP([784, 300, 10])
     x = np.random.default_rng(0).standard_normal((300, 784)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_a_predictor_is_a_snapshot():
     assert (nl.Predictor(model)(x) != before).any()
 
 
-def test_results_are_arrays_of_their_own():
+def test_results_do_not_share_memory():
     predictor = nl.Predictor(nn.Linear(3, 2))
     first = predictor(np.zeros((1, 3), np.float32))
     kept = first.copy()
@@ -153,7 +153,7 @@ def test_bad_input_is_named():
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda p: pickle.loads(pickle.dumps(p))])
-def test_copies_of_one_that_has_predicted(copied) -> None:
+def test_copies_of_a_used_predictor(copied) -> None:
     predictor = nl.Predictor(nn.MLP([3, 5, 2]))
     rows = [np.random.default_rng(n).standard_normal((n, 3)).astype(np.float32) for n in (1, 7, 200)]
     expected = [predictor(x) for x in rows]

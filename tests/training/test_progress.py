@@ -1,4 +1,4 @@
-"""What a fit shows of itself, and that nothing about standard error ends it."""
+"""The progress of a fit, and that no state of standard error ends it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 
 class Broken(Terminal):
-    """A terminal that went away."""
+    """A terminal that was closed."""
 
     def write(self, text: str) -> int:
         raise BrokenPipeError(32, "Broken pipe")
@@ -71,7 +71,7 @@ def test_fit_trains_whatever_standard_error_is(monkeypatch, capsys, name, progre
     assert capsys.readouterr().out == ""
 
 
-def test_a_line_an_epoch(capsys):
+def test_one_line_per_epoch(capsys):
     trainer().fit(X, Y, epochs=3, validation_split=0.2, progress="lines")
     out, err = capsys.readouterr()
     assert out == ""
@@ -101,7 +101,7 @@ def test_a_terminal_gets_a_bar_with_the_epoch_first_and_the_rate_last(monkeypatc
     assert terminal.getvalue().strip().split("\r")[-1].startswith("epoch 3/3 ")
 
 
-def test_a_terminal_that_shows_ascii_alone_gets_that(monkeypatch):
+def test_an_ascii_terminal_gets_ascii(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Ascii())
     trainer().fit(X, Y, epochs=2)
     assert "#" in sys.stderr.getvalue()
@@ -118,7 +118,7 @@ def test_tqdm_disable(monkeypatch, progress):
     assert "epoch 2/2" in sys.stderr.getvalue()
 
 
-def test_it_has_no_colours(monkeypatch):
+def test_there_are_no_colours(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("NO_COLOR", "1")
     trainer().fit(X, Y, epochs=2)
@@ -152,7 +152,7 @@ def test_a_notebook_gets_a_bar(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", ["plan", 3, "", [], 0.5])
-def test_other_wishes_are_refused_before_anything_changes(wrong):
+def test_other_values_are_refused_before_anything_changes(wrong):
     made = trainer()
     before = made.model.fingerprint()
     with pytest.raises(ValueError, match="progress must be None, True, False, 'bar' or 'lines'"):
@@ -160,7 +160,7 @@ def test_other_wishes_are_refused_before_anything_changes(wrong):
     assert (made.model.fingerprint(), made.epoch) == (before, 0)
 
 
-def test_figures_are_whole_on_any_width():
+def test_figures_are_complete_at_any_width():
     for width in range(1, 160):
         require_whole_figures(width)
 

@@ -1,4 +1,4 @@
-"""Python code that a captured step cannot repeat is refused, and what it changed is put back."""
+"""Python code that a captured step cannot repeat is refused, and its changes are undone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class BufferAverage(TwoLayers):
 
 
 class ConfiguresAnother(TwoLayers):
-    """Not even a value that the step does not use may be lost."""
+    """Even a value that the step does not use must not be lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ def test_code_that_changes_at_every_call_is_refused_and_undone(kind):
     assert trainer_of(model).predict(X).shape == (600, 1)
 
 
-def test_a_fall_back_to_python_draws_what_python_would():
+def test_a_fallback_to_python_draws_the_same_numbers():
     model = Drawing().eval()
     same = copy.deepcopy(model)
     outputs = [trainer_of(m).predict(X, batch_size=100) for m in (model,)]
@@ -345,7 +345,7 @@ def test_a_criterion_that_counts_its_calls_is_refused(make):
         trainer_of(TwoLayers(), make()).fit(X, Y, progress=False)
 
 
-def test_what_settles_at_the_first_call_is_captured():
+def test_code_that_settles_at_the_first_call_is_captured():
     class Remembering(TwoLayers):
         def forward(self, x):
             self.width = x.shape[1]

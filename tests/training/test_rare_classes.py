@@ -1,4 +1,4 @@
-"""Data of the thyroid problem's kind: raw inputs in 0..1, most of the signal in a narrow range of two of them, rare classes."""
+"""Data like the thyroid problem: raw inputs in 0..1, most of the signal in a narrow range of two of them, rare classes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def error_of(make: Callable[[Iterable[nn.Parameter]], optim.Optimizer]) -> float
     return 1 - trainer.evaluate(*patients(2000, 2))["accuracy"]
 
 
-def test_adam_finds_the_rare_classes_that_plain_descent_misses() -> None:
+def test_adam_finds_the_rare_classes_that_plain_sgd_misses() -> None:
     descent = min(error_of(lambda parameters, lr=lr: optim.SGD(parameters, lr=lr)) for lr in (0.01, 0.03, 0.1))
     adam = error_of(lambda parameters: optim.Adam(parameters, lr=0.003))
-    assert descent > 0.045, f"plain descent errs on {descent:.1%} only: the data is too easy to tell"
-    assert adam < 0.025, f"Adam errs on {adam:.1%}, plain descent on {descent:.1%}"
+    assert descent > 0.045, f"plain SGD errs on only {descent:.1%}: the data is too easy"
+    assert adam < 0.025, f"Adam errs on {adam:.1%}, plain SGD on {descent:.1%}"

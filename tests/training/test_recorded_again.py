@@ -1,4 +1,4 @@
-"""A step is recorded again when anything that it depends on has changed."""
+"""A step is recorded again when anything it depends on has changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Annealed:
 
 
 class Cautious(Annealed):
-    """Halves its loss once the last one was large."""
+    """Halves its loss if the last one was large."""
 
     def __call__(self, output, target):
         losses = self.trainer.history["loss"] if len(self.trainer.history) else [2.0]
@@ -45,7 +45,7 @@ def annealed(kind: type[Annealed], seconds: float, monkeypatch: Any, **options: 
 
 @pytest.mark.parametrize("kind", [Annealed, Cautious])
 def test_bits_do_not_depend_on_how_many_epochs_one_native_call_takes(kind, monkeypatch, tmp_path):
-    """A busy machine makes fewer epochs fit into the time that a native call may take."""
+    """On a busy machine, fewer epochs fit into the time limit of a native call."""
     expected = annealed(kind, 0.5, monkeypatch, compile=False)
     for seconds in (0.0, 1e-4, 0.5, 1e9):
         assert annealed(kind, seconds, monkeypatch) == expected
@@ -63,7 +63,7 @@ class LateCounter(TwoLayers):
         return super().forward(x)
 
 
-def test_code_that_begins_to_change_things_is_seen_where_it_computes_the_same():
+def test_code_that_starts_to_change_state_is_noticed_even_if_it_computes_the_same():
     model = LateCounter()
     trainer = trainer_of(model)
     trainer.fit(X, Y, progress=False)
@@ -76,7 +76,7 @@ def test_code_that_begins_to_change_things_is_seen_where_it_computes_the_same():
     assert model.calls == 6
 
 
-# What a signature tells apart
+# Changes that a signature detects
 
 
 class Leaky(TwoLayers):
@@ -96,7 +96,7 @@ class Frozen(TwoLayers):
 
 
 class Chosen(TwoLayers):
-    """Computes both and gives one of them."""
+    """Computes both and returns one of them."""
 
     slope: Any = False
 
@@ -129,7 +129,7 @@ CHANGED = [(Leaky, 1000004.0), (Frozen, True), (Chosen, True), (Epsilon, 1.0 + 1
 
 
 @pytest.mark.parametrize(("kind", "value"), CHANGED)
-def test_the_smallest_change_between_fits_is_seen(kind, value):
+def test_the_smallest_change_between_fits_is_noticed(kind, value):
     results = []
     for compile in (True, False):
         nl.manual_seed(0)
@@ -142,7 +142,7 @@ def test_the_smallest_change_between_fits_is_seen(kind, value):
     assert results[0] == results[1]
 
 
-def test_inputs_of_one_shape_are_told_apart():
+def test_inputs_of_one_shape_are_distinguished():
     class Difference(nn.Module):
         swapped = False
 
@@ -167,7 +167,7 @@ def test_inputs_of_one_shape_are_told_apart():
         (nn.SmoothL1Loss(beta=1000000.0), "beta", 1000004.0),
     ],
 )
-def test_the_smallest_change_of_a_loss_is_seen(criterion, name, value):
+def test_the_smallest_change_of_a_loss_is_noticed(criterion, name, value):
     model = TwoLayers()
     trainer = trainer_of(model, criterion)
     large = Y * 3e6

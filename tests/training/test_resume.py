@@ -1,4 +1,4 @@
-"""A resumed fit ends on the bits of one that was never interrupted."""
+"""A resumed fit ends with the bits of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nnlite.files.model_file import load_with_metadata
 from nnlite.training.resume import Checkpoints
 
 X, Y = nl.data.make_moons(500, noise=0.2, seed=1)
-MANY = nl.data.make_moons(100_000, noise=0.2, seed=1)  # an epoch takes long enough to be asked in
+MANY = nl.data.make_moons(100_000, noise=0.2, seed=1)  # enough rows for a checkpoint to be due within an epoch
 VALIDATION = nl.data.make_moons(100, noise=0.2, seed=2)
 
 
 class Stop(Exception):
-    """What ends a fit in these tests."""
+    """The exception that ends a fit in these tests."""
 
 
 class StopAt(Callback):
@@ -67,7 +67,7 @@ def make_callbacks(trainer: nl.Trainer, folder, stop: Callback) -> list[Callback
 
 
 def fit(folder, stop: Callback, resume: bool, seconds: float = 0.0, **options):
-    """The fit of these tests in a trainer of its own; (trainer, callbacks, history), history None where it was stopped."""
+    """The fit of these tests in a new trainer; (trainer, callbacks, history), history None if it was stopped."""
     folder.mkdir(exist_ok=True)
     trainer = make_trainer()
     callbacks = make_callbacks(trainer, folder, stop)
@@ -80,7 +80,7 @@ def fit(folder, stop: Callback, resume: bool, seconds: float = 0.0, **options):
 
 
 def outcome(folder, trainer: nl.Trainer, callbacks: list[Callback], history) -> tuple:
-    """All that a user can see of a fit."""
+    """Everything that a user can see of a fit."""
     stopping = callbacks[2]
     return (
         trainer.model.fingerprint(),
@@ -97,7 +97,7 @@ def outcome(folder, trainer: nl.Trainer, callbacks: list[Callback], history) -> 
 
 @pytest.mark.parametrize("compile", [True, False], ids=["native", "eager"])
 @pytest.mark.parametrize("epoch", [0, 1, 4, 7])
-def test_a_fit_ended_after_an_epoch_is_taken_up(tmp_path, epoch, compile):
+def test_a_fit_ended_after_an_epoch_is_resumed(tmp_path, epoch, compile):
     whole = fit(tmp_path / "whole", StopAt(None), False, compile=compile)
     _, _, history = fit(tmp_path / "cut", StopAt(epoch), False, compile=compile)
     assert history is None
@@ -106,7 +106,7 @@ def test_a_fit_ended_after_an_epoch_is_taken_up(tmp_path, epoch, compile):
 
 
 @pytest.mark.parametrize("batches", [0, 1, 7, 8, 20, 63])
-def test_a_fit_ended_within_an_epoch_is_taken_up(tmp_path, batches):
+def test_a_fit_ended_within_an_epoch_is_resumed(tmp_path, batches):
     whole = fit(tmp_path / "whole", StopAtBatch(None), False)
     _, _, history = fit(tmp_path / "cut", StopAtBatch(batches), False)
     assert history is None
@@ -149,19 +149,19 @@ def test_ctrl_c_within_a_native_epoch_leaves_a_checkpoint_of_that_moment(tmp_pat
     assert resumed.history.history == history.history
 
 
-def test_native_epochs_are_cut_for_checkpoints_without_a_trace(tmp_path, monkeypatch):
+def test_checkpoints_within_native_epochs_do_not_change_the_bits(tmp_path, monkeypatch):
     whole, cut = make_trainer(), make_trainer()
     history = whole.fit(*MANY, epochs=3, batch_size=2)
     saves = []
     save = nl.save
     monkeypatch.setattr("nnlite.training.resume.save", lambda *a, **k: (saves.append(1), save(*a, **k)))
     again = cut.fit(*MANY, epochs=3, batch_size=2, checkpoint=tmp_path, checkpoint_seconds=0)
-    assert len(saves) > 5  # more than one an epoch
+    assert len(saves) > 5  # more than one per epoch
     assert cut.model.fingerprint() == whole.model.fingerprint()
     assert again.history == history.history
 
 
-def test_a_finished_fit_is_not_done_again_and_may_be_made_longer(tmp_path):
+def test_a_finished_fit_is_not_repeated_and_can_be_extended(tmp_path):
     options = {"batch_size": 64, "checkpoint": tmp_path}
     first = make_trainer()
     first.fit(X, Y, epochs=3, **options)
@@ -175,7 +175,7 @@ def test_a_finished_fit_is_not_done_again_and_may_be_made_longer(tmp_path):
     assert longer.model.fingerprint() == whole.model.fingerprint()
 
 
-def test_without_a_checkpoint_resume_starts_anew(tmp_path):
+def test_without_a_checkpoint_resume_starts_from_scratch(tmp_path):
     one, two = make_trainer(), make_trainer()
     one.fit(X, Y, checkpoint=tmp_path / "not" / "there", resume=True)
     two.fit(X, Y)
@@ -194,7 +194,7 @@ def test_early_stopping_is_remembered(tmp_path):
     assert (stopping.stopped_epoch, stopping.best) == (again.stopped_epoch, again.best)
 
 
-def test_a_checkpoint_is_never_overwritten_unasked(tmp_path):
+def test_a_checkpoint_is_only_overwritten_on_request(tmp_path):
     make_trainer().fit(X, Y, checkpoint=tmp_path)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     trainer = make_trainer()
@@ -226,7 +226,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, change, match):
     assert trainer.epoch == 0
 
 
-def test_another_model_is_refused_and_stays_as_it_was(tmp_path):
+def test_another_model_is_refused_and_unchanged(tmp_path):
     make_trainer().fit(X, Y, checkpoint=tmp_path)
     model = nn.MLP([2, 5, 2])
     before = model.fingerprint()
@@ -236,7 +236,7 @@ def test_another_model_is_refused_and_stays_as_it_was(tmp_path):
     assert model.fingerprint() == before
 
 
-def test_a_model_file_is_no_checkpoint(tmp_path):
+def test_a_model_file_is_not_a_checkpoint(tmp_path):
     nl.save(tmp_path / "checkpoint.safetensors", make_trainer().model)
     with pytest.raises(nl.ModelFileError, match="not the checkpoint of a fit"):
         make_trainer().fit(X, Y, checkpoint=tmp_path, resume=True)
@@ -245,13 +245,13 @@ def test_a_model_file_is_no_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("state", "match"), [({}, "'settings' is missing"), ([], "missing"), ({"settings": 1}, "missing")]
 )
-def test_a_checkpoint_with_holes_is_refused(tmp_path, state, match):
+def test_an_incomplete_checkpoint_is_refused(tmp_path, state, match):
     nl.save(tmp_path / "checkpoint.safetensors", {}, metadata={"checkpoint": state})
     with pytest.raises(nl.ModelFileError, match=match):
         make_trainer().fit(X, Y, checkpoint=tmp_path, resume=True)
 
 
-def test_a_callback_of_ones_own_takes_part(tmp_path):
+def test_the_state_of_a_custom_callback_is_saved(tmp_path):
     class Count(Callback):
         def __init__(self) -> None:
             self.seen: list[int] = []
@@ -273,7 +273,7 @@ def test_a_callback_of_ones_own_takes_part(tmp_path):
     assert count.seen == [0, 1, 2, 3]
 
 
-def test_what_no_checkpoint_can_hold_is_named_before_training(tmp_path):
+def test_state_that_a_checkpoint_cannot_hold_is_named_before_training(tmp_path):
     class Bad(Callback):
         def state_dict(self):
             return {"file": object()}
@@ -285,7 +285,7 @@ def test_what_no_checkpoint_can_hold_is_named_before_training(tmp_path):
     assert trainer.model.fingerprint() == before
 
 
-def test_a_folder_that_cannot_be_is_named_before_training(tmp_path):
+def test_an_impossible_folder_is_named_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     trainer = make_trainer()
     before = trainer.model.fingerprint()
@@ -307,7 +307,7 @@ def test_resume_needs_a_folder():
         make_trainer().fit(X, Y, resume=True)
 
 
-def test_a_vanished_folder_ends_the_fit_with_its_name_and_the_weights_stay(tmp_path):
+def test_a_vanished_folder_ends_the_fit_with_its_name_and_keeps_the_weights(tmp_path):
     folder = tmp_path / "gone"
     trainer = make_trainer()
     remove = LambdaCallback(on_epoch_end=lambda epoch, logs: shutil.rmtree(folder, ignore_errors=True))
@@ -323,11 +323,11 @@ def test_the_interval_is_kept(tmp_path, monkeypatch):
     save = nl.save
     monkeypatch.setattr("nnlite.training.resume.save", lambda *a, **k: (saves.append(time.monotonic()), save(*a, **k)))
     make_trainer().fit(X, Y, epochs=50, checkpoint=tmp_path, checkpoint_seconds=1e6)
-    assert len(saves) == 2  # at its start and its end
+    assert len(saves) == 2  # at the start and the end
 
 
 class Counting:
-    """A fit that is nothing but its state."""
+    """A fit that consists only of its state."""
 
     def __init__(self, state):
         self.state = state

@@ -1,4 +1,4 @@
-"""A fit that goes on from a checkpoint says where the script is another one than that which began it."""
+"""A resumed fit reports differences between the script and the one that started it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_other_data_of_the_same_shape_is_refused(tmp_path, which):
         fit(tmp_path, x, y, epochs=4, resume=True)
 
 
-def test_the_same_data_in_another_layout_is_taken(tmp_path):
+def test_the_same_data_in_another_layout_is_accepted(tmp_path):
     whole = fit(tmp_path / "whole", epochs=4)
     fit(tmp_path / "half")
     assert fit(tmp_path / "half", np.asfortranarray(X), Y, epochs=4, resume=True) == whole
 
 
-def test_another_learning_rate_says_that_it_is_not_used(tmp_path):
+def test_another_learning_rate_causes_a_warning_that_it_is_not_used(tmp_path):
     whole = fit(tmp_path / "whole", epochs=4)
     fit(tmp_path / "half")
     with pytest.warns(UserWarning, match=r"began with lr=0\.1 \(here 0\.5\)") as warned:
@@ -53,7 +53,7 @@ def test_another_learning_rate_says_that_it_is_not_used(tmp_path):
     assert warned[0].filename == __file__, "the warning does not point at the call of fit"
 
 
-def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):
+def test_a_checkpoint_of_the_first_version_resumes(tmp_path):
     """A file that 0.1.0 wrote after two epochs of this fit."""
     shutil.copy(Path(__file__).with_name("checkpoint_of_0_1_0.safetensors"), tmp_path / "checkpoint.safetensors")
     rng = np.random.default_rng(0)
@@ -75,7 +75,7 @@ def test_a_checkpoint_of_the_first_version_goes_on(tmp_path):
     (nn.ReLU(), nn.MSELoss(), r"the criterion was HuberLoss\(\) and is now MSELoss\(\)"),
     (nn.ReLU(), nn.HuberLoss(), None),
 ])  # fmt: skip
-def test_another_loss_or_activation_is_said(tmp_path, recwarn, layer, criterion, match):
+def test_another_loss_or_activation_is_reported(tmp_path, recwarn, layer, criterion, match):
     def run(layer, criterion, epochs):
         model = nn.Sequential(nn.Linear(3, 4), layer, nn.Linear(4, 1))
         trainer = nl.Trainer(model, criterion, optim.SGD(model.parameters(), lr=0.1))
@@ -93,7 +93,7 @@ def test_another_loss_or_activation_is_said(tmp_path, recwarn, layer, criterion,
 @pytest.mark.parametrize("make", [
     lambda: lambda a, b: ((a - b) ** 2).mean(), lambda: functools.partial(nn.functional.huber_loss, delta=2.0), lambda: nn.functional.l1_loss,
 ])  # fmt: skip
-def test_a_loss_of_ones_own_is_the_same_in_each_process(tmp_path, recwarn, make):
+def test_a_custom_loss_is_described_the_same_in_each_process(tmp_path, recwarn, make):
     for epochs in (1, 2):
         model = nn.MLP([3, 4, 1])
         trainer = nl.Trainer(model, make(), optim.SGD(model.parameters(), lr=0.1))

@@ -141,7 +141,7 @@ def test_harmless_forms_give_the_same_bits(case):
 def test_unaligned_and_read_only_memory():
     unaligned = np.frombuffer(b"\0" + X.tobytes(), np.uint8)[1:].view(np.float32).reshape(X.shape)
     assert not unaligned.flags.writeable
-    assert as_array("x", unaligned).flags.aligned  # what reads it later may count on that
+    assert as_array("x", unaligned).flags.aligned  # later code may rely on that
     expected, trainer = make_trainer(), make_trainer()
     expected.fit(X, Y)
     trainer.fit(unaligned, Y)
@@ -172,12 +172,12 @@ def test_booleans_are_classes():
     make_trainer(model).fit(X, Y > 0)
 
 
-def test_class_probabilities_are_targets_too():
+def test_class_probabilities_are_valid_targets():
     one_hot, indices = make_trainer(), make_trainer()
     assert one_hot.fit(X, np.eye(3)[Y])["loss"] == pytest.approx(indices.fit(X, Y)["loss"], rel=1e-5)
 
 
-def test_ignored_labels_pass():
+def test_ignored_labels_are_accepted():
     trainer = make_trainer(criterion=nn.CrossEntropyLoss(ignore_index=-100))
     trainer.fit(X, replaced(Y, 7, -100))
 
@@ -228,7 +228,7 @@ def test_pytorch_tensors_and_data_frames():
 
 
 class TestConstruction:
-    """What a Trainer refuses to be made of."""
+    """Parts that a Trainer refuses."""
 
     def test_wrong_parts(self):
         model = nn.Linear(4, 3)

@@ -1,4 +1,4 @@
-"""Schedules in `fit`: by epoch and by batch, in the history, over interruptions."""
+"""Schedules in `fit`: by epoch and by batch, in the history, across interruptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nnlite.optim.lr_scheduler import (
 )
 
 X, Y = nl.data.make_moons(100, noise=0.2, seed=1)
-EPOCHS, BATCH = 4, 32  # 4 batches an epoch, the last one short
+EPOCHS, BATCH = 4, 32  # 4 batches per epoch, the last one short
 STEPS = 16
 
 
@@ -59,7 +59,7 @@ def make_schedule(name: str, optimizer: optim.Optimizer) -> LRScheduler:
 
 
 class Rates(Callback):
-    """Notes lr and momentum that each batch's update saw."""
+    """Records the lr and momentum of each batch's update."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[float, float]] = []
@@ -89,7 +89,7 @@ def test_every_update_has_the_rate_of_pytorchs_loop(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_all_ways_to_pass_a_schedule_end_on_one_models_bits(name: str) -> None:
+def test_all_ways_to_pass_a_schedule_give_the_same_bits(name: str) -> None:
     def fit(pass_it: Callable[[LRScheduler], dict[str, Any]], **options: Any) -> str:
         trainer = make_trainer()
         schedule = make_schedule(name, trainer.optimizer)
@@ -133,14 +133,14 @@ def test_several_schedules_are_callbacks() -> None:
     assert (warm_up.last_epoch, decay.last_epoch) == (12, 3)
 
 
-# The figure that a plateau follows
+# The figure that a plateau monitors
 
 
 @pytest.mark.parametrize(
     ("validates", "monitor", "followed"),
     [(True, None, "val_loss"), (False, None, "loss"), (True, "loss", "loss"), (True, "val_accuracy", "val_accuracy")],
 )
-def test_a_plateau_is_shown(validates: bool, monitor: str | None, followed: str) -> None:
+def test_a_plateau_gets_its_figure(validates: bool, monitor: str | None, followed: str) -> None:
     shown = []
 
     class Plateau(ReduceLROnPlateau):
@@ -189,11 +189,11 @@ def test_the_history_has_a_rate_for_each_group() -> None:
 
 
 class Stop(Exception):
-    """What ends a fit in these tests."""
+    """The exception that ends a fit in these tests."""
 
 
 def interrupted_fit(folder: Path, name: str, at: int | None, resume: bool = False) -> tuple[nl.Trainer, Any]:
-    """A fit that is ended after `at` batches, as by a crash; its history is None then."""
+    """A fit that ends after `at` batches, as by a crash; its history is then None."""
     trainer, seen = make_trainer(), []
 
     def stop(batch: int, logs: dict[str, float]) -> None:
@@ -224,7 +224,7 @@ def test_a_resumed_fit_continues_its_schedule(tmp_path: Path, name: str, at: int
     assert resumed == outcome
 
 
-def test_a_fit_ended_between_the_last_batch_and_the_epochs_end_keeps_the_rate_of_the_history(tmp_path: Path) -> None:
+def test_a_fit_ended_between_the_last_batch_and_the_end_of_the_epoch_keeps_the_history(tmp_path: Path) -> None:
     _, outcome = interrupted_fit(tmp_path / "whole", "one cycle", None)
     trainer = make_trainer()
 
@@ -248,7 +248,7 @@ def test_a_fit_ended_between_the_last_batch_and_the_epochs_end_keeps_the_rate_of
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["after the update", "before it"])
-def test_ctrl_c_beside_an_update_keeps_the_schedule_in_step(tmp_path: Path, monkeypatch: Any, after: bool) -> None:
+def test_ctrl_c_near_an_update_keeps_the_schedule_in_step(tmp_path: Path, monkeypatch: Any, after: bool) -> None:
     whole, _ = interrupted_fit(tmp_path / "whole", "one cycle", None)
     update, seen = optim.SGD.step, []
 
@@ -281,14 +281,14 @@ def test_ctrl_c_in_one_process(tmp_path: Path) -> None:
     callbacks = [LambdaCallback(on_batch_begin=press)]
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, Y, scheduler=schedule, callbacks=callbacks, **options)
-    with pytest.warns(UserWarning, match="the fit began with lr=0.02"):  # the optimizer has moved on since
+    with pytest.warns(UserWarning, match="the fit began with lr=0.02"):  # the optimizer has changed since
         trainer.fit(X, Y, scheduler=schedule, callbacks=callbacks, resume=True, **options)
     assert schedule.last_epoch == STEPS
     assert trainer.model.fingerprint() == interrupted_fit(tmp_path / "w", "one cycle", None)[0].model.fingerprint()
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_rows_that_turn_out_bad_leave_the_schedule_as_it_was(compile: bool) -> None:
+def test_bad_rows_do_not_change_the_schedule(compile: bool) -> None:
     trainer = make_trainer()
     trainer = nl.Trainer(trainer.model, lambda o, t: nn.functional.cross_entropy(o, t), trainer.optimizer)
     schedule = OneCycleLR(trainer.optimizer, 0.5, STEPS)
@@ -320,7 +320,7 @@ def test_accumulated_batches_are_one_step_of_the_schedule() -> None:
     assert accumulated[1] == 8
 
 
-# What is refused at the start
+# Errors at the start
 
 
 @pytest.mark.parametrize(
@@ -333,11 +333,11 @@ def test_accumulated_batches_are_one_step_of_the_schedule() -> None:
         (lambda o: CyclicLR(make_trainer().optimizer, 0.1, 0.2), ValueError, "CyclicLR belongs to an optimizer other"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_fits_schedule(tmp_path: Path, scheduler: Any, error: Any, match: str) -> None:
+def test_invalid_schedules(tmp_path: Path, scheduler: Any, error: Any, match: str) -> None:
     trainer = make_trainer()
     before = trainer.model.fingerprint()
     options: dict[str, Any] = {"epochs": EPOCHS, "batch_size": BATCH, "scheduler": scheduler(trainer.optimizer)}
     with pytest.raises(error, match=match):
         trainer.fit(X, Y, checkpoint=tmp_path / "run", **options)
     assert (trainer.model.fingerprint(), trainer.epoch) == (before, 0)
-    trainer.fit(X, Y, checkpoint=tmp_path / "run")  # nothing was left there
+    trainer.fit(X, Y, checkpoint=tmp_path / "run")  # nothing was left in the folder

@@ -23,7 +23,7 @@ def parts(target: np.ndarray, share: float, shuffle: bool | str, seed: int = 0) 
 
 @pytest.mark.parametrize("shuffle", [False, True, "stratified"])
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.33, 0.99])
-def test_each_row_is_in_one_part(shuffle, share):
+def test_each_row_is_in_exactly_one_part(shuffle, share):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train, held = parts(SORTED, share, shuffle)
@@ -78,7 +78,7 @@ def test_fit_draws_its_validation_rows():
     np.repeat(np.eye(2, dtype=np.float32), [70, 30], 0), np.repeat(np.eye(2, dtype=int), [70, 30], 0),
     np.repeat([False, True], [70, 30]),
 ])  # fmt: skip
-def test_marks_and_one_hot_rows_are_classes_too(target):
+def test_binary_and_one_hot_targets_are_classes(target):
     with pytest.warns(UserWarning, match="only those hold the class"):
         parts(target, 0.3, False)
     _, held = parts(target, 0.2, "stratified")
@@ -88,7 +88,7 @@ def test_marks_and_one_hot_rows_are_classes_too(target):
 @pytest.mark.parametrize("target", [
     np.linspace(0, 1, 100), np.repeat([[0.5, 0.5], [0, 1]], 50, 0), np.repeat([[1, 1], [0, 1]], 50, 0), np.zeros((100, 2)),
 ])  # fmt: skip
-def test_quantities_probabilities_and_several_labels_are_no_classes(target):
+def test_quantities_probabilities_and_several_labels_are_not_classes(target):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         parts(target, 0.5, False)

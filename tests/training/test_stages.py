@@ -1,4 +1,4 @@
-"""Stages between the backward pass and the update: clipping and accumulation, natively, from Python and by hand."""
+"""Stages between the backward pass and the update: clipping and accumulation, natively, from Python and in an own loop."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def by_hand(clip_norm: float | None = None, clip_value: float | None = None) -> 
 def test_a_native_fit_a_python_fit_and_your_own_loop_have_the_same_bits(clipping: dict[str, float]) -> None:
     assert fitted(**clipping) == by_hand(**clipping)
     assert fitted(compile=False, **clipping) == by_hand(**clipping)
-    assert (fitted(**clipping) == fitted()) == (clipping == {"clip_norm": 1e9}), "only a bound in reach changes bits"
+    assert (fitted(**clipping) == fitted()) == (clipping == {"clip_norm": 1e9}), (
+        "a bound that is reached must change the bits, another must not"
+    )
 
 
 CODE = """
@@ -84,7 +86,7 @@ print(model.fingerprint())
 """
 
 
-def test_threads_and_instruction_sets_do_not_decide_a_bit(run_python: Callable[..., str]) -> None:
+def test_threads_and_instruction_sets_do_not_change_the_bits(run_python: Callable[..., str]) -> None:
     isas = nl.show_config()["available_isas"]
     ways = [{"NNLITE_ISA": isa} for isa in isas] + [{"NNLITE_NUM_THREADS": threads} for threads in ("1", "2", "3")]
     found = {str(way): run_python(CODE, **way) for way in ways}
@@ -92,7 +94,7 @@ def test_threads_and_instruction_sets_do_not_decide_a_bit(run_python: Callable[.
 
 
 @pytest.mark.parametrize("clipping", CLIPPINGS, ids=str)
-def test_clipped_steps_are_those_of_pytorch(clipping: dict[str, float]) -> None:
+def test_clipped_steps_match_pytorch(clipping: dict[str, float]) -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(64, 5)).astype(np.float32) * 3, rng.normal(size=(64, 2)).astype(np.float32)
     ours = nn.MLP([5, 8, 2], activation=nn.Tanh)
@@ -117,7 +119,7 @@ def test_clipped_steps_are_those_of_pytorch(clipping: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("compile", [True, False])
 def test_accumulation_has_the_bits_of_the_larger_batch(compile: bool) -> None:
-    """Mean loss, class weights, dropout, batch normalisation, a last batch that is not full."""
+    """Mean loss, class weights, dropout, batch normalisation, a partial last batch."""
     assert fitted(accumulate=4, batch_size=8, compile=compile) == fitted(batch_size=32)
 
 
@@ -149,7 +151,7 @@ def overflowing(compile: bool, **options: Any) -> tuple[nl.Trainer, nl.Divergenc
     return own, caught.value
 
 
-def test_a_norm_that_is_not_finite_leaves_the_weights_of_the_batch_before() -> None:
+def test_a_norm_that_is_not_finite_restores_the_weights_before_the_batch() -> None:
     states = []
     for compile in (True, False):
         own, error = overflowing(compile, clip_norm=1.0)
@@ -158,7 +160,7 @@ def test_a_norm_that_is_not_finite_leaves_the_weights_of_the_batch_before() -> N
         assert all(np.isfinite(value).all() for value in own.model.state_dict().values()), "the step was not undone"
         buffers = [entry["momentum_buffer"].tobytes() for entry in own.optimizer.state_dict()["state"].values()]
         states.append((own.model.fingerprint(), own.generator.state(), buffers))
-    assert states[0] == states[1], "what is left after the divergence differs between a native and a Python fit"
+    assert states[0] == states[1], "the state after the divergence differs between a native and a Python fit"
 
 
 @pytest.mark.parametrize(
@@ -178,11 +180,11 @@ def test_bad_options_are_named(options: dict[str, Any], error: type[Exception], 
 
 
 class Stopped(Exception):
-    """What ends a fit in these tests."""
+    """The exception that ends a fit in these tests."""
 
 
 class StopAfter(nl.callbacks.Callback):
-    """Ends the fit after so many epochs; it runs natively."""
+    """Ends the fit after a number of epochs; it runs natively."""
 
     def __init__(self, epochs: int | None) -> None:
         self.epochs = epochs

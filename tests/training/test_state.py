@@ -1,4 +1,4 @@
-"""What is trained beside the model is part of checkpoints, of the best weights and of the all-or-nothing step."""
+"""Everything trained besides the model is part of checkpoints, of the best weights and of the all-or-nothing step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X, Y = nl.data.make_moons(120, noise=0.1, seed=1)
 
 
 class Learnable(nn.Module):
-    """A loss with a parameter and a buffer of its own."""
+    """A loss with a parameter and a buffer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Learnable(nn.Module):
 
 
 class Everything:
-    """A fit of a model, a loss with parameters, another module and a bare parameter; `state()` is all that it changes."""
+    """A fit of a model, a loss with parameters, another module and a bare parameter; `state()` is everything it changes."""
 
     def __init__(self) -> None:
         nl.manual_seed(0)
@@ -78,7 +78,7 @@ def test_a_resumed_fit_ends_on_the_same_bits(tmp_path, compile: bool) -> None:
     assert again.state() == whole.state()
 
 
-def test_the_best_weights_are_all_of_them(tmp_path) -> None:
+def test_the_best_weights_include_all_trained_parameters(tmp_path) -> None:
     states = []
 
     def make(values: Any, resume: bool) -> Everything:
@@ -94,7 +94,7 @@ def test_the_best_weights_are_all_of_them(tmp_path) -> None:
         return made
 
     assert make([3.0, 1.0, 2.0], False).state()[:3] == states[1]
-    assert make([3.0, 1.0, 2.0, 1.5], True).state()[:3] == states[1]  # the best epoch comes out of the checkpoint
+    assert make([3.0, 1.0, 2.0, 1.5], True).state()[:3] == states[1]  # the best epoch comes from the checkpoint
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, RuntimeError])
@@ -149,7 +149,7 @@ def test_ctrl_c_in_an_eager_fit_writes_a_checkpoint(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_divergence_puts_everything_back(compile: bool) -> None:
+def test_divergence_restores_everything(compile: bool) -> None:
     made = Everything()
     made.trainer.fit(X, Y, compile=compile)
     made.loss.scale.detach().fill_(float("inf"))
@@ -160,7 +160,7 @@ def test_divergence_puts_everything_back(compile: bool) -> None:
     assert all(p.grad is None for p in made.loss.parameters()) or not compile
 
 
-def test_evaluation_leaves_the_loss_as_it_is() -> None:
+def test_evaluation_does_not_change_the_loss() -> None:
     made = Everything()
     before = made.state()
     made.trainer.evaluate(X, Y)
@@ -168,8 +168,8 @@ def test_evaluation_leaves_the_loss_as_it_is() -> None:
     assert made.loss.training
 
 
-def test_a_checkpoint_of_the_model_alone_still_loads(tmp_path) -> None:
-    """Files written before know nothing beside the model."""
+def test_a_checkpoint_of_only_the_model_still_loads(tmp_path) -> None:
+    """Older files hold only the model."""
 
     def make() -> nl.Trainer:
         nl.manual_seed(0)
@@ -198,6 +198,6 @@ def test_a_checkpoint_of_other_parameters_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("state", [None, {}, {"others": {}}])
-def test_what_is_no_trained_state_is_named(state) -> None:
+def test_invalid_trained_state_is_named(state) -> None:
     with pytest.raises(TypeError, match=r"must be a dictionary with 'model', as from trained_state\(\)"):
         Everything().trainer.load_trained_state(state)

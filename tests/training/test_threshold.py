@@ -1,4 +1,4 @@
-"""Classes read off a single column of outputs, whatever the loss, the last layer and the labels, against scikit-learn."""
+"""Classes from a single column of outputs, for any loss, last layer and labels, against scikit-learn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Wrapped(nn.Module):
 
 
 class Plain:
-    """A criterion that is no module."""
+    """A criterion that is not a module."""
 
     def __init__(self, inner) -> None:
         self.inner = inner
@@ -97,7 +97,7 @@ def labels_of(layers, coding: str) -> np.ndarray:
 
 @pytest.mark.parametrize("compile", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_figures_are_scikit_learns(name: str, compile: bool) -> None:
+def test_figures_match_scikit_learn(name: str, compile: bool) -> None:
     layers, criterion, coding = CASES[name]
     trainer, labels = make(layers, criterion), labels_of(layers, coding)
     trainer.fit(X, labels, epochs=5, batch_size=16, compile=compile)
@@ -108,7 +108,7 @@ def test_figures_are_scikit_learns(name: str, compile: bool) -> None:
     assert figures["misclassified"] == (true != predicted).sum()
     for figure in ("precision", "recall", "f1"):
         assert figures[figure] == pytest.approx(getattr(theirs, f"{figure}_score")(true, predicted), rel=1e-12)
-    assert figures["accuracy"] > 0.8  # what a wrong boundary never reaches: half of the rows are of each class
+    assert figures["accuracy"] > 0.8  # out of reach for a wrong threshold: each class has half of the rows
 
 
 @pytest.mark.parametrize("compile", [True, False])
@@ -120,7 +120,7 @@ def test_figures_are_scikit_learns(name: str, compile: bool) -> None:
         ([nn.Linear(16, 1), nn.Sigmoid()], nn.BCEWithLogitsLoss(), "ends in a Sigmoid but.*BCEWithLogitsLoss expects"),
     ],
 )
-def test_what_does_not_follow_is_asked_for_before_anything_changes(layers, criterion, match, compile) -> None:
+def test_an_ambiguous_threshold_is_an_error_before_anything_changes(layers, criterion, match, compile) -> None:
     trainer, labels = make(layers, criterion), labels_of(layers, "01")
     before = trainer.model.fingerprint()
     with pytest.raises(ValueError, match=match):
@@ -134,7 +134,7 @@ def test_what_does_not_follow_is_asked_for_before_anything_changes(layers, crite
     assert said.evaluate(X, labels)["accuracy"] == expected
 
 
-def test_functions_of_nnlite_get_the_threshold_too() -> None:
+def test_metric_functions_of_nnlite_get_the_threshold() -> None:
     layers, criterion, _ = CASES["BCE"]
     trainer, labels = make(layers, criterion), labels_of(layers, "01")
     given = functools.partial(metrics.accuracy, threshold=2.0)
@@ -145,7 +145,7 @@ def test_functions_of_nnlite_get_the_threshold_too() -> None:
     assert kept.evaluate(X, labels)["accuracy"] == (labels == 0).mean()
 
 
-def test_labels_of_one_sign_alone() -> None:
+def test_labels_of_only_one_sign() -> None:
     layers, criterion, coding = CASES["tanh"]
     trainer, labels = make(layers, criterion), labels_of(layers, coding)
     trainer.fit(X, labels, epochs=5)
@@ -165,7 +165,7 @@ def test_no_threshold(threshold) -> None:
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_metrics_that_cannot_be_are_refused_before_the_first_update(compile: bool) -> None:
+def test_impossible_metrics_are_refused_before_the_first_update(compile: bool) -> None:
     trainer = make([nn.Linear(16, 1)], nn.BCEWithLogitsLoss())
     trainer.metrics = nl.Trainer(trainer.model, trainer.criterion, trainer.optimizer, ["top_k"]).metrics
     before = trainer.model.fingerprint()

@@ -38,7 +38,7 @@ def test_learns_and_reports_kerass_keys():
 
 
 @pytest.mark.parametrize("compile", [True, False])
-def test_two_fits_go_on_like_one(compile):
+def test_two_fits_continue_like_one(compile):
     once, twice = make_trainer(), make_trainer()
     whole = once.fit(X, Y, epochs=4, compile=compile)
     parts = [twice.fit(X, Y, epochs=n, compile=compile) for n in (1, 3)]
@@ -47,7 +47,7 @@ def test_two_fits_go_on_like_one(compile):
     assert parts[1].epoch == [1, 2, 3]
 
 
-def test_native_eager_and_watched_runs_agree_in_bits_and_history():
+def test_native_eager_and_monitored_runs_agree_in_bits_and_history():
     class Watcher(Callback):
         def on_batch_end(self, batch, logs):
             assert np.isfinite(logs["loss"])
@@ -81,7 +81,7 @@ def test_the_last_partial_batch_counts_by_its_rows():
     assert history["loss"][0] == pytest.approx(trainer.evaluate(X, Y)["loss"], rel=1e-6)
 
 
-def test_without_shuffling_batches_come_in_order():
+def test_without_shuffling_batches_are_in_order():
     seen = []
 
     class Recorder(nn.Module):
@@ -98,18 +98,18 @@ def test_without_shuffling_batches_come_in_order():
     assert seen == [[0, 1], [2, 3], [4]]
 
 
-def test_seed_decides_shuffling_and_dropout():
+def test_the_seed_determines_shuffling_and_dropout():
     prints = {seed: set() for seed in (0, 1)}
     for seed in (0, 0, 1):
         trainer = make_trainer(seed=seed)
-        nl.manual_seed(99)  # the default generator plays no part in a fit
+        nl.manual_seed(99)  # a fit does not use the default generator
         trainer.fit(X, Y)
         prints[seed].add(trainer.model.fingerprint())
     assert len(prints[0]) == 1
     assert prints[0] != prints[1]
 
 
-def test_the_default_generator_is_given_back():
+def test_the_default_generator_is_restored():
     generator = nl.manual_seed(3)
     before = generator.state()
     make_trainer(nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 2)))
@@ -166,8 +166,8 @@ def test_predictions_do_not_depend_on_the_batch(batch_size):
     np.testing.assert_array_equal(trainer.predict(X[5:6])[0], trainer.predict(X)[5])
 
 
-def test_a_pass_of_predictions_always_sees_the_present_weights():
-    """Passes of several batches work on weights arranged anew; none may stay behind for the next."""
+def test_predictions_always_use_the_current_weights():
+    """Passes of several batches use packed weights, which must not be reused by the next pass."""
     model = nn.MLP([2, 16, 2])
     trainer = nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.5))
     x, y = nl.data.make_moons(600, noise=0.1, seed=0)
@@ -179,7 +179,7 @@ def test_a_pass_of_predictions_always_sees_the_present_weights():
         model[0].weight.detach().numpy()[:] *= 0.9
 
 
-def test_dropout_is_off_and_statistics_rest_in_validation():
+def test_validation_turns_dropout_off_and_keeps_statistics():
     trainer = make_trainer(lr=0.0)
     trainer.fit(X, Y, validation_data=(X, Y))
     tracked = trainer.model[1].num_batches_tracked.numpy().copy()
@@ -207,14 +207,14 @@ def test_learning_rate_changes_reach_the_native_loop():
         np.testing.assert_array_equal(parameter.detach().numpy(), old)
 
 
-def test_class_weights_leave_validation_alone():
+def test_class_weights_do_not_affect_validation():
     trainer = make_trainer(nn.Linear(2, 2), lr=0.0)
     history = trainer.fit(X, Y, class_weight={0: 9.0, 1: 9.0}, validation_split=0.5)
     half = len(X) - len(X) // 2
     assert history["val_loss"][0] == pytest.approx(trainer.evaluate(X[half:], Y[half:])["loss"], rel=1e-6)
 
 
-def test_class_weights_take_binary_targets_of_any_shape():
+def test_class_weights_accept_binary_targets_of_any_shape():
     losses = []
     for target in (Y, Y.astype(np.float32), Y[:, None], Y > 0):
         nl.manual_seed(0)
@@ -239,7 +239,7 @@ def test_single_precision_and_double_precision_models():
         assert trainer.predict(X).dtype == dtype
 
 
-def test_embeddings_take_indices():
+def test_embeddings_accept_indices():
     tokens = np.random.default_rng(0).integers(0, 9, (100, 3))
     model = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2))
     trainer = make_trainer(model, metrics=["accuracy"])

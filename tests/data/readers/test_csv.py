@@ -1,4 +1,4 @@
-"""Tables as text: what is read, and what is refused with line and column."""
+"""Text tables: what is read, and what is refused with line and column."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_names_and_cells(write) -> None:
         max_size=6,
     )
 )
-def test_what_csv_writes_is_read(tmp_path_factory, rows) -> None:
+def test_output_of_pythons_csv_is_read(tmp_path_factory, rows) -> None:
     path = tmp_path_factory.mktemp("csv") / "table.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
     assert list(map(list, zip(*read_csv(path, header=True).columns.values(), strict=True))) == rows
 
 
-def test_a_byte_order_mark_is_no_name(write) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_name(write) -> None:
     assert list(read_csv(write(b"\xef\xbb\xbfa,b\n1,2\n")).columns) == ["a", "b"]
 
 
@@ -67,7 +67,7 @@ def test_a_byte_order_mark_is_no_name(write) -> None:
         ("a,b\n" + "x" * 200_000 + ",1\n", "is not a CSV text file"),
     ],
 )
-def test_what_is_wrong_is_named(write, text, match) -> None:
+def test_errors_name_the_fault(write, text, match) -> None:
     with pytest.raises(ValueError, match=match) as caught:
         read_csv(write(text))
     assert "table.csv" in str(caught.value)
@@ -97,7 +97,7 @@ def columns(path, **told) -> dict:
         ('name,size\n"",\n,""\n', ","),
     ],
 )
-def test_what_is_read_is_what_pandas_reads(write, text, delimiter) -> None:
+def test_cells_are_those_that_pandas_reads(write, text, delimiter) -> None:
     path = write(text)
     frame = pandas.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False)
     assert columns(path) == {name: list(frame[name]) for name in frame}
@@ -105,11 +105,11 @@ def test_what_is_read_is_what_pandas_reads(write, text, delimiter) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_encodings_say_what_they_are(write, encoding, pack) -> None:
+def test_encodings_are_recognised(write, encoding, pack) -> None:
     assert columns(write(pack("größe,b\n1,é\n".encode(encoding)))) == {"größe": ["1"], "b": ["é"]}
 
 
-def test_told_formats(write) -> None:
+def test_explicit_formats(write) -> None:
     assert columns(write("a b\n1 2\n"), delimiter=" ") == {"a": ["1"], "b": ["2"]}
     assert columns(write("a\tb\n1\t2\n"), delimiter="tab") == {"a": ["1"], "b": ["2"]}
     assert columns(write("é,b\n1,2\n".encode("cp1252")), encoding="cp1252") == {"é": ["1"], "b": ["2"]}
@@ -137,13 +137,13 @@ def test_standard_input(monkeypatch) -> None:
         read_csv("-")
 
 
-def test_names_of_rows_are_left_out_and_told(write) -> None:
+def test_row_names_are_dropped_and_reported(write) -> None:
     table = read_csv(write(",a,b\n0,1,2\n1,3,4\n"))
     assert table.columns == {"a": ["1", "3"], "b": ["2", "4"]}
     assert "row names" in table.left_out["(no name)"]
 
 
-def test_which_cells_stood_in_quotes_is_known(write) -> None:
+def test_quoted_cells_are_recorded(write) -> None:
     cells = read_csv(write('a,b\nNA,1\n"NA",2\n')).columns["a"]
     assert [Notation().is_missing(cell) for cell in cells] == [True, False]
 
@@ -171,7 +171,7 @@ def test_which_cells_stood_in_quotes_is_known(write) -> None:
         (gzip.compress(b"a,b\n1,2\n")[:-3], "damaged gzip"),
     ],
 )  # fmt: skip
-def test_what_is_not_certain_is_refused(write, text, match) -> None:
+def test_ambiguous_files_are_refused(write, text, match) -> None:
     with pytest.raises(ValueError, match=match):
         read_csv(write(text))
 
@@ -184,7 +184,7 @@ def test_what_is_not_certain_is_refused(write, text, match) -> None:
         ({"delimiter": ";"}, None),
     ],
 )
-def test_what_is_told_wrongly(write, told, match) -> None:
+def test_wrong_options(write, told, match) -> None:
     path = write("a,b\n1,2\n")
     if match is None:
         assert columns(path, **told) == {"a,b": ["1,2"]}
@@ -203,7 +203,7 @@ def test_a_large_table_with_a_stray_quote_is_refused_quickly(write) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_a_stray_quote_hides_no_delimiter(tmp_path, delimiter):
+def test_a_stray_quote_does_not_hide_the_delimiter(tmp_path, delimiter):
     path = tmp_path / "table.csv"
     path.write_text('a;b\n1,5;"x\n2,5;y"\n3,5;z\n'.replace(";", delimiter))
     with pytest.raises(ValueError, match="line 2: a quoted cell extends to line 3"):

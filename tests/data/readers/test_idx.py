@@ -25,7 +25,7 @@ SMALL = np.array([[1, 200, 3], [4, 5, 66]], np.uint8)
     st.sampled_from(DTYPES).flatmap(lambda d: hnp.arrays(d, hnp.array_shapes(min_dims=1, max_dims=4, max_side=4))),
     st.sampled_from(["", ".gz"]),
 )
-def test_what_is_written_is_read(tmp_path_factory, array: np.ndarray, suffix: str) -> None:
+def test_written_files_are_read_back(tmp_path_factory, array: np.ndarray, suffix: str) -> None:
     path = tmp_path_factory.mktemp("idx") / f"array{suffix}"
     write_idx(path, array)
     result = read_idx(path)
@@ -50,7 +50,7 @@ def test_non_native_order_is_written_as_it_reads(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0, 2)])
-def test_no_elements(tmp_path, shape) -> None:
+def test_empty_arrays(tmp_path, shape) -> None:
     write_idx(tmp_path / "a", np.zeros(shape, np.float32))
     assert read_idx(tmp_path / "a").shape == shape
 
@@ -61,7 +61,7 @@ def test_write_refuses_other_types(tmp_path, array) -> None:
         write_idx(tmp_path / "a", array)
 
 
-def test_write_refuses_no_dimensions(tmp_path) -> None:
+def test_write_refuses_zero_dimensions(tmp_path) -> None:
     with pytest.raises(ValueError, match="1 to 32 dimensions"):
         write_idx(tmp_path / "a", np.array(1, np.uint8))
 
@@ -120,7 +120,7 @@ def test_every_bit_flip_of_a_packed_file_is_refused_or_harmless(tmp_path) -> Non
     assert all(np.array_equal(value, SMALL) for value in values)
 
 
-def test_every_bit_flip_of_a_plain_file_is_refused_or_as_large(tmp_path) -> None:
+def test_every_bit_flip_of_a_plain_file_is_refused_or_keeps_its_size(tmp_path) -> None:
     path = tmp_path / "a"
     write_idx(path, SMALL)
     for result in outcomes(read_idx, path, bit_flips(path.read_bytes())):
@@ -128,7 +128,7 @@ def test_every_bit_flip_of_a_plain_file_is_refused_or_as_large(tmp_path) -> None
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_claim_of_huge_sizes_takes_no_memory(tmp_path, packed) -> None:
+def test_a_header_that_claims_huge_sizes_allocates_little(tmp_path, packed) -> None:
     data = header(2**31, 2**31, kind=0x0E) + bytes(1000)
     path = tmp_path / "huge"
     path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
@@ -142,7 +142,7 @@ def test_a_claim_of_huge_sizes_takes_no_memory(tmp_path, packed) -> None:
     assert peak < 4_000_000
 
 
-def test_a_file_that_unpacks_to_more_than_it_says_is_left_early(tmp_path) -> None:
+def test_a_file_that_unpacks_to_more_than_it_claims_is_abandoned_early(tmp_path) -> None:
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(header(3) + bytes(50_000_000)))
     tracemalloc.start()

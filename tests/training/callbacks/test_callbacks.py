@@ -52,7 +52,7 @@ class BatchRecorder(Recorder):
         self.events.append(("stepped", batch, sorted(logs)))
 
 
-def test_events_come_in_order():
+def test_events_occur_in_order():
     recorder = Recorder()
     make_trainer(metrics=["accuracy"]).fit(X, Y, epochs=2, callbacks=[recorder])
     figures = ["accuracy", "loss"]
@@ -66,7 +66,7 @@ def test_batch_events():
     assert recorder.events == ["train", ("epoch", 0), *steps, ("done", 0, ["loss"]), "end"]
 
 
-def test_epochs_are_numbered_on():
+def test_epochs_are_numbered_across_fits():
     recorder = Recorder()
     trainer = make_trainer()
     trainer.fit(X, Y, epochs=3)
@@ -74,7 +74,7 @@ def test_epochs_are_numbered_on():
     assert ("epoch", 3) in recorder.events
 
 
-def test_lambda_callbacks_call_what_they_are_given():
+def test_lambda_callbacks_call_their_functions():
     seen = []
     every = LambdaCallback(
         on_epoch_begin=lambda epoch: seen.append("epoch"),
@@ -88,7 +88,7 @@ def test_lambda_callbacks_call_what_they_are_given():
     assert seen == ["train", "epoch", "batch", "stepped", "done", "end"]
 
 
-def test_only_overridden_batch_methods_cost_the_native_epoch():
+def test_only_overridden_batch_methods_prevent_native_epochs():
     assert not Callback().watches_batches
     assert not LambdaCallback(on_epoch_end=print).watches_batches
     assert LambdaCallback(on_batch_end=print).watches_batches
@@ -96,7 +96,7 @@ def test_only_overridden_batch_methods_cost_the_native_epoch():
 
 
 def follow(values, **options) -> EarlyStopping:
-    """EarlyStopping that is shown these values of `figure`."""
+    """EarlyStopping after it has seen these values of `figure`."""
     stopping = EarlyStopping("figure", **{"mode": "min", **options})
     stopping.trainer = trainer = make_trainer()
     stopping.on_train_begin()
@@ -136,7 +136,7 @@ def test_early_stopping(values, options, stopped, best):
         ("misclassified", False),
     ],
 )
-def test_auto_mode_knows_which_way_is_up(monitor, rises):
+def test_auto_mode_finds_the_direction(monitor, rises):
     stopping = EarlyStopping(monitor)
     assert stopping.best == (-np.inf if rises else np.inf)
 
@@ -146,18 +146,18 @@ def test_an_unknown_mode():
         EarlyStopping(mode="best")
 
 
-def test_an_unknown_figure_lists_those_there_are():
+def test_an_unknown_figure_lists_the_known_ones():
     with pytest.raises(ValueError, match="watches 'val_f1', but an epoch has only loss"):
         make_trainer().fit(X, Y, callbacks=[EarlyStopping("val_f1")])
 
 
-def test_a_figure_of_the_users_own_can_be_watched():
+def test_a_custom_figure_can_be_monitored():
     add = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_own=1.0))
     stopping = EarlyStopping("val_own", patience=1, mode="min")
     assert len(make_trainer().fit(X, Y, epochs=9, callbacks=[add, stopping])) == 2
 
 
-def test_early_stopping_gives_the_best_weights_back():
+def test_early_stopping_restores_the_best_weights():
     trainer = make_trainer()
     states = []
     values = iter([3.0, 1.0, 2.0, 2.0])
@@ -192,7 +192,7 @@ def test_checkpoints_of_every_epoch(tmp_path):
     assert twin.model.fingerprint() == trainer.model.fingerprint()
 
 
-def test_checkpoints_of_the_best_epoch_alone(tmp_path):
+def test_checkpoints_of_only_the_best_epoch(tmp_path):
     values = iter([3.0, 1.0, 2.0])
     report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=next(values)))
     checkpoint = ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True)
@@ -262,7 +262,7 @@ class TestWhatIsNoNumber:
             make_trainer(metrics=[shares]).fit(X, Y)
 
 
-def test_who_watches_a_figure_stands_behind_who_adds_it():
+def test_a_callback_that_monitors_a_figure_comes_after_the_one_that_adds_it():
     report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(auc=1.0))
     with pytest.raises(ValueError, match="watches 'auc'.* must come before this one"):
         make_trainer().fit(X, Y, callbacks=[EarlyStopping("auc", mode="max"), report])

@@ -1,4 +1,4 @@
-"""Figures that callbacks name: their direction, those of other callbacks, and paths, all looked at before the first epoch."""
+"""Figures named by callbacks: their direction, figures of other callbacks, and paths, all checked before the first epoch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WATCHERS = {
 
 
 @pytest.mark.parametrize("watcher", WATCHERS)
-def test_an_unknown_direction_is_asked_for_at_the_start(watcher, tmp_path, monkeypatch):
+def test_an_unknown_direction_is_an_error_at_the_start(watcher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for figure in ("auc", "val_auc", "own"):
         trainer = make_trainer(metrics=[auc])
@@ -52,7 +52,7 @@ def test_an_unknown_direction_is_asked_for_at_the_start(watcher, tmp_path, monke
         trainer.fit(X, Y, validation_data=(X, Y), callbacks=[add, WATCHERS[watcher](trainer, figure, mode="min")])
 
 
-def test_a_function_says_its_direction_by_an_attribute():
+def test_a_function_states_its_direction_in_an_attribute():
     def rising(outputs, targets):
         return auc(outputs, targets)
 
@@ -77,7 +77,7 @@ def test_a_function_says_its_direction_by_an_attribute():
         ("max", {"monitor": "val_f1"}, r"watches 'val_f1'.*metrics=\['f1'\]"),
     ],
 )
-def test_a_plateau_that_looks_the_wrong_way_is_refused(mode, options, match):
+def test_a_plateau_with_the_wrong_direction_is_refused(mode, options, match):
     trainer = make_trainer(metrics=["accuracy"])
     schedule = LearningRateScheduler(optim.ReduceLROnPlateau(trainer.optimizer, mode=mode), **options)
     with pytest.raises(ValueError, match=match):
@@ -85,7 +85,7 @@ def test_a_plateau_that_looks_the_wrong_way_is_refused(mode, options, match):
     assert trainer.epoch == 0
 
 
-def test_a_plateau_follows_the_figure_that_it_is_given():
+def test_a_plateau_follows_its_monitor():
     trainer = make_trainer(lr=0.8, metrics=["accuracy"])
     values = iter([0.1, 0.2, 0.2, 0.3])
     report = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(accuracy=next(values)))
@@ -103,7 +103,7 @@ def test_a_schedule_of_another_optimizer_is_refused():
         make_trainer().fit(X, Y, callbacks=[LearningRateScheduler(optim.StepLR(make_trainer().optimizer, 2))])
 
 
-def test_schedules_compose_and_respect_a_rate_set_by_hand():
+def test_schedules_compose_and_respect_a_rate_set_manually():
     trainer = make_trainer(lr=1.0)
     each = [optim.ExponentialLR(trainer.optimizer, 0.5), optim.StepLR(trainer.optimizer, 2, gamma=0.1)]
     trainer.fit(X, Y, epochs=2, callbacks=[LearningRateScheduler(schedule) for schedule in each])
@@ -123,7 +123,7 @@ def test_figures_of_callbacks_reach_history_logger_and_later_callbacks(tmp_path)
         logs["twice"] = 2 * logs["loss"]
         if epoch == 1:
             logs["late"] = np.float32(0.5)
-        logs["note"] = "text"  # which is no figure
+        logs["note"] = "text"  # not a figure
 
     add = LambdaCallback(on_epoch_end=report)
     look = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["twice"]))
@@ -143,7 +143,7 @@ def test_figures_of_callbacks_reach_history_logger_and_later_callbacks(tmp_path)
 
 
 @pytest.mark.parametrize("begin", [0, 1, 2])
-def test_a_log_goes_on_where_its_checkpoint_was(tmp_path, begin):
+def test_a_log_continues_from_its_checkpoint(tmp_path, begin):
     def run(folder, resume, stop):
         def report(epoch, logs):
             if epoch >= 1:
@@ -166,7 +166,7 @@ def test_a_log_goes_on_where_its_checkpoint_was(tmp_path, begin):
     assert run("cut", True, begin) == whole
 
 
-# What cannot be written is said at the start
+# Paths that cannot be written are refused at the start
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_log_goes_on_where_its_checkpoint_was(tmp_path, begin):
         ("{}", "''|no format"),
     ],
 )
-def test_paths_that_name_what_is_not_there(tmp_path, path, match):
+def test_paths_that_name_unknown_figures(tmp_path, path, match):
     trainer = make_trainer()
     before = trainer.model.fingerprint()
     with pytest.raises(ValueError, match=match):
@@ -198,12 +198,12 @@ def test_a_path_may_name_a_callbacks_own_figure(tmp_path):
     assert (tmp_path / "0.5").exists()
     with pytest.raises(ValueError, match="'other', but an epoch has only loss, own"):
         trainer.fit(X, Y, callbacks=[add, ModelCheckpoint(tmp_path / "{other}")])
-    trainer.fit(X, Y)  # and goes on
+    trainer.fit(X, Y)  # and continues
 
 
 @pytest.mark.parametrize("make", [CSVLogger, ModelCheckpoint])
 @pytest.mark.parametrize("place", ["missing/file", "file/below", ""])
-def test_places_that_cannot_be_written(tmp_path, make, place):
+def test_paths_that_cannot_be_written(tmp_path, make, place):
     (tmp_path / "file").write_text("")
     trainer = make_trainer()
     before = trainer.model.fingerprint()
