@@ -121,24 +121,30 @@ class ClassLoss : public ReducedLoss {
   std::unique_ptr<Storage> unit_gradient_, losses_, row_weights_;
 };
 
-class CrossEntropy final : public ClassLoss {
+// A class loss whose rows are computed by `Loss::run`, for both types.
+template <class Loss>
+class ClassLossOf : public ClassLoss {
  public:
   using ClassLoss::ClassLoss;
-  const char* name() const override { return "cross_entropy"; }
   Values kept(Values) const override { return 0; }
 
  protected:
   TensorPtr unreduced(const std::vector<TensorPtr>& inputs, const ClassLossSettings& settings) const override {
-    return apply_new<CrossEntropy>(inputs, settings);
+    return apply_new<Loss>(inputs, settings);
   }
   void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
-    run(x, targets, losses);
+    static_cast<Loss*>(this)->run(x, targets, losses);
   }
   void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
-    run(x, targets, losses);
+    static_cast<Loss*>(this)->run(x, targets, losses);
   }
+};
 
- private:
+class CrossEntropy final : public ClassLossOf<CrossEntropy> {
+ public:
+  using ClassLossOf::ClassLossOf;
+  const char* name() const override { return "cross_entropy"; }
+
   template <class T>
   void run(const T* x, const ClassTargets<T>& targets, T* losses) {
     parallel_spans(rows_, 16, 40.0 * static_cast<double>(classes_), [&](int64_t begin, int64_t end) {
@@ -152,24 +158,11 @@ class CrossEntropy final : public ClassLoss {
 };
 
 // loss = -w_y x_y of log-probabilities x
-class NegativeLogLikelihood final : public ClassLoss {
+class NegativeLogLikelihood final : public ClassLossOf<NegativeLogLikelihood> {
  public:
-  using ClassLoss::ClassLoss;
+  using ClassLossOf::ClassLossOf;
   const char* name() const override { return "nll_loss"; }
-  Values kept(Values) const override { return 0; }
 
- protected:
-  TensorPtr unreduced(const std::vector<TensorPtr>& inputs, const ClassLossSettings& settings) const override {
-    return apply_new<NegativeLogLikelihood>(inputs, settings);
-  }
-  void rows_forward(const float* x, const ClassTargets<float>& targets, float* losses) override {
-    run(x, targets, losses);
-  }
-  void rows_forward(const double* x, const ClassTargets<double>& targets, double* losses) override {
-    run(x, targets, losses);
-  }
-
- private:
   template <class T>
   void run(const T* x, const ClassTargets<T>& targets, T* losses) {
     T* gradient = data<T>(unit_gradient_);

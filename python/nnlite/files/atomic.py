@@ -120,27 +120,27 @@ def _status_of(path: Path) -> os.stat_result | None:
     return status
 
 
-def _try(path: Path) -> None:
-    """Whether `_replace` can begin."""
-    status = _status_of(path)
+def _new_file_beside(path: Path, status: os.stat_result | None) -> tuple[Path, int] | None:
+    """None if the folder accepts no new file but the existing one can be overwritten."""
     try:
-        staged, descriptor = _new_file(path.parent, status)
+        return _new_file(path.parent, status)
     except OSError as error:
         if status is None or error.errno not in _REFUSED:
             raise
-        return
-    os.close(descriptor)
-    staged.unlink()
+        return None
+
+
+def _try(path: Path) -> None:
+    """Whether `_replace` can begin."""
+    if beside := _new_file_beside(path, _status_of(path)):
+        staged, descriptor = beside
+        os.close(descriptor)
+        staged.unlink()
 
 
 def _replace(path: Path, pieces: Iterable[Any]) -> None:
     status = _status_of(path)
-    try:
-        staged, descriptor = _new_file(path.parent, status)
-    except OSError as error:
-        if status is None or error.errno not in _REFUSED:
-            raise
-        staged, descriptor = _new_file(Path(tempfile.gettempdir()), status)
+    staged, descriptor = _new_file_beside(path, status) or _new_file(Path(tempfile.gettempdir()), status)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
