@@ -1,4 +1,4 @@
-// What tells two operations of one name apart, as named and typed values.
+// Named and typed values that distinguish two operations of one name.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,7 @@ class Frozen {
   explicit Frozen(const Programs& programs) : programs_(programs) {
     try {
       for (const auto& [rows, program] : programs_) program->freeze();
-    } catch (...) {  // out of memory half-way: a program left frozen would go on with yesterday's weights
+    } catch (...) {  // out of memory: a program left frozen would continue with stale weights
       thaw();
       throw;
     }
@@ -163,7 +163,7 @@ class Pass {
     return true;
   }
 
-  // Copies what a batch has computed for its rows, several numbers for each, to where the rows' results go.
+  // Copies a batch's results, several numbers per row, to the rows' places in the result of the whole.
   void keep(const OutputRows& rows, const Tensor& computed, int64_t begin, int64_t count) const {
     if (rows.data == nullptr) return;
     const char* from = computed.array().as<const char>();

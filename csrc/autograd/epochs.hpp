@@ -13,13 +13,13 @@ namespace nnlite {
 // Programs by their number of rows: one for full batches, one for a shorter last batch.
 using Programs = std::map<int64_t, Program*>;
 
-// Where a result of each row goes: row r at data + r * row_bytes.
+// Destination of one result per row: row r at data + r * row_bytes.
 struct OutputRows {
   char* data = nullptr;
   size_t row_bytes = 0;
 };
 
-// What a group's updates go by: one row of options for all steps of a call, or one for each, skipped batches too.
+// A group's options: one row for all steps of a call, or one per step, skipped batches included.
 struct OptionRows {
   const double* data = nullptr;  // (rows, columns)
   int64_t rows = 0;

@@ -26,7 +26,7 @@ bool is_guarded_leaf(const Tensor& x) {
   return x.is_leaf() && x.requires_grad();
 }
 
-// What has read `x` on the way to its new value would keep it alive in a circle: it keeps a snapshot.
+// A node that read `x` for its new value would keep it alive in a cycle, so it keeps a snapshot.
 void cut_circles(const Tensor& x, const std::shared_ptr<Node>& made_by) {
   const std::shared_ptr<Node>& first = x.past.front().node;
   const uint64_t oldest = first == nullptr ? 0 : first->number;
@@ -66,7 +66,7 @@ void write_back(const TensorPtr& copy) {
 
 }  // namespace
 
-// A copy of a copy holds on to neither: a loop of them would keep all.
+// A copy of a copy refers to neither: a loop of copies would keep them all alive.
 void stand_for_view(const TensorPtr& copy, const TensorPtr& x, const std::vector<Slice>& slices) {
   if (copy->storage() == x->storage()) return;
   const bool reachable = !slices.empty() && owner_of(x)->copied_from == nullptr;
@@ -99,7 +99,7 @@ void require_own_memory(const TensorPtr& x, const char* operation, bool write_ba
   if (mark == nullptr || (write_back && mark->source != nullptr)) return;
   throw std::runtime_error(
       text(operation,
-           " would change a copy: columns and transposed tensors are no views here. Write into the tensor itself "
+           " would change a copy: columns and transposed tensors are copies, not views. Write into the tensor itself "
            "(w[:, 0] = value, w[:] = value.T), or change a clone()"));
 }
 
@@ -127,7 +127,7 @@ void assign(const TensorPtr& x, const Selection& selection, const TensorPtr& val
   if (!fits)
     throw std::runtime_error(text("a value of shape ", value->shape(), " cannot be broadcast to the shape ",
                                   selection.shape, " of what it replaces"));
-  // Memory that is read and written at once would be read when it has changed.
+  // Memory that is read and written at once would be read after it has changed.
   if (part->shape() != selection.shape || part->storage() == x->storage()) part = expand(part, selection.shape);
   const TensorPtr& owner = owner_of(x);
   Selection within = selection;
@@ -164,7 +164,7 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
     write_back(x);
   }
   if (value->node == nullptr) return;
-  // The result stands in x's memory now, and counts as changed with it.
+  // The result is now in x's memory, and counts as changed with it.
   value->node->output = x->array();
   value->node->output.version = x->storage()->version();
   value->node->output_storage = x->storage();
@@ -181,9 +181,9 @@ void refuse_changed(const Node& node, const std::string& what, const Array& kept
 void refresh(const TensorPtr& x) {
   if (!is_view(*x) || x->changes == x->base->changes) return;
   const bool before = set_grad_enabled(true);
-  const TensorPtr anew = view(x->base, offset_in(*x->base, *x), x->shape());
+  const TensorPtr fresh = view(x->base, offset_in(*x->base, *x), x->shape());
   set_grad_enabled(before);
-  if (anew->node != nullptr) x->become(anew->node);
+  if (fresh->node != nullptr) x->become(fresh->node);
   x->changes = x->base->changes;
 }
 

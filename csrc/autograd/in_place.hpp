@@ -1,4 +1,4 @@
-// Changes of a tensor's own memory, and what the tape makes of them.
+// In-place changes of a tensor's memory, and how the tape records them.
 #pragma once
 
 #include <stdexcept>
@@ -8,8 +8,8 @@
 
 namespace nnlite {
 
-// What PyTorch would show in place is a copy where its elements do not stand together (columns, a transposed matrix).
-// It remembers where it comes from, so that no change of it is lost unnoticed.
+// A view in PyTorch is a copy here if its elements are not contiguous (columns, a transposed matrix).
+// It remembers its origin, so that no change of it is lost silently.
 struct CopiedFrom {
   TensorPtr source;           // null: a change cannot be brought back there
   std::vector<Slice> slices;  // one for each dimension of the source
@@ -35,10 +35,10 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
 // x as an operation may read it whose result will replace() it.
 TensorPtr current(const TensorPtr& x, bool kept);
 
-// What backward() throws where `what` of a node was changed since; `kept` is as the node has read it.
+// What backward() throws if `what` of a node was changed since; `kept` is the value as the node read it.
 [[noreturn]] void refuse_changed(const Node& node, const std::string& what, const Array& kept, uint32_t version);
 
-// Gives a view whose base has been changed by a recorded operation the node that this has made of it.
+// Gives a view the node that a recorded operation on its base has made of it.
 void refresh(const TensorPtr& view);
 
 }  // namespace nnlite

@@ -137,7 +137,7 @@ void ParameterGroup::zero_grad() {
   for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
 }
 
-// A parameter's data may have been replaced: its state follows the type; another shape leaves it without a meaning.
+// A parameter's data may have been replaced: the state is converted to its type; for another shape it is meaningless.
 TensorPtr ParameterGroup::like_parameter(size_t i, size_t buffer, const TensorPtr& values) const {
   const Tensor& parameter = *parameters_[i];
   if (values->shape() != parameter.shape())

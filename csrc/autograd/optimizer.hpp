@@ -23,12 +23,12 @@ struct ParameterState {
 
 class ParameterGroup;
 
-// How one parameter is updated: what a gradient needs to become a step.
+// How one parameter is updated from its gradient.
 struct ParameterUpdate : ParameterState {
   ParameterGroup* group = nullptr;
   std::array<void*, kMostBuffers> data{};  // of the buffers
 
-  // Ready for the step at hand; good until the next call for any parameter of the group.
+  // For the current step; valid until the next call for any parameter of the group.
   template <class T>
   Update<T> current() const;
 };
@@ -52,12 +52,12 @@ class ParameterGroup : public SharedObject {
   // How many times step() has updated the parameters.
   int64_t steps() const { return steps_; }
 
-  // Another number after any operation that has written into a parameter.
+  // Changes after any operation that has written into a parameter.
   uint64_t changes() const;
 
-  // One step from the parameters' grad; those without one are left alone.
+  // One step from the parameters' grad; those without one are skipped.
   void step(const UpdateOptions& options);
-  // Gets all memory that step() will need, so that it cannot fail.
+  // Allocates all memory that step() needs, so that step() cannot fail.
   void prepare(const UpdateOptions& options);
   void zero_grad();
 
@@ -75,7 +75,7 @@ class ParameterGroup : public SharedObject {
  private:
   friend struct ParameterUpdate;
 
-  // What a row makes of options and steps, which most parameters of a group share.
+  // A row's rule for the options and steps, which most parameters of a group share.
   struct Rule {
     int64_t steps = -1;
     double scalar = 1, next_scalar = 1;

@@ -53,7 +53,7 @@ class Snapshot {
   std::vector<Kept> kept_;
 };
 
-// Throws what backward() throws where it reads an input of `node` that a later operation has written into.
+// Throws what backward() throws if it reads an input of `node` that a later operation has written into.
 void require_kept(const Node& node, const Array& written) {
   const size_t inputs = std::min<size_t>(node.inputs.size(), 63);  // that values are marked for
   Operation::Values wanted = 0;
@@ -106,7 +106,7 @@ void Program::plan_forward(const Trace& trace) {
   std::reverse(forward_.begin(), forward_.end());
 }
 
-// A value that Python read while recording stands in the program as it was then.
+// A value that Python read while recording is a constant of the program.
 void Program::require_unread_state(const Trace& trace) const {
   for (const Array& read : trace.reads())
     for (const TensorPtr& tensor : changing())
@@ -165,7 +165,7 @@ void Program::plan_backward() {
     fuse_updates();
 }
 
-// Running statistics may be read before they are moved, unless the backward pass reads them once more.
+// Running statistics may be read before they are updated, unless the backward pass reads them again.
 void Program::require_kept_values() const {
   for (const ForwardStep& writer : forward_)
     for (size_t i = 0; i < writer.node->arrays.size(); ++i) {
@@ -239,7 +239,7 @@ bool Program::forward() {
   return !is_stopped(interrupt);
 }
 
-// Latest first: the first of several dropouts has the count that all of them started from.
+// Latest first: the first of several dropouts holds the count from which all of them started.
 void Program::undo() {
   for (auto step = forward_.rbegin(); step != forward_.rend(); ++step)
     if (step->node->operation->is_stateful()) step->node->operation->restore_state(step->node->arrays);
@@ -309,7 +309,7 @@ void Program::run_backward() {
   }
 }
 
-// A stage that is stopped half-way has seen gradients that mean nothing.
+// A stage that is interrupted has seen meaningless gradients.
 bool Program::run_stages() {
   return std::all_of(stages_.begin(), stages_.end(), [&](const auto& stage) {
     return stage->apply(stage_gradients_) || is_stopped(Interrupt::current());

@@ -39,21 +39,21 @@ class Program : public SharedObject {
 
   // False: stopped by an Interrupt; nothing but activations has changed.
   bool forward();
-  // Takes back what the forward pass changed besides activations, for a step that will not be finished.
+  // Undoes what the forward pass changed besides activations, for a step that will not be finished.
   void undo();
   double loss() const;
   const BatchShare& share() const { return share_; }
-  // What the updates go by from here on, for each group; gets the memory for it, and changes nothing where it throws.
+  // Sets each group's options for the following updates; allocates memory first and changes nothing if that throws.
   void set_options(const std::vector<UpdateOptions>& options);
   // Gradients, stages and updates of all parameters. Stopped, or diverged by what a stage says: undone, no parameter
   // changed. The same holds where it throws, if it is the `first` step since anything that memory depends on may have
   // changed: later ones allocate nothing.
   StepStatus backward_and_update(bool first);
 
-  // Tells the memory that steps write that it has been changed.
+  // Marks the memory that steps write as changed.
   void count_changes() const;
 
-  // Between the two no parameter may change; forward() is faster meanwhile.
+  // No parameter may change between the two calls; forward() is faster there.
   void freeze();
   void thaw();
 
@@ -65,7 +65,7 @@ class Program : public SharedObject {
     std::shared_ptr<Node> node;
     double work;
   };
-  // A second or later contribution to a gradient is made apart and added.
+  // The second and later contributions to a gradient are computed separately and added.
   struct Addition {
     Array target, term;
   };

@@ -1,4 +1,4 @@
-// Losses reduced to one number, and what stands before the reduction.
+// Losses reduced to one number, and the losses before the reduction.
 //
 // Over any set of rows the loss is one thing: the sum of the single losses ("sum"), divided by the sum of their weights
 // ("mean"). A batch whose weights sum to 0 has the loss NaN and the gradient 0.
@@ -51,7 +51,7 @@ class ReducedLoss : public Operation {
   }
 };
 
-// How much a batch's loss counts in the loss over a whole data set. Of a loss that no operation here has made, or that
+// The weight of a batch's loss in the loss over a whole data set. Of a loss that no operation here has made, or that
 // is not made of the batch's rows, little is known: it counts by the rows, unless it is a sum, or unless it is NaN
 // because a mean that it is computed from has no weight.
 class BatchShare {

@@ -9,7 +9,7 @@
 
 namespace nnlite {
 
-// One such thing, which sees all gradients together: a clipping, or the sum over processes.
+// One stage, which sees all gradients together: clipping, or the sum over processes.
 class Stage {
  public:
   virtual ~Stage() = default;

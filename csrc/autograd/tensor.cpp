@@ -38,13 +38,13 @@ bool wants_gradient(const TensorPtr& tensor) {
   return tensor != nullptr && tensor->requires_grad();
 }
 
-// What an input was to a node: what had made it, and whether it wanted a gradient.
+// An input as a node saw it: the node that made it, and whether it required a gradient.
 struct Origin {
   Node* node = nullptr;
   bool wants_gradient = false;
 };
 
-// Asked several times for each input of a backward pass, and nearly always answered by its first two lines.
+// Called several times for each input of a backward pass, and nearly always answered by its first two lines.
 [[gnu::always_inline]] inline Origin origin_of(const TensorPtr& input, const Node& reader) {
   if (input == nullptr) return {};
   if (input->past.empty()) return {input->node.get(), input->requires_grad()};
@@ -52,7 +52,7 @@ struct Origin {
   return {then.node.get(), then.requires_grad};
 }
 
-// Names the first value that the backward pass of a node reads and that has been changed since.
+// Names the first value that a node's backward pass reads and that has changed since.
 void require_unchanged(const Node& node) {
   const size_t inputs = std::min<size_t>(node.inputs.size(), 63);
   Operation::Values wanted = 0;
@@ -161,8 +161,8 @@ void Node::count_changes() const {
     if (inputs[i] != nullptr && operation->writes_input(i)) inputs[i]->storage()->count_change();
 }
 
-// A chain of nodes would otherwise be destroyed by recursion, one stack frame an operation. The nodes themselves make
-// the list of those still to destroy: a destructor must not need memory.
+// A chain of nodes would otherwise be destroyed by recursion, one stack frame per operation. The nodes themselves make
+// the list of nodes still to destroy: a destructor must not allocate.
 Node::~Node() {
   std::shared_ptr<Node> doomed;
   const auto let_go = [&doomed](std::vector<TensorPtr>& tensors) {
@@ -291,7 +291,7 @@ void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
   throw std::runtime_error(text("backward() made a gradient of shape ", gradient.shape(), " and type ",
                                 name_of(gradient.dtype()), " for a tensor that has shape ", tensor.shape(),
                                 " and type ", name_of(tensor.dtype()),
-                                " by now: convert a model before the loss is computed, and forget old gradients"));
+                                " now: convert a model before computing the loss, and drop old gradients"));
 }
 
 // The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
@@ -299,7 +299,7 @@ TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
   return origin.node == nullptr ? tensor->grad : origin.node->doutput;
 }
 
-// What the nodes of a backward pass work with, one after the other.
+// The state that the nodes of a backward pass share.
 struct Scratch {
   std::vector<TensorPtr> made;
   Gradients gradients;
@@ -365,7 +365,7 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
   }
   const std::shared_ptr<Node> last = root->node;
   const std::vector<Node*> nodes = nodes_behind(root);
-  // A node is held by the inputs of later ones: the earliest lets go first.
+  // Later nodes hold earlier ones through their inputs, so the earliest is released first.
   struct Cleanup {
     const std::vector<Node*>& nodes;
     bool release;

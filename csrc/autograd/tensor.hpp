@@ -15,7 +15,7 @@ namespace nnlite {
 
 class Node;
 
-// A view of contiguous, row-major elements that somebody else owns.
+// A non-owning view of contiguous, row-major elements.
 struct Array {
   void* data = nullptr;
   DType dtype = DType::float32;
@@ -51,7 +51,7 @@ class Tensor : public SharedObject {
   void set_requires_grad(bool requires_grad);
   bool is_leaf() const;
 
-  // Takes over the memory, shape and type of `other`, and stays the same object to whoever holds it. Nodes and programs
+  // Takes the memory, shape and type of `other` and remains the same object. Nodes and programs
   // keep the memory that they were made with. Only for leaves.
   void set_data(const Tensor& other);
 
@@ -67,7 +67,7 @@ class Tensor : public SharedObject {
   void become(const std::shared_ptr<Node>& made_by);
   // What it was to the operation of that number.
   Past at(uint64_t number) const;
-  // A tensor of the same memory that was made as this one was then, and knows nothing else.
+  // A tensor of the same memory and history as this one had then, and nothing else.
   TensorPtr snapshot(uint64_t number) const;
 
   TensorPtr grad;
@@ -75,7 +75,7 @@ class Tensor : public SharedObject {
   uint64_t changes = 0;  // how often it became another node's; of a view, how often its base had when its node was made
   std::shared_ptr<const CopiedFrom> copied_from;  // of a copy that stands for a view
   std::vector<Past> past;                         // latest last
-  std::shared_ptr<Node> node;                     // the operation that made it, where a gradient or a trace wants it
+  std::shared_ptr<Node> node;                     // the operation that made it, if a gradient or a trace needs it
   // Not 0: this tensor only stands for a value in the trace of that number. Its memory is the captured program's, so
   // nothing but that trace may use it.
   uint64_t trace_number = 0;
@@ -135,7 +135,7 @@ class Operation {
   virtual bool writes_input(size_t) const { return false; }
   virtual void save_state(const Arrays&) {}
   virtual void restore_state(const Arrays&) {}
-  // Until thaw() the parameters will not change: forward() may work with a better arranged copy of them.
+  // The parameters do not change until thaw(): forward() may use a copy in a better layout.
   virtual void freeze(const Arrays&) {}
   virtual void thaw() {}
   // Flops of the forward pass, roughly.

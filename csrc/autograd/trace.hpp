@@ -40,7 +40,7 @@ class Trace : public SharedObject {
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
   // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that the step
-  // itself changes count by identity, others by their values, so that a value made anew at each call (noise) shows.
+  // itself changes count by identity, others by their values, so that a value that each call makes again (noise) shows.
   // `ends` (each may be null) are what the step gives back. Throws CaptureError for a spoiled trace.
   std::string signature(const std::vector<TensorPtr>& ends) const;
 

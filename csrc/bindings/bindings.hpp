@@ -78,7 +78,7 @@ py::object plain_array(const TensorPtr& x);
 
 bool is_tensor(py::handle value);
 
-// Whether the operand is one that arithmetic knows; anything else gets NotImplemented, so that its own operator is
+// Whether arithmetic supports the operand; anything else gets NotImplemented, so that its own operator is
 // asked.
 bool is_arithmetic(py::handle value);
 

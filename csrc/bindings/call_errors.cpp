@@ -1,4 +1,4 @@
-// What a wrong call says. pybind11 answers one with every signature and all arguments in full; here each function of
+// Error messages of wrong calls. pybind11 prints every signature and all arguments in full; here each function of
 // the module gets, before its own entry, one that turns a TypeError into a line: the function, the argument, what was
 // given, what is allowed. A right call pays a jump.
 #include "bindings/call_errors.hpp"
@@ -80,7 +80,7 @@ std::string complaint(const Signature& signature, const Call& call) {
   return "cannot take " + all;  // a number out of its range
 }
 
-// What to say of the argument that cannot be made a tensor, where that is why `message` was thrown.
+// The message about an argument that cannot become a tensor, if that is why `message` was thrown.
 std::string refused_operand(const Signature& signature, const Call& call, const std::string& message) {
   std::vector<py::handle> values;
   pair_up(signature, call, values);
@@ -152,7 +152,7 @@ bool is_refused_none(const Signature& signature, size_t i) {
          parameter.type.find("| None") == std::string::npos;
 }
 
-// The number of the parameter that is given None and refuses it; the count of parameters where there is none.
+// The index of the parameter that is given None and refuses it, or the count of parameters.
 size_t refused_none(const Signature& signature, PyObject* const* arguments, size_t count, PyObject* names) {
   const std::vector<bool>& refused = signature.refuses_none;
   for (size_t i = 0; i < std::min(count, refused.size()); ++i)

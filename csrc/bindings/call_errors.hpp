@@ -4,7 +4,7 @@
 
 namespace nnlite {
 
-// Last of all: it goes through the functions that the module has.
+// Must come last: it visits the functions that the module has.
 void define_call_errors(py::module_& module);
 
 }  // namespace nnlite

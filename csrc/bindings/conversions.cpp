@@ -7,7 +7,7 @@
 namespace nnlite {
 namespace {
 
-// Python may have gone by the time a tensor lets go of an array.
+// The interpreter may have ended before a tensor releases an array.
 StoragePtr shared_memory(const py::array& array) {
   PyObject* owner = py::object(array).release().ptr();
   return std::make_shared<Storage>(const_cast<void*>(array.data()), [owner] {
@@ -71,7 +71,7 @@ bool is_integer_kind(char kind) {
   return kind == 'i' || kind == 'u' || kind == 'b';
 }
 
-// float("nan") of a huge unsigned is nobody's wish: what does not fit an int64 is refused.
+// an unsigned value beyond int64 is refused rather than wrapped
 void require_fits(const py::array& array) {
   if (array.dtype().kind() != 'u' || array.dtype().itemsize() < 8 || array.size() == 0) return;
   if (array.attr("max")().cast<unsigned long long>() > static_cast<unsigned long long>(INT64_MAX))

@@ -1,4 +1,4 @@
-// What help() says of a tensor's methods and properties: formula, shapes, errors.
+// Docstrings of a tensor's methods and properties: formula, shapes, errors.
 #include <cstdlib>
 #include <cstring>
 
@@ -25,7 +25,7 @@ constexpr Documentation kDocumentation[] = {
     {"numel", "The number of elements."},
     {"dim", "The number of dimensions."},
     {"size",
-     "The shape as a tuple, or the size of the dimension `dim`.\n\nRaises IndexError where there is no such one."},
+     "The shape as a tuple, or the size of the dimension `dim`.\n\nRaises IndexError if there is no such dimension."},
     // Values
     {"numpy",
      "The values as an array, without a copy; backward() does not see what is written through it.\n\nRaises "
@@ -125,7 +125,8 @@ constexpr Documentation kDocumentation[] = {
      "there is no such dimension."},
     {"squeeze", "Without the dimensions of size 1, or without `dim` if that has size 1."},
     {"unsqueeze", "With a new dimension of size 1 at `dim`: (2, 3).unsqueeze(0) is (1, 2, 3)."},
-    {"transpose", "With the dimensions `dim0` and `dim1` exchanged.\n\nRaises IndexError where there is no such one."},
+    {"transpose",
+     "With the dimensions `dim0` and `dim1` exchanged.\n\nRaises IndexError if there is no such dimension."},
     {"permute",
      "With the dimensions in another order: (a, b, c).permute(2, 0, 1) is (c, a, b).\n\nRaises ValueError unless every "
      "dimension is named once."},

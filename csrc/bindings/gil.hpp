@@ -1,4 +1,4 @@
-// Python's lock, taken and let go. While the interpreter ends, Python up to 3.13 ends a thread that asks for the lock
+// Acquires and releases the GIL. During finalisation, Python up to 3.13 ends a thread that asks for the GIL
 // by unwinding its stack; destructors may not be unwound, and the process would abort. Such a thread sleeps here
 // instead.
 #pragma once
@@ -45,7 +45,7 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-// Operations that run without Python's lock hold this one together; who gives a tensor other memory holds it alone, and
+// Operations that run without the GIL share this lock; whoever replaces a tensor's memory holds it exclusively, and
 // Python's lock besides.
 inline std::shared_mutex& tensor_memory() {
   static auto* const mutex = new std::shared_mutex();

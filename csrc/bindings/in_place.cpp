@@ -1,4 +1,4 @@
-// What changes a tensor in place: operators, methods and tensor[key] = value.
+// In-place changes of a tensor: operators, methods and tensor[key] = value.
 #include "autograd/in_place.hpp"
 
 #include "bindings/bindings.hpp"
@@ -72,7 +72,7 @@ TensorPtr normal_into(const TensorPtr& x, double mean, double std) {
   });
 }
 
-// Whether `value` is a view that shows the selected memory already, as after x[0] += 1.
+// Whether `value` is a view of the selected memory, as after x[0] += 1.
 bool is_itself(const TensorPtr& x, const Selection& selection, const TensorPtr& value) {
   if (value->base == nullptr || selection.starts.size() != 1 || value->shape() != selection.shape) return false;
   const TensorPtr& base = x->base == nullptr ? x : x->base;

@@ -125,7 +125,7 @@ void Key::add_array(const py::array& array, const Shape& x, int& dim) {
     add_mask(array, x, dim);
 }
 
-// A mask stands for the dimensions that it covers: the positions where it is true, an integer array for each.
+// A mask replaces the dimensions that it covers: one integer array of the true positions for each.
 void Key::add_mask(const py::array& mask, const Shape& x, int& dim) {
   for (int i = 0; i < mask.ndim(); ++i)
     if (mask.shape(i) != x[dim + i])
@@ -154,7 +154,7 @@ void Key::add_integer(py::handle item, const Shape& x, int& dim) {
   ++dim;
 }
 
-// The arrays address their dimensions together: the shape that they have in common, and for each of its elements where
+// The arrays index their dimensions together: their common shape, and for each of its elements where
 // it stands.
 std::vector<int64_t> Key::array_offsets(Shape& shape) const {
   try {
@@ -187,7 +187,7 @@ bool Key::selects_nothing() const {
   return false;
 }
 
-// Neighbouring arrays put their common shape where they stand, others first.
+// Adjacent arrays put their common shape in their place, others put it first.
 Selection Key::selection() const {
   bool adjacent = true;
   for (size_t i = 1; i < arrays_.size(); ++i) adjacent &= arrays_[i].axis == arrays_[i - 1].axis + 1;
@@ -215,7 +215,7 @@ Selection Key::selection() const {
   return selection;
 }
 
-// A view is an object of its own, also where it shows everything.
+// A view is a separate object even where it shows everything.
 TensorPtr as_view(const TensorPtr& result, const TensorPtr& x) {
   return result == x ? view(x, 0, x->shape()) : result;
 }

@@ -9,7 +9,7 @@ namespace nnlite {
 // A key resolved against a shape: integers, slices, None, ... and integer or boolean arrays. NumPy and PyTorch agree on
 // nearly every key. Where they do not, an integer beside a slice and arrays selects first, as in PyTorch; negative
 // steps, boolean scalars of NumPy, and small integer types as indices mean what they mean in NumPy. Throws
-// py::index_error for whatever is no index, does not fit, or lies outside.
+// py::index_error for a value that is not an index, does not fit, or is out of range.
 class Key {
  public:
   Key(const Shape& x, py::handle key);

@@ -9,7 +9,7 @@ namespace py = pybind11;
 PYBIND11_MODULE(_core, module) {
   using namespace nnlite;
   module.doc() = "Native kernels, autograd and training loop of nnlite.";
-  // Wrong settings are reported at import, not in the middle of a run; and a child forked while they are first read
+  // Invalid settings are reported at import, not in the middle of a run; and a child forked while they are first read
   // would wait for ever.
   kernel_table();
   num_threads();

@@ -33,7 +33,7 @@ double number_from(py::handle value) {
   return number;
 }
 
-// The options that a row takes from a parameter group, a dictionary. A key that stands twice is a pair.
+// The options that a row takes from a parameter group, a dictionary. A repeated key is a pair.
 UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
   UpdateOptions options{};
   const std::vector<PyObject*>& keys = option_keys(row);
@@ -50,7 +50,7 @@ UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
   return options;
 }
 
-// Each parameter's state as PyTorch has it, empty where there is none yet.
+// Each parameter's state as in PyTorch, empty if it has none yet.
 py::list states_of(const ParameterGroup& group) {
   py::list states;
   for (size_t i = 0; i < group.parameters().size(); ++i) {

@@ -26,7 +26,7 @@ class FrozenProgram : public SharedObject {
     program_.freeze();
   }
 
-  // None where the arrays are not exactly what the program was recorded for: the caller knows what to do then. So in a
+  // None if the arrays are not exactly what the program was recorded for: the caller handles that case. So in a
   // forked child: a thread that the child does not have may have been in here.
   py::object call(const py::args& values) {
     const std::vector<TensorPtr>& inputs = program_.inputs();

@@ -18,16 +18,16 @@ struct Signature {
   std::vector<Parameter> parameters;
   size_t bound = 0;  // parameters that a method call does not name: self
   bool any_positional = false, any_keyword = false;
-  std::vector<bool> refuses_none{};  // by parameter: many calls pass a None, and may not pay for more than a look
+  std::vector<bool> refuses_none{};  // by parameter: many calls pass None, which must cost no more than a lookup
 };
 
 // From the line at the head of a docstring.
 Signature parsed_signature(const std::string& shown, const char* doc, bool is_method);
 
-// What a parameter is called in a message. Arguments without a name of their own are counted, from 1.
+// A parameter's name in a message. Arguments without a name are numbered from 1.
 std::string label(const Signature& signature, size_t i);
 
-// Whether a value can be what the parameter's type says; types that are not known let everything pass.
+// Whether a value may match the parameter's type; unknown types accept everything.
 bool fits(py::handle value, const Parameter& parameter);
 // The type of the elements, where the parameter is a sequence of known ones.
 std::optional<Parameter> element_of(const Parameter& parameter);

@@ -98,7 +98,7 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   return prepared;
 }
 
-// An exception of Python's that stopped a native loop goes on from here.
+// A Python exception that stopped a native loop is rethrown here.
 void raise_pending() {
   if (PyErr_Occurred() != nullptr) throw py::error_already_set();
 }
@@ -109,7 +109,7 @@ py::array_t<double> array_of(const std::vector<double>& values) {
 
 using OptionArray = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
-// One row of options, or one for each step, for each group; the arrays must live as long as they are used.
+// For each group one row of options, or one per step; the arrays must outlive their use.
 std::vector<OptionRows> option_rows(const EpochRequest& request, const std::vector<OptionArray>& options) {
   const auto& groups = request.programs.begin()->second->groups();
   if (options.size() != groups.size())
@@ -172,7 +172,7 @@ py::dict train(py::handle fields) {
     const WithoutGil release;
     result = train_epochs(request);
   }
-  // What stopped the loop is handed over, not raised: the caller must know how far it came.
+  // The error that stopped the loop is returned, not raised: the caller must know how far the loop came.
   const py::object error =
       PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
   return py::dict(py::arg("losses") = array_of(result.losses),

@@ -1,5 +1,5 @@
-// Rows of an array taken in any order and turned into a tensor's type. Cost: one read of each row from wherever in
-// memory it stands, which the processor cannot foresee. So they are called into the cache a batch before their turn:
+// Rows of an array gathered in any order and converted to a tensor's type. Cost: one read of each row from wherever in
+// memory it lies, which the processor cannot predict. So rows are prefetched one batch ahead:
 // small ones while this batch is gathered, large ones by the tiles of matrix products (prefetch.hpp).
 
 inline void prefetch_row(const char* row, int64_t bytes) {

@@ -17,7 +17,7 @@ class GemmCall {
 
   void run(int64_t depth) {
     Block k{0, 0};
-    do {  // an empty sum is zero and still gets its bias or update: one pass with no k
+    do {  // an empty sum is zero and still gets its bias or update, so one pass runs with no k
       k = {k.end, smaller(k.end + plan_.block_depth, depth)};
       for (const Block columns : Blocks{{0, plan_.columns}, plan_.block_columns})
         for (const Block rows : Blocks{{0, plan_.rows}, plan_.block_rows}) {
@@ -47,7 +47,7 @@ class GemmCall {
   TileSums<T> sums_;
 };
 
-// The kernel for shapes that a row of tiles would serve badly, null for all others.
+// The kernel for shapes for which tiles are slow, or null.
 template <class T>
 GemmFunction<T> special_function(const GemmTask<T>& task, const TileRange& range) {
   return is_thin(task) ? multiply_thin<T> : transposed_function(task, range);

@@ -48,7 +48,7 @@ void multiply_transposed(const GemmTask<T>& task, const TileRange& range) {
     multiply_transposed_columns<T, Rows>(task, range.row_begin, smaller(column, range.column_end - Vec<T>::lanes));
 }
 
-// The kernel for so many rows, null where there is none or packing serves better.
+// The kernel for this many rows, or null if there is none or packing is faster.
 template <class T>
 GemmFunction<T> transposed_function(const GemmTask<T>& task, const TileRange& range) {
   constexpr GemmFunction<T> functions[] = {multiply_transposed<T, 1>, multiply_transposed<T, 2>,

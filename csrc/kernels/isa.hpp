@@ -1,6 +1,6 @@
-// What every kernel is made of, for the instruction set that NNLITE_SIMD_HEADER names. Included once by each of the two
-// files that are compiled once per instruction set. All of it has internal linkage, so that code built for AVX-512 can
-// never be linked into the baseline; a table at the end of each is the one symbol that leaves it.
+// The building blocks of all kernels, for the instruction set that NNLITE_SIMD_HEADER names. Included once by each of
+// the two files that are compiled once per instruction set. All of it has internal linkage, so that code built for
+// AVX-512 can never be linked into the baseline; a table at the end of each is the one symbol that leaves it.
 #include <cstddef>
 #include <cstdint>
 

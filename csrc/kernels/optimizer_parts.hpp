@@ -1,4 +1,4 @@
-// What optimizers are made of, and the row that the table gets of each: see optimizers.hpp.
+// Parts of optimizers, and the table row of each: see optimizers.hpp.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@ int64_t fma_burst(int64_t rounds, T* sink) {
   constexpr int chains = TileShape::rows[0];
   V sum[chains];
   for (int i = 0; i < chains; ++i) sum[i] = V(static_cast<T>(i));
-  // Read from memory: a factor known to the compiler could be folded away.
+  // Read from memory, so that the compiler cannot fold the factor away.
   const V factor(sink[0]), term(sink[1]);
   for (int64_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 16

@@ -1,6 +1,6 @@
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): a block cipher of a counter. Word j of block b of a stream
 // depends on (seed, purpose, draw, b, j) alone, so that any part of an array can be drawn anywhere, in any order.
-// Sixteen blocks are made side by side, which compilers vectorise; cost about 40 integer operations a word.
+// Sixteen blocks are computed side by side, which compilers vectorise; cost about 40 integer operations per word.
 
 constexpr int kBlocks = 16;
 constexpr int kChunkWords = 4 * kBlocks;

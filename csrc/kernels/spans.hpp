@@ -18,7 +18,7 @@ template <class T, class Body>
   if (i < n) body(i, static_cast<int>(n - i));
 }
 
-// What a function of many operations inherits: its loop holds them once, tail included, which halves its code. Testing
+// Base of functions of many operations: their loop contains them once, tail included, which halves the code. Testing
 // each vector for being whole costs such a function a few percent at most.
 struct ManyOperations {};
 

@@ -125,11 +125,11 @@ struct ClassTargets {
   T label_smoothing;
 };
 
-// The kernels that gain by the widest vectors.
+// The kernels that gain from the widest vectors.
 template <class T>
 struct WideKernels {
   // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
-  // Rows of the next batch travel meanwhile, if there are any (`ahead` may be null).
+  // Prefetches rows of the next batch meanwhile, if there are any (`ahead` may be null).
   void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead);
   int64_t (*gemm_workspace)(const GemmTask<T>& task, const TileRange& range);
 
@@ -155,9 +155,9 @@ struct WideKernels {
   int64_t (*fma_burst)(int64_t rounds, T* sink);
 };
 
-// The kernels that memory bounds, or that take little of a step. With AVX-512 they are AVX2's: on a Zen 4 core vectors
-// twice as wide win 0 to 10 % there (0.9 to 1.0 of the time for sums, norms and squared errors, where exp takes 0.57),
-// and they would take 30 kB of the wheel.
+// The kernels that are bound by memory, or that take little of a step. With AVX-512 they are AVX2's: on a Zen 4 core
+// vectors twice as wide win 0 to 10 % there (0.9 to 1.0 of the time for sums, norms and squared errors, where exp takes
+// 0.57), and they would take 30 kB of the wheel.
 template <class T>
 struct CommonKernels {
   const LossKernel<T>* losses;

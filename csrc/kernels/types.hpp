@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-// Every source means the arithmetic that it writes: the promise of equal bits and the checks for NaN rest on it.
+// The sources rely on exact arithmetic: the promise of equal bits and the checks for NaN depend on it.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
     defined(__NO_SIGNED_ZEROS__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__)
 #error "nnlite cannot be built with -ffast-math, -Ofast, -funsafe-math-optimizations or a part of them"
@@ -14,17 +14,17 @@
 
 namespace nnlite {
 
-// A sequence of random numbers: who draws (seed), what for, and the how-manieth time.
+// A sequence of random numbers: who draws (seed), what for, and which draw it is.
 struct RandomStream {
   uint64_t seed;
   uint32_t purpose;
   uint32_t draw;
 };
 
-// What a user's array may hold, and what becomes of it.
+// Element types of a user's array, and the types they are converted to.
 enum class Source : uint8_t { boolean, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64 };
 enum class Target : uint8_t { float32, float64, int64 };
-// A batch of at most so many bytes is called into the cache while the one before is gathered.
+// A batch of at most so many bytes is prefetched while the one before is gathered.
 constexpr int64_t kGatheredAhead = 64 * 1024;
 constexpr int kSourceTypes = 11, kTargetTypes = 3;
 
@@ -37,7 +37,7 @@ struct GatherTask {
   int64_t begin, end;
   void* out;
 };
-// Rows that will be gathered soon, and how far they have been called into the cache.
+// Rows that will be gathered soon, and how far they have been prefetched.
 struct RowsAhead {
   const char* data;
   int64_t row_bytes, row_stride;

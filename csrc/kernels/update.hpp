@@ -14,7 +14,7 @@ struct StateLanes {
 };
 
 // `weight` and `gradient` stand at element `at` of the parameter. Cost: one pass over weight, gradient and buffers.
-// Whole vectors and the tail share their code, which is most of what an optimizer adds to the library.
+// Whole vectors and the tail share their code, most of an optimizer's size in the library.
 template <class Row, class T>
 void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n) {
   using Rule = typename Row::template Rule<T>;

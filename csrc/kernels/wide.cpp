@@ -1,4 +1,4 @@
-// The kernels that gain by the widest vectors, compiled once per instruction set.
+// The kernels that gain from the widest vectors, compiled once per instruction set.
 #include "kernels/isa.hpp"
 #include "kernels/optimizers.hpp"
 

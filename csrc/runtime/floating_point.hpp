@@ -9,8 +9,8 @@
 
 namespace nnlite {
 
-// While it lives, the calling thread computes in that environment; afterwards its owner's is back, whatever it was.
-// Every way into the kernels makes one: other libraries flush subnormal numbers, or round otherwise, thread by thread.
+// While it lives, the calling thread computes in that environment; afterwards the previous one is restored.
+// Every entry into the kernels creates one: other libraries flush subnormal numbers or change the rounding, per thread.
 class FloatingPointScope {
  public:
   FloatingPointScope() : owners_(control()), foreign_((owners_ & kDeciding) != kDefault) {

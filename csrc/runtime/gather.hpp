@@ -1,4 +1,4 @@
-// Rows of a user's array, taken in any order and turned into a tensor's type on the way.
+// Rows of a user's array, gathered in any order and converted to a tensor's type.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct RowSource {
 // out[i] = source[order[begin + i]], or source[begin + i] where order, of source.rows entries, is null.
 void gather_rows(const RowSource& source, const int64_t* order, int64_t begin, int64_t count, Target type, void* out);
 
-// While it lives, matrix products on this thread call rows order[begin] ... order[begin + count - 1] into the cache.
+// While it lives, matrix products on this thread prefetch rows order[begin] ... order[begin + count - 1].
 // Does nothing for a batch so small that gather_rows does it by itself.
 class Lookahead {
  public:

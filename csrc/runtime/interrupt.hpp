@@ -1,4 +1,4 @@
-// Lets a long native loop be stopped: the loop's thread asks now and then whether it should go on.
+// Lets a long native loop be stopped: its thread asks regularly whether it should continue.
 #pragma once
 
 #include <atomic>
@@ -15,14 +15,14 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // The one that the calling thread is under, or null.
+  // The calling thread's, or null.
   static Interrupt* current();
 
   // Accounts for work (in flops) about to be done and asks when enough has gathered. True: stop.
   bool spend(double work);
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
-  // While held, work is accounted for but nothing stops: a weight update is all or nothing.
+  // While held, work is counted but nothing stops: a weight update is all or nothing.
   void hold(bool held) { held_ = held; }
 
  private:

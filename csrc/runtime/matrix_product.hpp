@@ -11,8 +11,8 @@
 
 namespace nnlite {
 
-// How C is cut: along its columns or along its rows, whichever is expected to be done first. A part packs its own rows
-// of A and columns of B, so that cutting columns packs A anew for each part and cutting rows packs B anew.
+// How C is cut: along its columns or along its rows, whichever is expected to finish first. A part packs its own rows
+// of A and columns of B, so that cutting columns packs A again for each part and cutting rows packs B again.
 struct Grid {
   int64_t row_step, column_step;  // elements of a part
   int64_t rows, columns;          // parts
@@ -55,7 +55,7 @@ struct Grid {
     return std::max<int64_t>(1, (grains + parts - 1) / parts) * grain;
   }
 
-  // Flops until the last thread is done. One that is held up by another program costs less the smaller its parts are.
+  // Flops until the last thread is done. A thread that another program delays costs less with smaller parts.
   double time(int64_t k, int threads) const {
     const auto m = static_cast<double>(row_step), n = static_cast<double>(column_step);
     const double turns = std::ceil(static_cast<double>(rows * columns) / threads);
@@ -81,7 +81,7 @@ void matrix_product(const GemmTask<T>& task) {
   }
   const Grid grid = Grid::best(task.m, task.n, task.k, threads);
   const int64_t parts = grid.rows * grid.columns;
-  // The caller's memory serves all threads: none of them can fail to get its own when parts are already done.
+  // The caller's memory serves all threads: none can fail to allocate when parts are already done.
   int64_t size = 0;
   for (int64_t part = 0; part < parts; ++part)
     size = std::max(size, table.gemm_workspace(task, grid.range(part, task)));

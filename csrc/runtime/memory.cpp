@@ -29,8 +29,8 @@ struct Free {
   void operator()(void* data) const { std::free(data); }
 };
 
-// Small blocks that a thread let go of, kept for its next tensors of the size: one's own training loop makes and drops
-// some twenty tensors a step, and aligned memory is dear to ask for. At most 511 KB a thread.
+// Small blocks that a thread freed, cached for its next tensors of the same size: your own training loop makes and
+// drops some twenty tensors a step, and aligned allocation is expensive. At most 511 KB per thread.
 class SmallBlocks {
  public:
   static constexpr int kClasses = 9;  // 64 bytes ... 16 KB

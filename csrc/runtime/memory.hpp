@@ -10,7 +10,7 @@ namespace nnlite {
 
 constexpr size_t kAlignment = 64;
 
-// Memory that the library allocated, or somebody else's that `release` lets go.
+// Memory that the library allocated, or foreign memory that `release` frees.
 class Storage {
  public:
   explicit Storage(size_t bytes);  // throws std::bad_alloc
@@ -21,7 +21,7 @@ class Storage {
 
   void* data() const { return data_; }
 
-  // How often the values have been changed in place. A tape compares it with what it was when it kept them.
+  // How often the values have been changed in place. The tape compares it with the count when it saved them.
   uint32_t version() const { return version_; }
   void count_change() { ++version_; }
 
@@ -35,12 +35,12 @@ class Storage {
 using StoragePtr = std::shared_ptr<Storage>;
 
 // Base of the classes whose objects belong to shared pointers. Where a binding runs out of memory while it wraps one,
-// it hands the object to operator delete although its owner lets go of it too.
+// it passes the object to operator delete although its owner releases it too.
 struct SharedObject {
   static void operator delete(void*) noexcept {}
 };
 
-// Aligned memory of the calling thread, valid until its next call; grows and is kept.
+// Aligned scratch memory of the calling thread, valid until its next call; it grows and is reused.
 void* thread_scratch(size_t bytes);
 
 }  // namespace nnlite

@@ -1,4 +1,4 @@
-// What is asked of the OpenMP runtime, and the answers of a build without one.
+// Queries of the OpenMP runtime, and the answers of a build without one.
 #pragma once
 
 #ifdef _OPENMP
@@ -22,7 +22,7 @@ inline int openmp_thread_limit() {
 inline int openmp_thread_number() {
   return omp_get_thread_num();
 }
-// The calling thread's team ends (libgomp), or goes to sleep so that a fork does not meet it (LLVM's). The hard pause
+// The calling thread's team ends (libgomp) or sleeps (LLVM's), so that a fork does not meet it. The hard pause
 // shuts LLVM's runtime down: up to version 15, a child forked after it aborts.
 inline void pause_openmp() {
   omp_pause_resource_all(omp_pause_soft);

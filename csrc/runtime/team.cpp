@@ -24,7 +24,7 @@ std::atomic<bool> team_busy{false};
 thread_local int thread_number = 0;
 
 // libgomp keeps waiting threads for each thread that has led the team, as long as that thread lives. So many leaders
-// keep theirs (the main thread and one that trains in the background, say); the others end them after use.
+// keep theirs (such as the main thread and one that trains in the background); the others end them after use.
 constexpr int kKeptTeams = 2;
 std::atomic<int> kept_teams{0};
 
@@ -46,7 +46,7 @@ void keep_or_end_team() {
     pause_openmp();
 }
 
-// Only the forking thread is left, and its team was ended before: the child would wait for those threads for ever.
+// Only the forking thread survives, and its team was ended before: the child would wait for those threads forever.
 void begin_in_child() {
   kept_teams.store(own_team.kept ? 1 : 0);
   team_busy.store(false);
@@ -71,7 +71,7 @@ void run_here(int64_t tasks, double work, TaskFunction function, const void* bod
 template <class Body>
 void on_each_thread([[maybe_unused]] int threads, const Body& body) {
 #ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer cannot see how libgomp's threads wait for one another; threads that it knows stand in for them.
+  // ThreadSanitizer cannot see how libgomp's threads wait for one another, so std::thread replaces them.
   std::vector<std::thread> others;
   for (int i = 1; i < threads; ++i) others.emplace_back([&body, i] { body(i); });
   body(0);
@@ -96,7 +96,7 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
     const bool caller = number == 0;
     try {
       for (int64_t task = next++; task < tasks; task = next++) {
-        // Only the calling thread may ask (Python's signals are its business); the others see the answer.
+        // Only the calling thread may ask, because it handles Python's signals; the others see the answer.
         if (interrupt != nullptr && (caller ? interrupt->spend(work_per_turn) : interrupt->stopped())) break;
         function(body, task);
       }

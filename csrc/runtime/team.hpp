@@ -8,10 +8,10 @@
 
 namespace nnlite {
 
-// A second thread pays from this much work (in flops) for each thread on: some 40 us of a core, against the 5 to 50 us
+// A second thread pays off from this much work (in flops) per thread: some 40 us of a core, against the 5 to 50 us
 // that it takes to wake one.
 constexpr double kWorkPerThread = 4e6;
-// Threads that so much work is worth, at most num_threads().
+// Threads that the work is worth, at most num_threads().
 int threads_for(double work);
 
 // The calling thread's number within the team that runs its task: 0 for the caller of run_tasks.

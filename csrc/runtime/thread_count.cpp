@@ -40,14 +40,14 @@ std::atomic<int>& wanted() {
   return count;
 }
 
-// What the runtime says in a thread where nobody has set a limit.
+// The runtime's setting in a thread without a limit.
 int unlimited() {
   static const int threads =
       static_cast<int>(std::min<int64_t>(openmp_setting().value_or(openmp_processors()), INT_MAX));
   return threads;
 }
 
-// What the runtime said when this thread last called set_num_threads: of a setting and a limit the later one counts.
+// The runtime's setting when this thread last called set_num_threads: of a setting and a limit the later one counts.
 thread_local int limit_at_setting = 0;
 
 }  // namespace

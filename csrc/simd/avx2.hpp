@@ -320,7 +320,7 @@ template <class Fold>
   return _mm256_cvtsd_f64(s);
 }
 
-// Turns a square of half-width registers over its diagonal.
+// Transposes a square of half-width registers.
 inline void transpose_square(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   __m256 t[8], u[8];
 #pragma GCC unroll 4

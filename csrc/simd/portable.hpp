@@ -1,6 +1,6 @@
-// What every instruction set builds from its own pieces in the same way.
+// Operations that every instruction set builds from its own in the same way.
 
-// For functions whose vectors must not pass through memory; plain C++, whose vectors are there anyway, calls them.
+// For functions whose vectors must stay in registers; plain C++ keeps its vectors in memory and calls them.
 #ifndef NNLITE_INLINE
 #define NNLITE_INLINE [[gnu::always_inline]] inline
 #endif

@@ -1,4 +1,4 @@
-// Sixteen floats, or eight doubles, in an array: the baseline for any processor, and the plain twin of the others.
+// Sixteen floats, or eight doubles, in an array: the baseline for any processor, and the reference for the others.
 
 #define NNLITE_INLINE inline
 
@@ -76,7 +76,7 @@ struct Vec {
 using VecF = Vec<float>;
 using VecD = Vec<double>;
 
-// f of each lane. Called and not inlined: the loops over lanes would stand wherever two numbers are added.
+// f of each lane. Not inlined: otherwise the loops over lanes would be repeated at every operation.
 template <class T, class F, class... Vs>
 [[gnu::noinline]] Vec<T> each(F f, const Vec<T>& a, const Vs&... others) {
   Vec<T> y;

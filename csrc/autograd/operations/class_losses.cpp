@@ -178,7 +178,7 @@ class NegativeLogLikelihood final : public ClassLossOf<NegativeLogLikelihood> {
   }
 };
 
-// What both class losses do with their shapes: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or
+// Shapes of both class losses: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or
 // (M, C).
 struct ClassRows {
   TensorPtr scores, target;

@@ -20,7 +20,7 @@ Operation::Values kept_by_unary(int index) {
   return ((reads & kReadsInput) != 0 ? kInput : 0) | ((reads & kReadsOutput) != 0 ? Operation::kOutput : 0);
 }
 
-// The derivative by one operand reads the other one, or neither, or both.
+// The derivative with respect to one operand reads the other, neither or both.
 Operation::Values kept_by_binary(int index, Operation::Values wanted) {
   static const int add = binary_index("add"), sub = binary_index("sub"), mul = binary_index("mul"),
                    div = binary_index("div"), pow = binary_index("pow");
@@ -55,7 +55,7 @@ class Unary final : public Operation {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       const UnaryKernel<T>& kernel = kernels<T>().unary[index_];
-      // relu is as good a witness of its sign as x, and x may have changed.
+      // relu shows the sign as well as x does, and x may have changed.
       const Array& x = (kept_by_unary(index_) & kInput) != 0 ? in[0] : out;
       parallel_spans(out.size(), kGrain, kWorkOfFunction, [&](int64_t begin, int64_t end) {
         kernel.backward(x.as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin,

@@ -73,7 +73,7 @@ class Linear final : public Operation {
 
   bool can_update(size_t input) const override { return input > 0; }
 
-  // The weight turned once, so that no product has to.
+  // The weight transposed once, so that no product has to do it.
   void freeze(const Arrays& in) override {
     frozen_ = std::make_unique<Storage>(in[1].bytes());
     dispatch(in[1].dtype, [&](auto zero) {

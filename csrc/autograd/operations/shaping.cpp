@@ -44,7 +44,7 @@ std::vector<int64_t> row_major_strides(const Shape& shape) {
   return strides;
 }
 
-// The elements from `offset` on, in the memory of x, under another shape.
+// The elements from `offset` in the memory of x, with another shape.
 class ViewOf final : public Operation {
  public:
   ViewOf(int64_t offset, const Shape& shape) : offset_(offset), shape_(shape) {}
@@ -335,7 +335,7 @@ TensorPtr view(const TensorPtr& x, int64_t offset, const Shape& shape) {
   return apply_new<ViewOf>({x}, offset, shape);
 }
 
-// Rows that stand one after another are a view; what does not is copied.
+// Consecutive rows are a view; other selections are copies.
 TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape) {
   int64_t offset = 0, stride = 1;
   bool together = true, whole = true;  // the dimensions behind have been taken completely
