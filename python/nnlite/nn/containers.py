@@ -191,7 +191,7 @@ class Entries(Module):
         return self._entries.keys()
 
     def values(self) -> ValuesView[Any]:
-        """What stands under the names."""
+        """The values."""
         return self._entries.values()
 
     def items(self) -> ItemsView[str, Any]:
@@ -304,7 +304,7 @@ class ParameterDict(Entries):
         return self._parameters.get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The parameter `key`, made of `default` where there is none."""
+        """The parameter `key`, created from `default` if missing."""
         if key not in self:
             self[key] = default
         return self[key]

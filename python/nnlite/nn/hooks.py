@@ -1,4 +1,4 @@
-"""Functions that a module calls before and after its own work."""
+"""Functions that a module calls before and after its own methods."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class BackwardHooks:
 
 
 class Hooked:
-    """A module's hooks by kind; a module without any has no dictionary of them."""
+    """A module's hooks by kind; created with the first hook."""
 
     _hooks: dict[str, Hooks] | None = None
 

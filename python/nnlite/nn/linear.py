@@ -87,7 +87,7 @@ class Bilinear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws weight and bias."""
+        """Re-initialises weight and bias."""
         bound = 1 / math.sqrt(self.in1_features)
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
@@ -206,7 +206,7 @@ class Embedding(Module):
 class EmbeddingBag(Embedding):
     """Sum, mean or maximum of an embedding's rows over each bag of indices.
 
-    Shapes: indices (B, N), or (N) with the beginnings `offsets` (B) of the bags; output (B, embedding_dim), zeros for an empty bag.
+    Shapes: indices (B, N), or (N) with the bags' starts `offsets` (B); output (B, embedding_dim), zeros for an empty bag.
     `per_sample_weights`, of the indices' shape, multiply the rows of a sum. Rows `padding_idx` do not count.
     """
 

@@ -148,7 +148,7 @@ class Module(Registering, Hooked, Convertible):
         return module  # type: ignore[no-any-return]
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Puts `module` under a dotted name; with `strict` only where there is one already."""
+        """Sets the module of a dotted name; with `strict` it must already exist."""
         *parents, name = target.split(".")
         parent = self.get_submodule(".".join(parents))
         if strict:
@@ -218,7 +218,7 @@ class Module(Registering, Hooked, Convertible):
         raise RuntimeError(f"{type(self).__name__} does not define get_extra_state()")
 
     def set_extra_state(self, state: Any) -> None:
-        """Takes what `get_extra_state` gave."""
+        """Restores what `get_extra_state` returned."""
         raise RuntimeError(f"{type(self).__name__} does not define set_extra_state()")
 
     def load_state_dict(

@@ -65,7 +65,7 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """y = x / sqrt(mean(x^2) + eps) * weight over the last dimensions (Zhang, Sennrich 2019).
 
-    Shapes: x (..., *normalized_shape), weight of normalized_shape. Without `eps` it is the distance from 1 to the next number.
+    Shapes: x (..., *normalized_shape), weight of normalized_shape. `eps` defaults to machine epsilon.
     """
 
     weight: Parameter | None
@@ -194,7 +194,7 @@ class BatchNorm1d(Module):
             self.num_batches_tracked.detach().numpy()[...] = 0
 
     def reset_parameters(self) -> None:
-        """Sets the weight to 1, the bias to 0, and the running statistics to their beginnings."""
+        """Sets the weight to 1, the bias to 0, and resets the running statistics."""
         self.reset_running_stats()
         _reset(self)
 
@@ -202,7 +202,7 @@ class BatchNorm1d(Module):
 class InstanceNorm1d(BatchNorm1d):
     """Normalises each channel of each row of x (N, C, L) or (C, L) over L.
 
-    Running statistics, where tracked, move by `momentum` to the rows' mean ones in training and are used in evaluation.
+    Running statistics, if tracked, move by `momentum` towards the rows' means in training and are used in evaluation.
     """
 
     def __init__(

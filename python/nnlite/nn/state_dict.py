@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class StateArray(Array):
-    """A value of a state dict: a NumPy array that PyTorch's `load_state_dict` takes too, with a tensor's commonest methods."""
+    """A value of a state dict: a NumPy array that PyTorch's `load_state_dict` takes too, with a tensor's common methods."""
 
     def clone(self) -> "StateArray":
         """A copy."""

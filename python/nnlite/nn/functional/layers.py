@@ -166,7 +166,7 @@ def group_norm(
     x = floating(input)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(
-            f"group_norm needs an input (N, C, ...) whose C {num_groups} groups divide, got shape {x.shape}"
+            f"group_norm needs an input (N, C, ...) with C divisible by {num_groups} groups, got shape {x.shape}"
         )
     y = _core.layer_norm(
         x.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups), 1, None, None, eps

@@ -153,7 +153,7 @@ def gaussian_nll_loss(
         v = v.reshape(*v.shape, 1)
     if v.ndim and (v.ndim != x.ndim or any(size not in (1, own) for size, own in zip(v.shape, x.shape, strict=True))):
         raise ValueError(
-            f"GaussianNLLLoss: var has shape {v.shape}, the input {x.shape}; sizes must be equal, or var's 1"
+            f"GaussianNLLLoss: var has shape {v.shape}, the input {x.shape}; sizes must be equal, or 1 in var"
         )
     known = v.detach()
     if not _core.is_tracing() and bool((known.numpy() < 0).any()):
@@ -253,7 +253,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "me
     labels = np.asarray(target.detach() if isinstance(target, Tensor) else target).reshape(-1, classes).astype(np.int64)
     if labels.size and (labels.min() < -1 or labels.max() >= classes):
         raise ValueError(
-            f"MultiLabelMarginLoss: labels run from {labels.min()} to {labels.max()}, there are {classes} classes"
+            f"MultiLabelMarginLoss: labels run from {labels.min()} to {labels.max()}, but there are {classes} classes"
         )
     counts = np.zeros((len(labels), classes), x.dtype)
     for count, row in zip(counts, labels, strict=True):
