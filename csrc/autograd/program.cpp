@@ -176,18 +176,16 @@ void Program::require_kept_values() const {
 }
 
 void Program::plan_step(Node* node) {
-  // The node's own output tensor is known by its memory: reshapes share it, so the node is part of the key.
   Array doutput;
   for (const auto& [tensor, gradient] : gradients_)
     if (tensor->node.get() == node) doutput = gradient;
   if (!doutput) return;
-  BackwardStep step{node, doutput, Gradients(node->inputs.size()), {}, 0};
+  BackwardStep step{node, doutput, Gradients(node->inputs.size()), {}};
   for (size_t i = 0; i < node->inputs.size(); ++i) {
     const TensorPtr& input = node->inputs[i];
     if (input == nullptr || !input->requires_grad()) continue;
     step.gradients[i].data = planned_gradient(input, step).data;
   }
-  step.work = 2 * node->operation->work(node->arrays, node->output);
   backward_.push_back(std::move(step));
 }
 

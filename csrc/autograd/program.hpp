@@ -74,7 +74,6 @@ class Program : public SharedObject {
     Array doutput;
     Gradients gradients;
     std::vector<Addition> additions;
-    double work;
   };
   struct ParameterSlot {
     TensorPtr parameter;

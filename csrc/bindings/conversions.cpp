@@ -71,7 +71,7 @@ bool is_integer_kind(char kind) {
   return kind == 'i' || kind == 'u' || kind == 'b';
 }
 
-// an unsigned value beyond int64 is refused rather than wrapped
+// An unsigned value beyond int64 is refused, not wrapped.
 void require_fits(const py::array& array) {
   if (array.dtype().kind() != 'u' || array.dtype().itemsize() < 8 || array.size() == 0) return;
   if (array.attr("max")().cast<unsigned long long>() > static_cast<unsigned long long>(INT64_MAX))

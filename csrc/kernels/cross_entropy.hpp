@@ -7,7 +7,7 @@
 // w_c t'_c. -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1
 // or 0.
 
-// One row after the softmax: exp(x - maximum) stands in `gradient`.
+// One row after the softmax: `gradient` holds exp(x - maximum).
 template <class T>
 struct LogitsRow {
   const T* logits;

@@ -36,7 +36,7 @@ class OperandA {
     block_ = {packed_, plan_.packed_row, 1};
   }
 
-  // A few k at a time over all groups: in A they stand a row apart, and their lines are read while still cached.
+  // A few k at a time over all groups: in A they are a row apart, and their cache lines serve all groups.
   void transpose_rows() {
     for (const Block k : Blocks{k_, kPackedDepth})
       for (const Block group : Blocks{rows_, plan_.packed_rows()}) {
@@ -63,8 +63,8 @@ class OperandB {
         view_{task.b.data + range.column_begin * task.b.column_stride, task.b.row_stride, task.b.column_stride},
         workspace_(workspace) {}
 
-  // Panels narrower than a group are packed side by side, a few k at a time: rows of B stand far apart, each on a page
-  // of its own, and are read once for all.
+  // Panels narrower than a group are packed side by side, a few k at a time: rows of B are far apart, each on another
+  // page, and are read once for all.
   void pack(Block group, Block all) {
     if (!plan_.pack_b) return;
     for (const Block k : Blocks{all, view_.column_stride == 1 ? kPackedDepth : all.size()})

@@ -1,7 +1,7 @@
 // Packing: the operand rearranged so that a tile reads it front to back. Costs one pass over the operand, which pays
 // once it is read by many tiles or would be read with a long stride.
 
-// So many k at a time are packed where they stand a row apart.
+// k packed at a time where they are a row apart.
 constexpr int64_t kPackedDepth = 8;
 
 // B's rows `depth`, at most a panel's columns, as rows of whole vectors, missing lanes zero.

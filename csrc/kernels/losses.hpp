@@ -23,7 +23,7 @@ struct AbsoluteError {  // |x - t|
   }
   template <class V>
   static V gradient(V x, V t, V) {
-    return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t)));
+    return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t)));  // NaN stays NaN
   }
   template <class V>
   static V target_gradient(V x, V t, V p) {

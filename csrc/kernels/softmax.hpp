@@ -1,6 +1,5 @@
-// Softmax along rows, y_j = exp(x_j - max) / sum_k exp(x_k - max), its logarithm, and softmax with cross-entropy.
-// The true row maximum is subtracted, so the largest term is exp(0) = 1 and neither overflow nor an empty sum can
-// occur.
+// Softmax along rows, y_j = exp(x_j - max) / sum_k exp(x_k - max), and its logarithm. The row's maximum is
+// subtracted, so the largest term is exp(0) = 1: no overflow, no sum of 0.
 
 template <class T>
 T max_of_row(const T* x, int64_t n) {
@@ -63,8 +62,8 @@ struct RowSoftmax {
   }
 };
 
-// Calls f(row, max, sum, sum less one, log(sum)) for each row, exp(x - max) standing in y. The logarithms of as many
-// rows as a vector has lanes are taken at once: for a few classes one a row would be the dearest part.
+// Calls f(row, max, sum, sum less one, log(sum)) for each row, exp(x - max) being in y. The logarithms of as many
+// rows as a vector has lanes are taken at once: for a few classes one a row would be the slowest part.
 template <class T, class F>
 void for_softmax_rows(const T* x, T* y, int64_t rows, int64_t columns, F f) {
   constexpr int64_t lanes = Vec<T>::lanes;
