@@ -103,7 +103,7 @@ def test_alternatives_are_named(path):
     for parent in parents:
         module = getattr(module, parent)
     if hasattr(module, wanted):
-        pytest.skip("nnlite has it by now")
+        pytest.skip("nnlite has it")
     with pytest.raises(AttributeError) as caught:
         getattr(module, wanted)
     assert CASES[path] in str(caught.value)

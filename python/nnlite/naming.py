@@ -76,22 +76,33 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
 _OTHERWISE = {"nnlite.nn": (r"[A-Z]", _ACTIVATIONS)}
 
 
-def publish(name: str, lazy: Mapping[str, Iterable[str]] | None = None) -> None:
+def publish(name: str, lazy: Mapping[str, Iterable[str] | None] | None = None) -> None:
     """Gives the module `name` a dir() without its imports, and errors that say what to use instead of a missing name.
 
     These are AttributeError, or ImportError for `from module import name`. `lazy` maps sub-modules, imported on first use, to
-    the names they define.
+    the names they define; None is all their public names, which are added to the module's __all__.
     """
     module = sys.modules[name]
     own = module.__dict__.get("__getattr__")
-    homes = {key: home for home, keys in (lazy or {}).items() for key in keys}
+    homes = {key: home for home, keys in (lazy or {}).items() for key in keys or ()}
+    whole = [home for home, keys in (lazy or {}).items() if keys is None]
+    listed = module.__dict__.pop("__all__", []) if whole else []
+
+    def load(home: str) -> ModuleType:
+        return importlib.import_module(f".{home}", name)
 
     def find(wanted: str) -> Any:
         if wanted in homes:
-            home = importlib.import_module(f".{homes[wanted]}", name)
-            value = getattr(home, wanted, home)
-            setattr(module, wanted, value)
-            return value
+            home = load(homes[wanted])
+            return module.__dict__.setdefault(wanted, getattr(home, wanted, home))
+        if wanted == "__all__" and whole:
+            return module.__dict__.setdefault(
+                wanted, [*listed, *(key for home in whole for key in public_names(load(home)))]
+            )
+        if wanted[0] != "_":
+            for home in map(load, whole):
+                if wanted in public_names(home):
+                    return module.__dict__.setdefault(wanted, getattr(home, wanted))
         if own is not None:
             try:
                 return own(wanted)

@@ -26,11 +26,14 @@ def pairs(*values: Sequence[float]) -> list[np.ndarray]:
 def results(
     function: Callable[..., Any], tensor: Callable[..., Any], arrays: Sequence[np.ndarray], dy: np.ndarray
 ) -> list[np.ndarray]:
-    """Value and gradients."""
+    """Value and gradients; 0 if PyTorch has none."""
     inputs = [tensor(a, requires_grad=True) for a in arrays]
     y = function(*inputs)
     y.backward(tensor(dy.reshape(tuple(y.shape))))
-    return [y.detach().numpy(), *(x.grad.numpy() for x in inputs)]
+    return [
+        y.detach().numpy(),
+        *(np.zeros_like(a) if x.grad is None else x.grad.numpy() for x, a in zip(inputs, arrays, strict=True)),
+    ]
 
 
 def check(

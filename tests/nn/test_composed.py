@@ -14,6 +14,7 @@ import torch.nn.functional as tf
 import nnlite as nl
 from comparison import compare, labels, normal, uniform
 from nnlite import nn, optim
+from nnlite.nn import composed
 from nnlite.nn import functional as F
 
 X = normal(60, 6).astype(np.float32)
@@ -22,7 +23,7 @@ SIGNS = np.where(normal(60, 3, seed=1) > 0, 1, -1).astype(np.float32)
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     **{
         name: getattr(nn, name)
-        for name in nn.LAZY["composed"]
+        for name in composed.__all__
         if name not in ("Softmin", "Threshold", "CosineSimilarity", "PairwiseDistance")
     },
     "Threshold": lambda: nn.Threshold(0.1, 2.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 
 import nnlite as nl
 from nnlite import _core, nn
+from nnlite.naming import public_names
 from nnlite.nn import activations, composed, functional, losses, margin_losses
 
 FUNCTIONS = {name: getattr(functional, name) for name in functional.__all__}
-NOT_LISTED = {"reduced"}  # for other files
 ELEMENTWISE = activations.ELEMENTWISE | composed.ELEMENTWISE
 
 
@@ -54,14 +55,29 @@ def test_modules_and_functions_have_the_same_bits(name: str) -> None:
     np.testing.assert_array_equal(layer.double()(x).detach().numpy(), expected.detach().numpy())
 
 
-@pytest.mark.parametrize("module", [nn, functional])
-def test_what_is_imported_late_is_listed(module: ModuleType) -> None:
-    for home, names in module.LAZY.items():
-        if names == (home,):
-            continue
-        there = importlib.import_module(f"{module.__name__}.{home}")
-        defined = {n for n, v in vars(there).items() if getattr(v, "__module__", "") == there.__name__ and n[0] != "_"}
-        assert defined - NOT_LISTED == set(names), home
+LATE = {
+    "nnlite.nn": ["composed", "margin_losses", "utils"],
+    "nnlite.nn.functional": ["activations", "layers", "losses"],
+}
+
+
+@pytest.mark.parametrize(
+    "use", ["nn.Hardswish", "nn.MarginRankingLoss", "nn.functional.mse_loss", "nn.__all__", "dir(nn.functional)"]
+)
+def test_names_of_modules_imported_late_are_found(use: str, run_python: Callable[..., str]) -> None:
+    late = [f"{package}.{part}" for package, parts in LATE.items() for part in parts]
+    code = f"import sys; from nnlite import nn; print([m for m in {late} if m in sys.modules]); {use}"
+    assert run_python(code) == "[]", "imported at once: import nnlite takes longer"
+
+
+@pytest.mark.parametrize("package", LATE)
+def test_every_public_name_of_a_module_imported_late_is_the_packages(package: str) -> None:
+    module = importlib.import_module(package)
+    for part in LATE[package]:
+        there = importlib.import_module(f"{package}.{part}")
+        for name in public_names(there) if part != "utils" else [part]:
+            assert name in module.__all__, f"{package} does not list {name}"
+            assert getattr(module, name) is getattr(there, name, there)
 
 
 def test_every_native_loss_is_used_by_functional() -> None:
@@ -71,7 +87,7 @@ def test_every_native_loss_is_used_by_functional() -> None:
 def test_every_loss_of_functional_has_a_module() -> None:
     of_targets = {name for name, function in FUNCTIONS.items() if "target" in inspect.signature(function).parameters}
     assert of_targets | {"triplet_margin_loss"} == used_of("functional", losses) | used_of("functional", margin_losses)
-    assert len(losses.__all__) + len(nn.LAZY["margin_losses"]) == len(of_targets) + 1
+    assert len(losses.__all__) + len(public_names(margin_losses)) == len(of_targets) + 1
 
 
 def test_modules_are_listed_once_and_are_modules() -> None:
@@ -86,7 +102,7 @@ def test_modules_are_listed_once_and_are_modules() -> None:
         nn.normalization,
     )
     for part in (*parts, composed):
-        names = getattr(part, "__all__", nn.LAZY.get(part.__name__.rpartition(".")[2]))
+        names = public_names(part) if part is margin_losses else part.__all__
         for name in names:
             assert issubclass(getattr(nn, name), nn.Module)
         defined = {

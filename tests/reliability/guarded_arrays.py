@@ -157,9 +157,9 @@ class Cases:
             )
 
     def _training(self) -> Iterator[tuple[str, Case]]:
-        yield "SGD", lambda: self._update(optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+        yield "SGD", lambda: self._update(optim.SGD, lr=0.1, momentum=0.9, nesterov=True)
         for optimizer in OPTIMIZERS.values():
-            yield optimizer.__name__, lambda make=optimizer: self._update(make, weight_decay=0.01)
+            yield optimizer.__name__, lambda make=optimizer: self._update(make)
         for rows, columns in ((3, self._n), (self._n, 3)):
             yield f"predictor on ({rows}, {columns})", lambda r=rows, c=columns: self._predictions(r, c)
             for dtype in (np.float32, np.float64, np.uint8, np.int16, np.int64):
@@ -172,6 +172,8 @@ class Cases:
         """Two steps in place, so that the second has a state."""
         parameters = [nl.from_numpy(self._numbers(self._n)).requires_grad_() for _ in range(2)]
         optimizer = make(parameters, **options)
+        for group in optimizer.param_groups:
+            group |= {option: 0.01 for option in group if option == "weight_decay"}
         for _ in range(2):
             optimizer.zero_grad()
             (parameters[0] * parameters[1]).sum().backward()

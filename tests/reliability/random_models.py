@@ -224,7 +224,10 @@ def _optimizer(choose: random.Random, model: nn.Module) -> optim.Optimizer:
     if choose.random() < 0.5:
         return optim.SGD(model.parameters(), lr=0.02, momentum=momentum, nesterov=momentum > 0, weight_decay=decay)
     name = choose.choice([name for name in OPTIMIZERS if name != "sgd"])
-    return OPTIMIZERS[name](model.parameters(), lr=0.002, weight_decay=decay)
+    optimizer = OPTIMIZERS[name](model.parameters(), lr=0.002)
+    for group in optimizer.param_groups:
+        group |= {option: decay for option in group if option == "weight_decay"}
+    return optimizer
 
 
 class Program:

@@ -18,23 +18,9 @@ if TYPE_CHECKING:
     from .composed import *
     from .margin_losses import *
 
-# Imported when first used.
-LAZY = {
-    "composed": (
-        "CELU", "CosineSimilarity", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LogSigmoid", "Mish", "PReLU",
-        "PairwiseDistance", "ReLU6", "SELU", "Softmin", "Softshrink", "Softsign", "Tanhshrink", "Threshold",
-    ),
-    "margin_losses": (
-        "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
-        "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PoissonNLLLoss", "SoftMarginLoss", "TripletMarginLoss",
-    ),
-    "utils": ("utils",),
-}  # fmt: skip
-
-__all__ = ["Module", "Parameter", "functional", "init"]
+__all__ = ["Module", "Parameter", "functional", "init", "utils"]
 __all__ += activations.__all__ + containers.__all__ + dropout.__all__ + linear.__all__
 __all__ += losses.__all__ + normalization.__all__
-__all__ += [name for names in LAZY.values() for name in names]
 
-publish(__name__, LAZY)
+publish(__name__, {"composed": None, "margin_losses": None, "utils": ("utils",)})  # imported when first used
 publish(init.__name__)

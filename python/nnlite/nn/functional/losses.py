@@ -26,7 +26,7 @@ def _elementwise(
     return _core.loss(kernel, input, target, reduction, parameter)
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
     """The losses, their mean or their sum."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"reduction '{reduction}' is unknown; use 'none', 'mean' or 'sum'")
@@ -67,7 +67,7 @@ def binary_cross_entropy(
     if weight is None:
         return _core.loss("bce", input, target, reduction)
     losses = _core.loss("bce", input, target, "none")
-    return reduced(losses * broadcast_to_target("BCELoss", "weight", weight, losses), reduction)
+    return _reduced(losses * broadcast_to_target("BCELoss", "weight", weight, losses), reduction)
 
 
 def _require_probabilities(input: Operand) -> None:
@@ -99,7 +99,7 @@ def binary_cross_entropy_with_logits(
     )
     if weight is not None:
         losses = losses * broadcast_to_target("BCEWithLogitsLoss", "weight", weight, losses)
-    return reduced(losses, reduction)
+    return _reduced(losses, reduction)
 
 
 def _weighted_positives(input: Operand, target: Operand, pos_weight: Operand) -> Tensor:
@@ -160,7 +160,7 @@ def gaussian_nll_loss(
         raise ValueError(f"GaussianNLLLoss needs a var >= 0, got {known.numpy().min()}")
     v = v + (known.clip(eps) - known)  # the bound passes the gradient
     losses = (v.log() + (x - floating(target)) ** 2.0 / v) * 0.5
-    return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
+    return _reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
 
 def poisson_nll_loss(
@@ -179,7 +179,7 @@ def poisson_nll_loss(
         above = _core.unary("threshold", t.detach(), 1.0, 1.0)
         stirling = above * above.log() - above + (above * (2 * math.pi)).log() * 0.5
         losses = losses + stirling * _is_above(t.detach(), 1.0)
-    return reduced(losses, reduction)
+    return _reduced(losses, reduction)
 
 
 def _is_above(x: Tensor, bound: float) -> Tensor:
@@ -199,7 +199,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, r
     """See `nn.HingeEmbeddingLoss`."""
     x = floating(input)
     alike, other = _signs("HingeEmbeddingLoss", target, x)
-    return reduced(alike * x + other * (margin - x).clip(0.0), reduction)
+    return _reduced(alike * x + other * (margin - x).clip(0.0), reduction)
 
 
 def margin_ranking_loss(
@@ -209,14 +209,14 @@ def margin_ranking_loss(
     a, b, t = floating(input1), floating(input2), floating(target)
     require_same_shape("MarginRankingLoss", a, b)
     require_same_shape("MarginRankingLoss", a, t)
-    return reduced((margin - t * (a - b)).clip(0.0), reduction)
+    return _reduced((margin - t * (a - b)).clip(0.0), reduction)
 
 
 def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """See `nn.SoftMarginLoss`."""
     x, t = floating(input), floating(target)
     require_same_shape("SoftMarginLoss", x, t)
-    return reduced(-logsigmoid(t * x), reduction)
+    return _reduced(-logsigmoid(t * x), reduction)
 
 
 def multi_margin_loss(
@@ -242,7 +242,7 @@ def multi_margin_loss(
         losses = losses * _core.nll_loss(
             minus_one, target, as_weight("MultiMarginLoss", "weight", weight), -100, "none"
         )
-    return reduced(losses, reduction)
+    return _reduced(losses, reduction)
 
 
 def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
@@ -261,7 +261,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "me
     rows = x.reshape(-1, classes)
     excess = (rows.reshape(-1, 1, classes) - rows.reshape(-1, classes, 1) + 1.0).relu()
     losses = (excess * (counts[:, :, None] * (counts == 0)[:, None, :])).reshape(len(labels), -1).sum(1) / classes
-    return reduced(losses.reshape(x.shape[:-1]), reduction)
+    return _reduced(losses.reshape(x.shape[:-1]), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -273,7 +273,7 @@ def multilabel_soft_margin_loss(
     losses = -(t * logsigmoid(x) + (1.0 - t) * logsigmoid(-x))
     if weight is not None:
         losses = losses * as_weight("MultiLabelSoftMarginLoss", "weight", weight)
-    return reduced(losses.mean(-1), reduction)
+    return _reduced(losses.mean(-1), reduction)
 
 
 def cosine_embedding_loss(
@@ -285,7 +285,7 @@ def cosine_embedding_loss(
     square = ((a * a).sum(-1) + 1e-12) * ((b * b).sum(-1) + 1e-12)
     cosine = (a * b).sum(-1) / square.sqrt()
     alike, other = _signs("CosineEmbeddingLoss", target, cosine)
-    return reduced(alike * (1.0 - cosine) + other * (cosine - margin).clip(0.0), reduction)
+    return _reduced(alike * (1.0 - cosine) + other * (cosine - margin).clip(0.0), reduction)
 
 
 def triplet_margin_loss(
@@ -305,4 +305,4 @@ def triplet_margin_loss(
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = _core.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return reduced((near - far + margin).clip(0.0), reduction)
+    return _reduced((near - far + margin).clip(0.0), reduction)
