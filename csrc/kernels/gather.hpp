@@ -10,12 +10,8 @@ inline void prefetch_row(const char* row, int64_t bytes) {
 // float32 is what most rows become, images and double-precision tables too: only that conversion is worth vectors.
 template <class From, class To>
 void convert_row(const From* from, To* to, int64_t n) {
-  if constexpr (sizeof(To) == 4) {
-#pragma omp simd
-    for (int64_t j = 0; j < n; ++j) to[j] = static_cast<To>(from[j]);
-  } else {
-    for (int64_t j = 0; j < n; ++j) to[j] = static_cast<To>(from[j]);
-  }
+#pragma omp simd if (sizeof(To) == 4)
+  for (int64_t j = 0; j < n; ++j) to[j] = static_cast<To>(from[j]);
 }
 
 template <class T>

@@ -112,6 +112,7 @@ def test_modules_are_listed_once_and_are_modules() -> None:
         }
         assert {n for n in defined if not n.startswith("_")} - {
             "Elementwise",
+            "Plain",
             "Entries",
             "Loss",
             "WeightedLoss",

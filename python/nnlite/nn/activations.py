@@ -17,15 +17,19 @@ __all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", 
 
 
 class Elementwise(Module):
-    """The function of `functional` called `function`, here a native one."""
+    """The function of `functional` called `function`, here a native one. Its arguments are the attributes `options`."""
 
     function: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.function, input)
 
+    def extra_repr(self) -> str:
+        return ", ".join(f"{option}={getattr(self, option)}" for option in self.options)
 
-class _Plain(Elementwise):
+
+class Plain(Elementwise):
     """A function without options. `inplace` is accepted as in PyTorch; the result is the same."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -33,25 +37,25 @@ class _Plain(Elementwise):
         self.inplace = inplace
 
 
-class ReLU(_Plain):
+class ReLU(Plain):
     """max(x, 0); derivative 0 at 0."""
 
     function = "relu"
 
 
-class SiLU(_Plain):
+class SiLU(Plain):
     """x sigmoid(x), also called swish (Elfwing, Uchibe, Doya 2018)."""
 
     function = "silu"
 
 
-class Sigmoid(_Plain):
+class Sigmoid(Plain):
     """1 / (1 + e^-x)."""
 
     function = "sigmoid"
 
 
-class Tanh(_Plain):
+class Tanh(Plain):
     """The hyperbolic tangent."""
 
     function = "tanh"
@@ -61,6 +65,7 @@ class LeakyReLU(Elementwise):
     """x where positive, else negative_slope * x."""
 
     function = "leaky_relu"
+    options = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -70,14 +75,12 @@ class LeakyReLU(Elementwise):
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.function, input, self.negative_slope)
 
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
-
 
 class ELU(Elementwise):
     """x where positive, else alpha * (e^x - 1) (Clevert, Unterthiner, Hochreiter 2016)."""
 
     function = "elu"
+    options = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -86,9 +89,6 @@ class ELU(Elementwise):
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.function, input, self.alpha)
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}"
 
 
 class GELU(Elementwise):
@@ -113,6 +113,7 @@ class Softplus(Elementwise):
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
 
     function = "softplus"
+    options = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -121,9 +122,6 @@ class Softplus(Elementwise):
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         return _core.unary(self.function, input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Softmax(Module):

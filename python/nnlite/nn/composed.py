@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._core import Tensor
 from . import functional
-from .activations import Elementwise, Softmax
+from .activations import Elementwise, Plain, Softmax
 from .module import Module
 from .parameter import Parameter
 
@@ -23,24 +23,15 @@ __all__ = [
 
 
 class _Composed(Elementwise):
-    """A function made of several native ones, called with the attributes `options`."""
-
-    options: ClassVar[tuple[str, ...]] = ()
+    """A function made of several native ones."""
 
     def forward(self, input: Tensor | ArrayLike) -> Tensor:
         function = getattr(functional, self.function)
         return function(input, *(getattr(self, option) for option in self.options))  # type: ignore[no-any-return]
 
-    def extra_repr(self) -> str:
-        return ", ".join(f"{option}={getattr(self, option)}" for option in self.options)
 
-
-class _Plain(_Composed):
-    """A composed function without options. `inplace` is accepted as in PyTorch; the result is the same."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+class _Plain(_Composed, Plain):
+    """A composed function without options."""
 
 
 class SELU(_Plain):
