@@ -201,6 +201,12 @@ def require_dataset(dataset: Any, by_number: bool = True) -> None:
         )
 
 
+def count_batches(items: int, batch_size: int, drop_last: bool) -> int:
+    """The batches of one pass over so many items."""
+    whole, rest = divmod(items, batch_size)
+    return whole + (rest > 0 and not drop_last)
+
+
 def require_generator(generator: Any) -> None:
     """TypeError for anything but an nnlite generator or None."""
     if generator is not None and not isinstance(generator, _core.Generator):

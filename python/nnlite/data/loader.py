@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from .. import _core
 from ..descriptions import described
 from .collate import as_tensor, default_collate, default_convert
-from .dataset import IterableDataset, Subset, TensorDataset, require_dataset, require_generator, take, whole_rows
+from .dataset import (
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    count_batches,
+    require_dataset,
+    require_generator,
+    take,
+    whole_rows,
+)
 
 Rows = NDArray[np.int64]
 
@@ -109,10 +118,7 @@ class DataLoader:
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
         items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
-        if self.batch_size is None:
-            return items
-        whole, rest = divmod(items, self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return items if self.batch_size is None else count_batches(items, self.batch_size, self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
         tasks = itertools.repeat(None) if self._is_iterable else self._keys()

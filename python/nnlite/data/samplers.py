@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .. import _core
-from .dataset import require_generator
+from .dataset import count_batches, require_generator
 
 T = TypeVar("T", covariant=True)
 
@@ -149,8 +149,7 @@ class BatchSampler(Sampler[list[Any]]):
             yield batch
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
-        return whole + (rest > 0 and not self.drop_last)
+        return count_batches(len(self.sampler), self.batch_size, self.drop_last)  # type: ignore[arg-type]
 
 
 def _require_count(name: str, value: Any) -> None:
