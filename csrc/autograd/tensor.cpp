@@ -2,19 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "autograd/in_place.hpp"
 #include "autograd/trace.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
-#include "runtime/team.hpp"
 
 namespace nnlite {
 namespace {
 
 thread_local bool grad_is_enabled = true;
-std::atomic<uint64_t> next_number{0};
 
 size_t checked_bytes(const Shape& shape, DType dtype) {
   int64_t bytes = static_cast<int64_t>(size_of(dtype));
@@ -24,50 +21,8 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   return static_cast<size_t>(bytes);
 }
 
-// A tensor of another trace, or of one that is over, has no value to compute with.
-void require_usable(const Tensor& tensor, const Trace* trace) {
-  if (tensor.trace_number == 0 || (trace != nullptr && trace->number() == tensor.trace_number)) return;
-  throw CaptureError(
-      "a tensor that a forward pass made while its step was being captured is used outside that pass (kept on the "
-      "model "
-      "or in a list?); it stands for a value and holds none: compute it again, or pass compile=False to run the step "
-      "operation by operation");
-}
-
 bool wants_gradient(const TensorPtr& tensor) {
   return tensor != nullptr && tensor->requires_grad();
-}
-
-// An input as a node saw it: the node that made it, and whether it required a gradient.
-struct Origin {
-  Node* node = nullptr;
-  bool wants_gradient = false;
-};
-
-// Called several times for each input of a backward pass, and nearly always answered by its first two lines.
-[[gnu::always_inline]] inline Origin origin_of(const TensorPtr& input, const Node& reader) {
-  if (input == nullptr) return {};
-  if (input->past.empty()) return {input->node.get(), input->requires_grad()};
-  const Tensor::Past then = input->at(reader.number);
-  return {then.node.get(), then.requires_grad};
-}
-
-// Names the first value that a node's backward pass reads and that has changed since.
-void require_unchanged(const Node& node) {
-  const size_t inputs = std::min<size_t>(node.inputs.size(), 63);
-  Operation::Values wanted = 0;
-  for (size_t i = 0; i < inputs; ++i)
-    if (origin_of(node.inputs[i], node).wants_gradient) wanted |= Operation::Values{1} << i;
-  const Operation::Values kept = node.operation->kept(wanted);
-  for (size_t i = 0; i < inputs; ++i) {
-    if ((kept >> i & 1) == 0 || !node.arrays[i]) continue;
-    const bool held = i < node.memory.size() && node.memory[i] != nullptr;
-    const Storage& storage = held ? *node.memory[i] : *node.inputs[i]->storage();
-    if (storage.version() != node.arrays[i].version)
-      refuse_changed(node, text("its input ", i), node.arrays[i], storage.version());
-  }
-  if ((kept & Operation::kOutput) != 0 && node.output_storage->version() != node.output.version)
-    refuse_changed(node, "its output", node.output, node.output_storage->version());
 }
 
 }  // namespace
@@ -153,8 +108,13 @@ TensorPtr full(const Shape& shape, DType dtype, double value) {
   return tensor;
 }
 
+uint64_t next_number() {
+  static std::atomic<uint64_t> next{0};
+  return next++;
+}
+
 Node::Node(OperationPtr op, std::vector<TensorPtr> in, bool gradient)
-    : operation(std::move(op)), inputs(std::move(in)), number(next_number++), needs_gradient(gradient) {}
+    : operation(std::move(op)), inputs(std::move(in)), number(next_number()), needs_gradient(gradient) {}
 
 void Node::count_changes() const {
   for (size_t i = 0; i < inputs.size(); ++i)
@@ -245,144 +205,6 @@ TensorPtr apply_operation(OperationPtr operation, std::vector<TensorPtr> inputs)
     trace->record(std::move(node));
   }
   return output;
-}
-
-namespace {
-
-constexpr size_t kUsualNodes = 32;  // room for a small network's, so that the lists need not grow
-
-// Reachable nodes that need a gradient, latest first.
-std::vector<Node*> nodes_behind(const TensorPtr& root) {
-  const uint64_t walk = next_number++;
-  std::vector<Node*> found, pending;
-  found.reserve(kUsualNodes), pending.reserve(kUsualNodes);
-  pending.push_back(root->node.get());
-  while (!pending.empty()) {
-    Node* node = pending.back();
-    pending.pop_back();
-    if (std::exchange(node->last_walk, walk) == walk) continue;
-    if (node->released)
-      throw std::runtime_error(
-          "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True "
-          "to the first call");
-    require_unchanged(*node);
-    found.push_back(node);
-    for (const TensorPtr& input : node->inputs) {
-      const Origin origin = origin_of(input, *node);
-      if (origin.wants_gradient && origin.node != nullptr) pending.push_back(origin.node);
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->number > b->number; });
-  return found;
-}
-
-void add_into(const Array& target, const Array& term) {
-  dispatch(target.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    parallel_spans(target.size(), 4096, 1, [&](int64_t begin, int64_t end) {
-      kernels<T>().add(target.as<T>() + begin, term.as<T>() + begin, target.as<T>() + begin, end - begin);
-    });
-  });
-}
-
-// A leaf's data, or the gradient that it already has, may have got another shape or type since.
-void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
-  if (tensor.shape() == gradient.shape() && tensor.dtype() == gradient.dtype()) return;
-  throw std::runtime_error(text("backward() made a gradient of shape ", gradient.shape(), " and type ",
-                                name_of(gradient.dtype()), " for a tensor that has shape ", tensor.shape(),
-                                " and type ", name_of(tensor.dtype()),
-                                " now: convert a model before computing the loss, and drop old gradients"));
-}
-
-// The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
-TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
-  return origin.node == nullptr ? tensor->grad : origin.node->doutput;
-}
-
-// The state that the nodes of a backward pass share.
-struct Scratch {
-  std::vector<TensorPtr> made;
-  Gradients gradients;
-};
-
-void propagate(Node& node, Scratch& scratch) {
-  const TensorPtr doutput = std::exchange(node.doutput, nullptr);
-  auto& [made, gradients] = scratch;
-  made.assign(node.inputs.size(), nullptr);
-  gradients.assign(node.inputs.size(), Gradient());
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (!origin_of(node.inputs[i], node).wants_gradient) continue;
-    made[i] = std::make_shared<Tensor>(node.arrays[i].shape, node.arrays[i].dtype);
-    gradients[i].data = made[i]->array().data;
-  }
-  node.operation->vjp(node.arrays, node.output, doutput->array(), gradients);
-  for (size_t i = 0; i < made.size(); ++i) {
-    if (made[i] == nullptr) continue;
-    const Origin origin = origin_of(node.inputs[i], node);
-    TensorPtr& slot = gradient_slot(node.inputs[i], origin);
-    require_same_kind(*node.inputs[i], *made[i]);
-    if (slot != nullptr) require_same_kind(*slot, *made[i]);
-    if (slot == nullptr) {
-      slot = std::move(made[i]);
-    } else {
-      add_into(slot->array(), made[i]->array());
-      slot->storage()->count_change();
-    }
-  }
-}
-
-TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient) {
-  if (gradient == nullptr) {
-    if (root->array().size() != 1)
-      throw std::runtime_error(text("backward() without a gradient needs a tensor of one element, this one has shape ",
-                                    root->shape(), "; reduce it (sum, mean) or pass gradient="));
-    return full(root->shape(), root->dtype(), 1.0);
-  }
-  if (gradient->shape() != root->shape() || gradient->dtype() != root->dtype())
-    throw std::invalid_argument(text("backward() got a gradient of shape ", gradient->shape(), " and type ",
-                                     name_of(gradient->dtype()), " for a tensor of shape ", root->shape(), " and type ",
-                                     name_of(root->dtype())));
-  return gradient;
-}
-
-}  // namespace
-
-void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
-  const FloatingPointScope scope;
-  if (Trace::current() != nullptr)
-    throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
-  require_usable(*root, nullptr);
-  if (gradient != nullptr) require_usable(*gradient, nullptr);
-  if (!root->requires_grad())
-    throw std::runtime_error(
-        "backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");
-  const TensorPtr seed = checked_root_gradient(root, gradient);
-  if (root->node == nullptr) {
-    const Tensor copy = *seed;
-    if (root->grad == nullptr) root->grad = full(root->shape(), root->dtype(), 0.0);
-    require_same_kind(*root->grad, copy);
-    return add_into(root->grad->array(), copy.array());
-  }
-  const std::shared_ptr<Node> last = root->node;
-  const std::vector<Node*> nodes = nodes_behind(root);
-  // Later nodes hold earlier ones through their inputs, so the earliest is released first.
-  struct Cleanup {
-    const std::vector<Node*>& nodes;
-    bool release;
-    ~Cleanup() {
-      for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
-        Node& node = **at;
-        node.doutput = nullptr;
-        if (!release) continue;
-        node.inputs.clear();
-        node.released = true;
-      }
-    }
-  } const cleanup{nodes, !retain_graph};
-  last->doutput = seed;
-  Scratch scratch;
-  for (Node* node : nodes)
-    if (node->doutput != nullptr) propagate(*node, scratch);
 }
 
 }  // namespace nnlite

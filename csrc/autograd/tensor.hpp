@@ -144,6 +144,9 @@ class Operation {
 
 using OperationPtr = std::shared_ptr<Operation>;
 
+// A number above those of all nodes so far.
+uint64_t next_number();
+
 class Node {
  public:
   Node(OperationPtr operation, std::vector<TensorPtr> inputs, bool needs_gradient);

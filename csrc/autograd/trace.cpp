@@ -47,6 +47,14 @@ Trace* Trace::current() {
   return current_trace;
 }
 
+void require_usable(const Tensor& tensor, const Trace* current) {
+  if (tensor.trace_number == 0 || (current != nullptr && current->number() == tensor.trace_number)) return;
+  throw CaptureError(
+      "a tensor that a forward pass made while its step was being captured is used outside that pass (kept on the "
+      "model or in a list?); it stands for a value and holds none: compute it again, or pass compile=False to run the "
+      "step operation by operation");
+}
+
 std::string Trace::leaf_description(const Tensor& leaf, const Arrays& changing) const {
   const std::string type = text(name_of(leaf.dtype()), leaf.shape());
   for (size_t i = 0; i < placeholders_.size(); ++i)

@@ -55,4 +55,8 @@ class Trace : public SharedObject {
   std::vector<std::shared_ptr<Node>> nodes_;
 };
 
+// Throws where a tensor has no value to compute with: that of another trace than `current` (which may be null), or of
+// one that is over.
+void require_usable(const Tensor& tensor, const Trace* current);
+
 }  // namespace nnlite

@@ -97,6 +97,7 @@ def test_modules_are_listed_once_and_are_modules() -> None:
         nn.containers,
         nn.dropout,
         nn.linear,
+        nn.mlp,
         losses,
         margin_losses,
         nn.normalization,

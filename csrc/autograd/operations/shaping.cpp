@@ -1,4 +1,4 @@
-// Reshaping, reordering, selecting and joining: no arithmetic but the sums of their gradients.
+// Reshaping, reordering, slicing and joining: no arithmetic but the sums of their gradients.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -164,70 +164,6 @@ class SliceOf final : public Operation {
   Shape shape_, counts_;
 };
 
-// out (outer, count, inner) = x (outer, axis, inner) at the indices; the gradients of one index add up in their order.
-class Take final : public Operation {
- public:
-  Take(int dim, int64_t padding_index, const char* name) : dim_(dim), padding_index_(padding_index), name_(name) {}
-
-  const char* name() const override { return name_; }
-  Values kept(Values) const override { return 0; }
-  Attributes attributes() const override { return {{"dim", dim_}, {"padding_index", padding_index_}}; }
-
-  Array infer(const Arrays& in) override {
-    const Shape &x = in[0].shape, &indices = in[1].shape;
-    outer_ = x.count(0, dim_), axis_ = x[dim_], inner_ = x.count(dim_ + 1, x.rank()), count_ = indices.size();
-    Shape out;
-    for (int i = 0; i < dim_; ++i) out.push_back(x[i]);
-    for (int64_t size : indices) out.push_back(size);
-    for (int i = dim_ + 1; i < x.rank(); ++i) out.push_back(x[i]);
-    positions_.resize(static_cast<size_t>(count_));
-    return {nullptr, in[0].dtype, out};
-  }
-
-  void forward(const Arrays& in, const Array& out) override {
-    check_indices(in[1].as<int64_t>());
-    const size_t row = static_cast<size_t>(inner_) * size_of(out.dtype);
-    char* to = out.as<char>();
-    for (int64_t i = 0; i < outer_; ++i)
-      for (int64_t position : positions_) {
-        std::memcpy(to, in[0].as<char>() + static_cast<size_t>(i * axis_ + position) * row, row);
-        to += row;
-      }
-  }
-
-  void vjp(const Arrays& in, const Array&, const Array& dout, const Gradients& din) override {
-    std::memset(din[0].data, 0, in[0].bytes());
-    dispatch(dout.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      const T* from = dout.as<T>();
-      for (int64_t i = 0; i < outer_; ++i)
-        for (int64_t position : positions_) {
-          T* to = din[0].as<T>() + (i * axis_ + position) * inner_;
-          if (position != padding_index_)
-            for (int64_t j = 0; j < inner_; ++j) to[j] += from[j];
-          from += inner_;
-        }
-    });
-  }
-
- private:
-  void check_indices(const int64_t* indices) {
-    for (int64_t i = 0; i < count_; ++i) {
-      const int64_t index = indices[i];
-      if (index < -axis_ || index >= axis_ || (index < 0 && std::strcmp(name_, "embedding") == 0))
-        throw std::out_of_range(text('[', name_, "] index ", index, " at position ", i,
-                                     " is out of range for dimension ", dim_, " of size ", axis_));
-      positions_[static_cast<size_t>(i)] = index < 0 ? index + axis_ : index;
-    }
-  }
-
-  int dim_;
-  int64_t padding_index_;
-  const char* name_;
-  int64_t outer_ = 0, axis_ = 0, inner_ = 0, count_ = 0;
-  std::vector<int64_t> positions_;
-};
-
 class Concatenate final : public Operation {
  public:
   explicit Concatenate(int dim) : dim_(dim) {}
@@ -348,12 +284,6 @@ TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shap
   if (shape.size() == 0) return view(x, 0, shape);
   if (!together) return apply_new<SliceOf>({x}, slices, shape);
   return whole ? reshape(x, shape) : view(x, offset, shape);
-}
-
-TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index, const char* name) {
-  if (indices->dtype() != DType::int64)
-    throw TypeError(text('[', name, "] indices must be integers, got ", name_of(indices->dtype())));
-  return apply_new<Take>({x, indices}, dim, padding_index, name);
 }
 
 TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim) {

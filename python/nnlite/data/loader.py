@@ -79,18 +79,11 @@ class DataLoader:
             raise ValueError(
                 "an IterableDataset is read in its own order: leave out shuffle, sampler and batch_sampler"
             )
-        for name, keys in (("sampler", sampler), ("batch_sampler", batch_sampler)):
-            if keys is not None and not hasattr(keys, "__iter__") and not hasattr(keys, "__getitem__"):
-                raise TypeError(f"{name} must be an iterable of keys, got {keys!r}")
-        if sampler is not None and shuffle:
-            raise ValueError("sampler and shuffle=True exclude each other: a sampler determines the order")
         if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
             raise ValueError(
                 "batch_sampler determines the batches: leave out batch_size, shuffle, sampler and drop_last"
             )
-        if seed is not None and generator is not None:
-            raise ValueError("seed and generator exclude each other: a seed determines the order")
-        require_generator(generator)
+        _require_one_order(shuffle, sampler, batch_sampler, seed, generator)
         if batch_size is None and drop_last:
             raise ValueError("drop_last must be False without batches (batch_size=None)")
         if not timeout >= 0:
@@ -198,6 +191,18 @@ class _End:
 
 
 END = _End()
+
+
+def _require_one_order(shuffle: Any, sampler: Any, batch_sampler: Any, seed: Any, generator: Any) -> None:
+    """Refuses keys that are none, and two things that would both determine the order."""
+    for name, keys in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+        if keys is not None and not hasattr(keys, "__iter__") and not hasattr(keys, "__getitem__"):
+            raise TypeError(f"{name} must be an iterable of keys, got {keys!r}")
+    if sampler is not None and shuffle:
+        raise ValueError("sampler and shuffle=True exclude each other: a sampler determines the order")
+    if seed is not None and generator is not None:
+        raise ValueError("seed and generator exclude each other: a seed determines the order")
+    require_generator(generator)
 
 
 def _parts(order: Rows | Iterator[Any], size: int) -> Iterator[Any]:

@@ -30,6 +30,13 @@ class Plan:
     drop_last: bool = False
     clipping: Clipping = NO_CLIPPING
 
+    def __post_init__(self) -> None:
+        if self.batches == 0:
+            raise ValueError(
+                f"drop_last=True leaves no batch: {len(self.rows)} rows do not fill one of "
+                f"batch_size={self.batch_size}; use a smaller one"
+            )
+
     @property
     def batches(self) -> int:
         return math.ceil(self.used / self.batch_size)

@@ -54,6 +54,15 @@ class Checkpoints:
         Path(folder).mkdir(parents=True, exist_ok=True)
         remove_leftovers(Path(folder))
 
+    @classmethod
+    def of(cls, folder: str | Path | None, resume: bool, seconds: float) -> Checkpoints | None:
+        """Those in `folder`; None without one."""
+        if folder is not None:
+            return cls(folder, resume, seconds)
+        if resume:
+            raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
+        return None
+
     @property
     def resumes(self) -> bool:
         """Whether there is a fit to resume."""

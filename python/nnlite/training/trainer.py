@@ -177,11 +177,7 @@ class Trainer(TrainingState):
         be resumed, OSError if a checkpoint cannot be written. Ctrl-C leaves the weights at a batch boundary.
         """
         if isinstance(x, DataLoader):
-            if x.shuffle and x.seed not in (None, self.seed):
-                raise ValueError(
-                    f"the trainer's seed decides the order: it is {self.seed}, the DataLoader's is {x.seed}"
-                )
-            batch_size, shuffle, drop_last = x.batch_size or 0, x.shuffle, x.drop_last
+            batch_size, shuffle, drop_last = _batching(x, self.seed)
         x, columns = in_order(x, self.columns), self.columns or names_of(x)
         rows = prepare(self.model, self.criterion, x, y, sample_weight)
         validation = None
@@ -195,17 +191,11 @@ class Trainer(TrainingState):
         batch_size *= _positive("accumulate", accumulate)
         clipping = Clipping.of(clip_norm, clip_value)
         plan = Plan(rows, validation, epochs, batch_size, shuffle, compile, bool(drop_last), clipping)
-        if plan.batches == 0:
-            raise ValueError(
-                f"drop_last=True leaves no batch: {len(rows)} rows do not fill one of batch_size={batch_size}; use a smaller one"
-            )
         listeners = CallbackList(with_schedules(callbacks, scheduler), self)
         self._left_shown = require_trainable(self, self._left_shown)
         self.optimizer.require_options()
-        if resume and checkpoint is None:
-            raise ValueError("resume=True needs the folder of the checkpoint: fit(..., checkpoint=folder, resume=True)")
         bar = Progress(progress, plan.epochs, plan.batches)
-        checkpoints = None if checkpoint is None else Checkpoints(checkpoint, resume, checkpoint_seconds)
+        checkpoints = Checkpoints.of(checkpoint, resume, checkpoint_seconds)
         self.columns = columns
         with fitting(self.model), default_generator(self.generator), mode(self.model, True), mode(self.criterion, True):
             Fit(self, self._evaluation, plan, listeners, bar, checkpoints).run()  # it begins where the last fit ended
@@ -232,6 +222,13 @@ class Trainer(TrainingState):
         rows = prepare_inputs(self.model, in_order(x, self.columns))
         with predicting(self.model):
             return predict(self._evaluation.capture, self.model, rows, _positive("batch_size", batch_size))
+
+
+def _batching(loader: DataLoader, seed: int) -> tuple[int, bool, bool]:
+    """batch_size, shuffle and drop_last of a DataLoader whose rows the trainer reads."""
+    if loader.shuffle and loader.seed not in (None, seed):
+        raise ValueError(f"the trainer's seed decides the order: it is {seed}, the DataLoader's is {loader.seed}")
+    return loader.batch_size or 0, loader.shuffle, loader.drop_last
 
 
 def _positive(name: str, value: int, least: int = 1) -> int:
