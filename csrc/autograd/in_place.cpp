@@ -154,6 +154,9 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
     throw std::runtime_error(text(operation, ": the result has shape ", result->shape(),
                                   ", which does not fit into the ", "tensor of shape ", x->shape(),
                                   " that it shall replace"));
+  if (!is_floating(x->dtype()) && result->dtype() != x->dtype())
+    throw std::runtime_error(text(operation, ": a result of type ", name_of(result->dtype()), " cannot become the ",
+                                  name_of(x->dtype()), " of the tensor"));
   const TensorPtr value = cast(result, x->dtype());
   if (is_view(*x)) {
     assign(x, everything(x->shape()), value);

@@ -1,5 +1,5 @@
 // The operations of the tape. Each checks its inputs (std::invalid_argument, std::out_of_range, TypeError, naming the
-// operation and the shapes) and returns a tensor. Mixed float32 and float64 operands meet in float64.
+// operation and the shapes) and returns a tensor. Operands of two types meet in their common_type.
 #pragma once
 
 #include <string>
@@ -14,8 +14,10 @@ namespace nnlite {
 TensorPtr unary(const std::string& name, const TensorPtr& x, double alpha = 0, double beta = 0);
 TensorPtr unary(int index, const TensorPtr& x, double alpha = 0, double beta = 0);
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b);
-TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b);  // condition int64, 0 is false
-TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape);                       // x + 0 of that shape
+// PyTorch's promotion: the wider type, but a single value widens an array to another kind only.
+DType common_type(const TensorPtr& a, const TensorPtr& b);
+TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b);
+TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape);  // x + 0 of that shape
 TensorPtr cast(const TensorPtr& x, DType dtype);
 int unary_index(const std::string& name);  // throws std::invalid_argument
 int binary_index(const std::string& name);

@@ -81,8 +81,7 @@ Program::Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr ou
   if (loss_ != nullptr && loss_->array().size() != 1)
     throw std::invalid_argument(text("the loss must be a single number to train on, it has shape ", loss_->shape(),
                                      "; use reduction='mean' or 'sum'"));
-  if (loss_ != nullptr && !is_floating(loss_->dtype()))
-    throw TypeError("the loss must be float32 or float64, it is int64; convert it with .float()");
+  if (loss_ != nullptr) require_floating("the loss", loss_->dtype());
   if (loss_ != nullptr) share_ = BatchShare(*loss_, rows());
   plan_forward(trace);
   require_unread_state(trace);

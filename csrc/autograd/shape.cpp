@@ -11,9 +11,16 @@ const char* name_of(DType dtype) {
       return "float32";
     case DType::float64:
       return "float64";
-    default:
+    case DType::int64:
       return "int64";
+    default:
+      return "bool";
   }
+}
+
+void refuse_dtype(const char* operation, DType dtype) {
+  throw TypeError(
+      text('[', operation, "] needs float32 or float64, got ", name_of(dtype), "; convert it with .float()"));
 }
 
 void Shape::push_back(int64_t dim) {

@@ -11,16 +11,22 @@
 
 namespace nnlite {
 
-// int64 tensors hold indices and labels; arithmetic is for the floating types.
-enum class DType : uint8_t { float32, float64, int64 };
+// In the order of promotion. Booleans, a byte each, and integers are masks, indices and labels: kernels and the tape
+// compute with the floating types alone.
+enum class DType : uint8_t { boolean, int64, float32, float64 };
 
 inline bool is_floating(DType dtype) {
-  return dtype != DType::int64;
+  return dtype >= DType::float32;
 }
 inline size_t size_of(DType dtype) {
-  return dtype == DType::float32 ? 4 : 8;
+  return dtype == DType::float32 ? 4 : dtype == DType::boolean ? 1 : 8;
 }
 const char* name_of(DType dtype);
+
+[[noreturn]] void refuse_dtype(const char* operation, DType dtype);
+inline void require_floating(const char* operation, DType dtype) {
+  if (!is_floating(dtype)) refuse_dtype(operation, dtype);
+}
 
 template <class T>
 constexpr DType dtype_of();

@@ -101,6 +101,8 @@ TensorPtr full(const Shape& shape, DType dtype, double value) {
   const int64_t n = tensor->array().size();
   if (dtype == DType::int64)
     std::fill_n(tensor->array().as<int64_t>(), n, static_cast<int64_t>(value));
+  else if (dtype == DType::boolean)
+    std::fill_n(tensor->array().as<uint8_t>(), n, static_cast<uint8_t>(value != 0));
   else
     dispatch(dtype, [&](auto zero) {
       std::fill_n(tensor->array().as<decltype(zero)>(), n, static_cast<decltype(zero)>(value));

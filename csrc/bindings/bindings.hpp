@@ -19,6 +19,7 @@ using TensorClass = py::class_<Tensor, TensorPtr>;
 void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
 void define_in_place(TensorClass& tensor);
+void define_numpy_operators(TensorClass& tensor);
 void define_numpy_protocol(TensorClass& tensor);
 void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
@@ -36,11 +37,12 @@ bool any_hooks();
 // conversions.cpp
 
 // `value` as a tensor: a Tensor itself; an array without a copy where its layout allows and it may be written; a number
-// or a list. Arrays and numbers take the type `like` where it is given; integers become floats there.
+// or a list. Arrays and numbers take the type `like` where it is floating, and become floats without it; beside
+// integers and booleans they keep their own.
 TensorPtr operand(py::handle value, std::optional<DType> like = std::nullopt);
 
-// A fresh tensor with PyTorch's defaults: float lists are float32, integers and booleans int64, arrays keep their float
-// type.
+// A fresh tensor with PyTorch's defaults: float lists are float32, integers int64, booleans stay, arrays keep their
+// float type.
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype);
 
 // Class labels or probabilities: integers (and booleans) become int64, floats stay floats of type `like`.
@@ -59,7 +61,7 @@ TensorPtr optional_operand(py::handle value, std::optional<DType> like = std::nu
 // gradient, as it would get none.
 double number_option(const char* function, const char* option, py::handle value);
 
-// The type of the first Tensor among the values, if any.
+// The widest type of the Tensors among the values, if any.
 std::optional<DType> common_dtype(std::initializer_list<py::handle> values);
 
 DType dtype_from(py::handle dtype);

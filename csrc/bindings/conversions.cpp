@@ -1,5 +1,6 @@
 // Between Python's values and tensors.
 #include <algorithm>
+#include <cstring>
 
 #include "autograd/operations.hpp"
 #include "bindings/bindings.hpp"
@@ -68,7 +69,23 @@ DType floating_dtype(const py::array& array, std::optional<DType> like) {
 }
 
 bool is_integer_kind(char kind) {
-  return kind == 'i' || kind == 'u' || kind == 'b';
+  return kind == 'i' || kind == 'u';
+}
+
+void require_number(const py::array& array) {
+  if (std::strchr("fiub", array.dtype().kind()) == nullptr) refuse_dtype(array);
+}
+
+TensorPtr integer(py::handle value) {
+  const auto number = std::make_shared<Tensor>(Shape{}, DType::int64);
+  *number->array().as<int64_t>() = PyLong_AsLongLong(value.ptr());
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return number;
+}
+
+DType own_dtype(const py::array& array) {
+  const char kind = array.dtype().kind();
+  return kind == 'f' ? floating_dtype(array, std::nullopt) : kind == 'b' ? DType::boolean : DType::int64;
 }
 
 // An unsigned value beyond int64 is refused, not wrapped.
@@ -96,17 +113,20 @@ py::dtype numpy_dtype(DType dtype) {
       return py::dtype::of<float>();
     case DType::float64:
       return py::dtype::of<double>();
-    default:
+    case DType::int64:
       return py::dtype::of<int64_t>();
+    default:
+      return py::dtype::of<bool>();
   }
 }
 
 DType dtype_from(py::handle dtype) {
   const py::dtype wanted = py::dtype::from_args(py::reinterpret_borrow<py::object>(dtype));
-  for (DType known : {DType::float32, DType::float64, DType::int64})
+  for (DType known : {DType::float32, DType::float64, DType::int64, DType::boolean})
     if (wanted.is(numpy_dtype(known)) || wanted.equal(numpy_dtype(known))) return known;
+  if (is_integer_kind(wanted.kind())) return DType::int64;
   throw TypeError(
-      text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64 or int64"));
+      text("dtype ", py::str(wanted).cast<std::string>(), " is not supported; use float32, float64, int64 or bool"));
 }
 
 Shape shape_of(const py::array& array) {
@@ -161,11 +181,14 @@ py::object plain_array(const TensorPtr& x) {
 
 TensorPtr operand(py::handle value, std::optional<DType> like) {
   if (is_tensor(value)) return value.cast<TensorPtr>();
+  const bool whole = like && !is_floating(*like);
+  if (whole && PyBool_Check(value.ptr())) return full({}, DType::boolean, value.ptr() == Py_True);
+  if (whole && PyLong_Check(value.ptr())) return integer(value);
   if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()))
-    return full({}, like && is_floating(*like) ? *like : DType::float32, value.cast<double>());
+    return full({}, whole ? DType::float32 : like.value_or(DType::float32), value.cast<double>());
+  if (whole) return as_tensor(value);
   const py::array array = as_numpy(value);
-  const char kind = array.dtype().kind();
-  if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
+  require_number(array);
   if (!like && !has_own_dtype(value)) return share(array, DType::float32);
   return share(array, floating_dtype(array, like));
 }
@@ -190,10 +213,8 @@ TensorPtr optional_operand(py::handle value, std::optional<DType> like) {
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
   const bool listed = !has_own_dtype(value);
   const py::array array = is_tensor(value) ? numpy_view(value.cast<TensorPtr>()) : as_numpy(value);
-  const char kind = array.dtype().kind();
-  if (kind != 'f' && !is_integer_kind(kind)) refuse_dtype(array);
-  if (!dtype)
-    dtype = is_integer_kind(kind) ? DType::int64 : listed ? DType::float32 : floating_dtype(array, std::nullopt);
+  require_number(array);
+  if (!dtype) dtype = listed && array.dtype().kind() == 'f' ? DType::float32 : own_dtype(array);
   if (*dtype == DType::int64) require_fits(array);
   auto tensor = std::make_shared<Tensor>(shape_of(array), *dtype);
   const py::array ready = conform(array, *dtype, false);
@@ -202,22 +223,23 @@ TensorPtr new_tensor(py::handle value, std::optional<DType> dtype) {
 }
 
 TensorPtr target_operand(py::handle value, DType like) {
-  if (is_tensor(value)) return value.cast<TensorPtr>();
-  const py::array array = as_numpy(value);
-  const char kind = array.dtype().kind();
-  if (is_integer_kind(kind)) {
-    require_fits(array);
-    return share(array, DType::int64);
+  if (is_tensor(value)) {
+    const auto x = value.cast<TensorPtr>();
+    return x->dtype() == DType::boolean ? cast(x, DType::int64) : x;
   }
-  if (kind != 'f') refuse_dtype(array);
-  return share(array, like);
+  const py::array array = as_numpy(value);
+  require_number(array);
+  require_fits(array);
+  return share(array, array.dtype().kind() == 'f' ? like : DType::int64);
 }
 
 TensorPtr as_tensor(py::handle value) {
   if (is_tensor(value)) return value.cast<TensorPtr>();
-  const bool own = has_own_dtype(value);
+  const bool listed = !has_own_dtype(value);
   const py::array array = as_numpy(value);
-  return target_operand(array, own ? floating_dtype(array, std::nullopt) : DType::float32);
+  require_number(array);
+  require_fits(array);
+  return share(array, listed && array.dtype().kind() == 'f' ? DType::float32 : own_dtype(array));
 }
 
 TensorPtr index_operand(py::handle value) {
@@ -234,7 +256,7 @@ std::optional<DType> common_dtype(std::initializer_list<py::handle> values) {
   for (py::handle value : values) {
     if (!is_tensor(value)) continue;
     const DType dtype = value.cast<const Tensor&>().dtype();
-    if (is_floating(dtype)) common = common ? std::max(*common, dtype) : dtype;
+    common = common ? std::max(*common, dtype) : dtype;
   }
   return common;
 }

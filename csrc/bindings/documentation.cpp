@@ -16,7 +16,7 @@ constexpr Documentation kDocumentation[] = {
     // What it is
     {"shape", "The sizes of the dimensions, as a tuple; () for a single value."},
     {"ndim", "The number of dimensions."},
-    {"dtype", "The type of the elements, as NumPy's dtype: float32, float64 or int64."},
+    {"dtype", "The type of the elements, as NumPy's dtype: float32, float64, int64 or bool."},
     {"is_leaf", "Whether no recorded operation made this tensor: made by hand, or computed without a gradient."},
     {"requires_grad", "Whether operations on this tensor are recorded, so that backward() reaches it. Floats only."},
     {"grad", "The gradient that backward() has added up here, a Tensor of the same shape and type, or None."},
@@ -39,6 +39,9 @@ constexpr Documentation kDocumentation[] = {
      "The tensor with elements of type `dtype`, same shape; gradients flow back in the type that they came from."},
     {"float", "The tensor as float32; the same as to('float32')."},
     {"double", "The tensor as float64; the same as to('float64')."},
+    {"long", "The tensor as int64, cut towards 0; the same as to('int64')."},
+    {"int", "The tensor as int64: there are no smaller integers."},
+    {"bool", "The tensor as bool: whether each element differs from 0."},
     // In place
     {"copy_",
      "Replaces the values by those of `source`, broadcast, in place; gradients flow to `source`.\n\nRaises "
@@ -110,7 +113,10 @@ constexpr Documentation kDocumentation[] = {
     {"amin",
      "The smallest element along `dim`, which the result drops unless `keepdim`; of all without it.\n\nEqual elements "
      "share the gradient."},
-    {"argmax", "The index of the largest element along `dim`, as an array of integers; in the flat tensor without it."},
+    {"argmax", "The index of the largest element along `dim`, as int64; in the flat tensor without it."},
+    {"argmin", "The index of the smallest element along `dim`, as int64; in the flat tensor without it."},
+    {"any", "Whether some element along `dim` differs from 0, as bool; of all elements without it."},
+    {"all", "Whether every element along `dim` differs from 0, as bool; of all elements without it."},
     {"softmax", "e ** x / sum(e ** x) along `dim`, safe for large x; same shape."},
     {"log_softmax", "x - log(sum(e ** x)) along `dim`, safe for large x; same shape."},
     // Shapes: the same elements in the same order, unless said otherwise

@@ -1,7 +1,7 @@
 // Operations as module functions, and the switches of the tape.
 #include "autograd/reduced_loss.hpp"
 #include "autograd/trace.hpp"
-#include "bindings/bindings.hpp"
+#include "bindings/by_numpy.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
 
@@ -22,7 +22,7 @@ TensorPtr matmul_of(py::handle a, py::handle b) {
   const auto like = common_dtype({a, b});
   const TensorPtr left = operand(a, like), right = operand(b, like);
   return without_gil(product_work(left, right->shape().rank() > 0 ? right->shape().back() : 1),
-                     [&] { return matmul(left, right); });
+                     [&] { return matrix_product(left, right); });
 }
 
 std::vector<TensorPtr> operands(const py::sequence& values) {
@@ -51,14 +51,16 @@ TensorPtr stack_of(const py::sequence& values, int64_t dim) {
 }
 
 TensorPtr where_of(py::handle condition, py::handle a, py::handle b) {
-  const py::object mask = py::module_::import("numpy").attr("asarray")(condition).attr("astype")("int64");
   const auto like = common_dtype({a, b});
-  return where(index_operand(mask), operand(a, like), operand(b, like));
+  const auto side = [&like](py::handle value) { return like ? operand(value, like) : as_tensor(value); };
+  const TensorPtr chosen = as_tensor(condition), left = side(a), right = side(b);
+  if (is_floating(common_type(left, right))) return where(chosen, left, right);
+  return by_numpy("where", py::make_tuple(numpy_view(chosen), numpy_view(left), numpy_view(right)));
 }
 
 TensorPtr binary_of(const char* name, py::handle a, py::handle b) {
   const auto like = common_dtype({a, b});
-  return binary(binary_index(name), operand(a, like), operand(b, like));
+  return arithmetic(binary_index(name), operand(a, like), operand(b, like));
 }
 
 double option_of(const char* function, const char* option, py::handle value) {
@@ -69,8 +71,8 @@ double option_of(const char* function, const char* option, py::handle value) {
 TensorPtr unary_of(const std::string& name, py::handle x, py::handle alpha, py::handle beta) {
   const int index = unary_index(name);
   const auto& options = kernels<float>().unary[index].options;
-  return unary(index, operand(x), option_of(name.c_str(), options[0], alpha),
-               option_of(name.c_str(), options[1], beta));
+  return elementwise(index, operand(x), option_of(name.c_str(), options[0], alpha),
+                     option_of(name.c_str(), options[1], beta));
 }
 
 TensorPtr loss_of(const std::string& name, py::handle x, py::handle target, const std::string& reduction,

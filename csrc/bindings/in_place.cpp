@@ -1,7 +1,9 @@
 // In-place changes of a tensor: operators, methods and tensor[key] = value.
 #include "autograd/in_place.hpp"
 
-#include "bindings/bindings.hpp"
+#include <cmath>
+
+#include "bindings/by_numpy.hpp"
 #include "bindings/indexing.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/floating_point.hpp"
@@ -11,19 +13,16 @@
 namespace nnlite {
 namespace {
 
-// A value to be written into x: its type does not matter, but integers stay exact for an integer tensor.
+// A value to be written into x: its type does not matter, but integers stay exact.
 TensorPtr value_for(const TensorPtr& x, py::handle value) {
-  return x->dtype() == DType::int64 ? target_operand(value, DType::float64) : operand(value, x->dtype());
+  return is_floating(x->dtype()) ? operand(value, x->dtype()) : target_operand(value, DType::float64);
 }
 
-void arithmetic(const TensorPtr& x, int index, const TensorPtr& other, const char* name) {
-  if (x->dtype() == DType::int64 && is_floating(other->dtype()))
-    throw std::runtime_error(
-        text(name, ": a result of type ", name_of(other->dtype()), " cannot become the int64 of the tensor"));
+void compute_into(const TensorPtr& x, int index, const TensorPtr& other, const char* name) {
   // Only then a derivative reads what x was.
   static const int power = binary_index("pow");
   const bool kept = grad_enabled() && (other->requires_grad() || index == power);
-  replace(x, binary(index, current(x, kept), other), name);
+  replace(x, arithmetic(index, current(x, kept), other), name);
 }
 
 TensorPtr copy_into(const TensorPtr& x, py::handle source) {
@@ -96,7 +95,7 @@ void define_operator(TensorClass& tensor, const char* symbol, const char* kernel
   tensor.def(symbol, [index, symbol](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
     require_own_memory(x, symbol, true);
-    arithmetic(x, index, operand(other, x->dtype()), symbol);
+    compute_into(x, index, operand(other, x->dtype()), symbol);
     return py::cast(x);
   });
 }
@@ -107,10 +106,16 @@ void define_method(TensorClass& tensor, const char* name, const char* kernel) {
       name,
       [index, name](const TensorPtr& x, py::handle other) {
         require_own_memory(x, name);
-        arithmetic(x, index, operand(other, x->dtype()), name);
+        compute_into(x, index, operand(other, x->dtype()), name);
         return x;
       },
       py::arg("other"));
+}
+
+TensorPtr scaled(const TensorPtr& x, double factor) {
+  if (is_floating(x->dtype())) return unary("scale", x, factor);
+  const DType dtype = factor == std::trunc(factor) ? DType::int64 : DType::float32;
+  return arithmetic(binary_index("mul"), x, full({}, dtype, factor));
 }
 
 // x + alpha other, x - alpha other
@@ -121,7 +126,7 @@ void define_sum(TensorClass& tensor, const char* name, const char* kernel) {
       [index, name](const TensorPtr& x, py::handle other, double alpha) {
         require_own_memory(x, name);
         const TensorPtr term = operand(other, x->dtype());
-        arithmetic(x, index, alpha == 1 ? term : unary("scale", term, alpha), name);
+        compute_into(x, index, alpha == 1 ? term : scaled(term, alpha), name);
         return x;
       },
       py::arg("other"), py::kw_only(), py::arg("alpha") = 1.0);
@@ -131,7 +136,7 @@ void define_function(TensorClass& tensor, const char* name, const char* kernel) 
   const int index = unary_index(kernel);
   tensor.def(name, [index, name](const TensorPtr& x) {
     require_own_memory(x, name);
-    replace(x, unary(index, current(x, true)), name);
+    replace(x, elementwise(index, current(x, true)), name);
     return x;
   });
 }

@@ -2,7 +2,7 @@
 #include "autograd/in_place.hpp"
 #include "autograd/operations.hpp"
 #include "autograd/trace.hpp"
-#include "bindings/bindings.hpp"
+#include "bindings/by_numpy.hpp"
 #include "runtime/dispatch.hpp"
 
 namespace nnlite {
@@ -15,6 +15,7 @@ py::object number_of(const TensorPtr& x) {
     throw std::invalid_argument(text("only a tensor of one element has an item(), this one has shape ", x->shape()));
   const Array& array = x->values();
   if (array.dtype == DType::int64) return py::int_(*array.as<int64_t>());
+  if (array.dtype == DType::boolean) return py::bool_(*array.as<uint8_t>() != 0);
   return py::float_(dispatch(array.dtype, [&](auto zero) { return static_cast<double>(*array.as<decltype(zero)>()); }));
 }
 
@@ -53,26 +54,13 @@ void define_arithmetic(TensorClass& tensor, const char* name, const char* reflec
   const int index = binary_index(kernel);
   const auto forward = [index](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-    return py::cast(binary(index, x, operand(other, x->dtype())));
+    return py::cast(arithmetic(index, x, operand(other, x->dtype())));
   };
   tensor.def(name, forward);
   tensor.def(reflected, [index](const TensorPtr& x, py::handle other) -> py::object {
     if (!is_arithmetic(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-    return py::cast(binary(index, operand(other, x->dtype()), x));
+    return py::cast(arithmetic(index, operand(other, x->dtype()), x));
   });
-}
-
-void define_comparisons(TensorClass& tensor) {
-  for (const char* name : {"__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"}) {
-    const std::string method = name;
-    tensor.def(name, [method](const TensorPtr& x, py::handle other) -> py::object {
-      const py::object right =
-          is_tensor(other) ? plain_array(other.cast<TensorPtr>()) : py::reinterpret_borrow<py::object>(other);
-      x->values();
-      return plain_array(x).attr(method.c_str())(right);
-    });
-  }
-  tensor.def("__hash__", [](const TensorPtr& x) { return reinterpret_cast<std::uintptr_t>(x.get()) >> 4; });
 }
 
 void define_properties(TensorClass& tensor) {
@@ -137,12 +125,21 @@ void define_values(TensorClass& tensor) {
     return plain_array(x).attr("tolist")();
   });
   tensor.def("__float__", [](const TensorPtr& x) { return py::float_(number_of(x)); });
-  tensor.def("__int__", [](const TensorPtr& x) { return py::int_(number_of(x)); });
+  tensor.def("__int__", [](const TensorPtr& x) {
+    const py::object number = number_of(x);
+    return PyBool_Check(number.ptr()) ? py::int_(number.cast<bool>() ? 1 : 0) : py::int_(number);
+  });
   tensor.def("__index__", [](const TensorPtr& x) {
     if (x->dtype() != DType::int64) throw TypeError("only an int64 tensor of one element can be an index");
     return number_of(x);
   });
-  tensor.def("__bool__", [](const TensorPtr& x) { return py::bool_(number_of(x)); });
+  tensor.def("__bool__", [](const TensorPtr& x) {
+    if (x->array().size() != 1)
+      throw std::runtime_error(
+          text("the truth of a tensor of shape ", x->shape(), " is ambiguous; use x.any() or x.all()"));
+    return py::bool_(number_of(x));
+  });
+  tensor.def("__hash__", [](const TensorPtr& x) { return reinterpret_cast<std::uintptr_t>(x.get()) >> 4; });
   tensor.def("__format__", [](const TensorPtr& x, const std::string& spec) {
     if (spec.empty()) return py::str(repr_of(x));
     return py::str(py::module_::import("builtins").attr("format")(number_of(x), spec));
@@ -159,10 +156,14 @@ void define_values(TensorClass& tensor) {
                           py::make_tuple(plain_array(x).attr("copy")(), py::none(), x->requires_grad()));
   });
   tensor.def("detach", &detached);
-  tensor.def("clone", [](const TensorPtr& x) { return unary("scale", x, 1.0); });
+  tensor.def("clone", [](const TensorPtr& x) {
+    return is_floating(x->dtype()) ? unary("scale", x, 1.0) : gather(x, everything(x->shape()));
+  });
   tensor.def("to", [](const TensorPtr& x, py::handle dtype) { return cast(x, dtype_from(dtype)); }, py::arg("dtype"));
-  tensor.def("float", [](const TensorPtr& x) { return cast(x, DType::float32); });
-  tensor.def("double", [](const TensorPtr& x) { return cast(x, DType::float64); });
+  for (const auto& [name, dtype] :
+       {std::pair{"float", DType::float32}, std::pair{"double", DType::float64}, std::pair{"long", DType::int64},
+        std::pair{"int", DType::int64}, std::pair{"bool", DType::boolean}})
+    tensor.def(name, [type = dtype](const TensorPtr& x) { return cast(x, type); });
 }
 
 void define_gradients(TensorClass& tensor) {
@@ -186,9 +187,8 @@ void define_gradients(TensorClass& tensor) {
 }  // namespace
 
 void define_tensor(py::module_& module) {
-  TensorClass tensor(
-      module, "Tensor",
-      "A contiguous array of float32, float64 or int64 (indices only) that records the operations made on it.");
+  TensorClass tensor(module, "Tensor",
+                     "A contiguous array of float32, float64, int64 or bool that records the operations made on it.");
   tensor.def(py::init([](py::handle data, const py::object& dtype, bool requires_grad) {
                const TensorPtr made =
                    new_tensor(data, dtype.is_none() ? std::nullopt : std::optional<DType>(dtype_from(dtype)));
@@ -204,7 +204,7 @@ void define_tensor(py::module_& module) {
   define_arithmetic(tensor, "__mul__", "__rmul__", "mul");
   define_arithmetic(tensor, "__truediv__", "__rtruediv__", "div");
   define_arithmetic(tensor, "__pow__", "__rpow__", "pow");
-  define_comparisons(tensor);
+  define_numpy_operators(tensor);
   define_tensor_operations(tensor);
   define_in_place(tensor);
   define_numpy_protocol(tensor);

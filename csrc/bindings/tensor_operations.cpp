@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "autograd/in_place.hpp"
-#include "bindings/bindings.hpp"
+#include "bindings/by_numpy.hpp"
 #include "bindings/indexing.hpp"
 
 namespace nnlite {
@@ -19,6 +19,12 @@ bool is_number(py::handle value) {
 // Bounds that are numbers are options of the function; any others, tensors and arrays, are operands.
 TensorPtr clip_of(const TensorPtr& x, py::handle low, py::handle high) {
   if (low.is_none() && high.is_none()) throw std::invalid_argument("clip needs min, max or both");
+  if (!is_floating(x->dtype())) {
+    TensorPtr result = x;
+    if (!low.is_none()) result = arithmetic(binary_index("maximum"), result, operand(low, x->dtype()));
+    if (!high.is_none()) result = arithmetic(binary_index("minimum"), result, operand(high, x->dtype()));
+    return result;
+  }
   if ((!low.is_none() && !is_number(low)) || (!high.is_none() && !is_number(high)))
     return clamp(x, optional_operand(low, x->dtype()), optional_operand(high, x->dtype()));
   const double infinity = std::numeric_limits<double>::infinity();
@@ -27,41 +33,44 @@ TensorPtr clip_of(const TensorPtr& x, py::handle low, py::handle high) {
 }
 
 py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepdim, bool largest) {
-  const TensorPtr values = largest ? max(x, dim_or_all(dim), keepdim) : min(x, dim_or_all(dim), keepdim);
+  const TensorPtr values = !is_floating(x->dtype()) ? reduced_by_numpy(largest ? "max" : "min", x, dim, keepdim)
+                           : largest                ? max(x, dim_or_all(dim), keepdim)
+                                                    : min(x, dim_or_all(dim), keepdim);
   if (!dim) return py::cast(values);
-  x->values();
   static const py::handle kPair =
       py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
-  const py::object array = plain_array(x);
-  const py::module_ numpy = py::module_::import("numpy");
-  py::object indices = numpy.attr(largest ? "argmax" : "argmin")(array, py::arg("axis") = *dim);
-  if (keepdim) indices = numpy.attr("expand_dims")(indices, *dim);
-  return py::reinterpret_borrow<py::object>(kPair)(values, indices);
+  return py::reinterpret_borrow<py::object>(kPair)(values,
+                                                   reduced_by_numpy(largest ? "argmax" : "argmin", x, dim, keepdim));
 }
 
 void define_reductions(TensorClass& tensor) {
   using Dim = std::optional<int64_t>;
   const auto dim = py::arg("dim") = py::none();
   const auto keepdim = py::arg("keepdim") = false;
-  tensor.def("sum", [](const TensorPtr& x, Dim d, bool keep) { return sum(x, dim_or_all(d), keep); }, dim, keepdim);
+  const auto define = [&](const char* name, auto* floating) {
+    tensor.def(
+        name,
+        [name, floating](const TensorPtr& x, Dim d, bool keep) {
+          return is_floating(x->dtype()) ? floating(x, dim_or_all(d), keep) : reduced_by_numpy(name, x, d, keep);
+        },
+        dim, keepdim);
+  };
+  define("sum", &sum);
+  define("amax", &amax);
+  define("amin", &amin);
   tensor.def("mean", [](const TensorPtr& x, Dim d, bool keep) { return mean(x, dim_or_all(d), keep); }, dim, keepdim);
   for (const auto& [name, operation] : {std::pair{"max", "maximum"}, std::pair{"min", "minimum"}}) {
     const int index = binary_index(operation);
     tensor.def(
-        name, [index](const TensorPtr& x, const TensorPtr& other) { return binary(index, x, other); },
+        name, [index](const TensorPtr& x, const TensorPtr& other) { return arithmetic(index, x, other); },
         py::arg("other").none(false));
   }
   tensor.def("max", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, true); }, dim, keepdim);
   tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
-  tensor.def("amax", [](const TensorPtr& x, Dim d, bool keep) { return amax(x, dim_or_all(d), keep); }, dim, keepdim);
-  tensor.def("amin", [](const TensorPtr& x, Dim d, bool keep) { return amin(x, dim_or_all(d), keep); }, dim, keepdim);
-  tensor.def(
-      "argmax",
-      [](const TensorPtr& x, const py::object& d, bool keep) {
-        x->values();
-        return plain_array(x).attr("argmax")(d, py::arg("keepdims") = keep);
-      },
-      dim, keepdim);
+  for (const char* name : {"argmax", "argmin", "any", "all"})
+    tensor.def(
+        name, [name](const TensorPtr& x, Dim d, bool keep) { return reduced_by_numpy(name, x, d, keep); }, dim,
+        keepdim);
   tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
   tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
 }
@@ -147,21 +156,24 @@ void define_shaping(TensorClass& tensor) {
 void define_elementwise(TensorClass& tensor) {
   for (const char* name : {"exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid"}) {
     const int index = unary_index(name);
-    tensor.def(name, [index](const TensorPtr& x) { return unary(index, x); });
+    tensor.def(name, [index](const TensorPtr& x) { return elementwise(index, x); });
   }
   const int negate = unary_index("neg"), absolute = unary_index("abs"), power = binary_index("pow");
-  tensor.def("__neg__", [negate](const TensorPtr& x) { return unary(negate, x); });
-  tensor.def("__abs__", [absolute](const TensorPtr& x) { return unary(absolute, x); });
+  tensor.def("__neg__", [negate](const TensorPtr& x) { return elementwise(negate, x); });
+  tensor.def("__abs__", [absolute](const TensorPtr& x) { return elementwise(absolute, x); });
   tensor.def(
       "pow",
-      [power](const TensorPtr& x, py::handle exponent) { return binary(power, x, operand(exponent, x->dtype())); },
+      [power](const TensorPtr& x, py::handle exponent) { return arithmetic(power, x, operand(exponent, x->dtype())); },
       py::arg("exponent"));
   tensor.def("clip", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
   tensor.def("clamp", &clip_of, py::arg("min") = py::none(), py::arg("max") = py::none());
-  const auto product = [](const TensorPtr& x, py::handle other) { return matmul(x, operand(other, x->dtype())); };
+  const auto product = [](const TensorPtr& x, py::handle other) {
+    return matrix_product(x, operand(other, x->dtype()));
+  };
   tensor.def("matmul", product, py::arg("other"));
   tensor.def("__matmul__", product);
-  tensor.def("__rmatmul__", [](const TensorPtr& x, py::handle other) { return matmul(operand(other, x->dtype()), x); });
+  tensor.def("__rmatmul__",
+             [](const TensorPtr& x, py::handle other) { return matrix_product(operand(other, x->dtype()), x); });
 }
 
 }  // namespace

@@ -19,6 +19,22 @@ from ._core import (
     show_config,
 )
 from .autograd import enable_grad, gradcheck, no_grad, set_grad_enabled
+from .dtypes import (
+    bool,
+    double,
+    dtype,
+    float,
+    float32,
+    float64,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    short,
+    uint8,
+)
 from .errors import CaptureError, DivergenceError, ModelFileError
 from .naming import publish as _publish
 from .tensors import (
@@ -43,6 +59,7 @@ from .tensors import (
 
 if TYPE_CHECKING:
     from . import callbacks, data, func, metrics, optim, utils
+    from .devices import accelerator, backends, cuda, device, mps, xpu
     from .files.model_file import load, save
     from .loading import load_model
     from .training import Predictor, Trainer
@@ -50,12 +67,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+Size: type[tuple[Any, ...]] = tuple
+
 __all__ = [
-    "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Tensor", "Trainer",
-    "arange", "as_tensor", "callbacks", "cat", "concatenate", "data", "enable_grad", "from_numpy", "full", "func", "get_num_threads",
-    "gradcheck", "is_grad_enabled", "load", "load_model", "manual_seed", "maximum", "metrics", "minimum", "nn", "no_grad", "ones",
-    "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "show_config", "stack", "tensor",
-    "utils", "where", "zeros", "zeros_like",
+    "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Size", "Tensor", "Trainer",
+    "accelerator", "arange", "as_tensor", "backends", "bool", "callbacks", "cat", "concatenate", "cuda", "data", "device", "double",
+    "dtype", "enable_grad", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads", "gradcheck", "int", "int16",
+    "int32", "int64", "int8", "is_grad_enabled", "load", "load_model", "long", "manual_seed", "maximum", "metrics", "minimum", "mps",
+    "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "short",
+    "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
@@ -63,15 +83,21 @@ _LAZY = {
     "History": "training.history",
     "Predictor": "training",
     "Trainer": "training",
+    "accelerator": "devices",
+    "backends": "devices",
     "callbacks": "callbacks",
+    "cuda": "devices",
     "data": "data",
     "func": "func",
+    "device": "devices",
     "load": "files.model_file",
     "load_model": "loading",
     "metrics": "metrics",
+    "mps": "devices",
     "optim": "optim",
     "save": "files.model_file",
     "utils": "utils",
+    "xpu": "devices",
 }
 
 

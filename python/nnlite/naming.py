@@ -23,7 +23,7 @@ _ATTENTION = "nnlite has no attention: build it from nn.Linear, @, transpose and
 _THREADS = "nnlite runs in one process on several threads: see nl.set_num_threads"
 _COMPILED = "not needed: Trainer.fit and Predictor compile what they run"
 _CPU = "nnlite runs on the CPU only: leave devices out"
-_TYPES = "use NumPy's types, such as np.float32 or 'float32'"
+_TYPES = "nnlite has float32, float64, int64 and bool"
 
 _ACTIVATIONS = "nnlite has the activations {activations}, {composed}; write others in forward, from tensor operations"
 
@@ -60,8 +60,8 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "pass a TensorDataset, Subset, or objects with __len__ and __getitem__"),),
     "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),
     "nnlite": (
-        (r"(b?float|double|half|q?u?int|long|short|bool|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|dtype|set_default_dt", _TYPES),
-        (r"device|cuda|mps|xpu|cpu|mtia|backends|accelerator|get_default_dev|set_default_dev", _CPU),
+        (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|set_default_dt", _TYPES),
+        (r"cpu|mtia|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|empty|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),

@@ -134,7 +134,7 @@ class Cases:
                 for name in ("softmax", "log_softmax", "sum", "mean", "amax"):
                     function = getattr(nl.Tensor, name)
                     yield f"{name} of {shape}", lambda f=function, d=dim, s=shape: self._gradients(lambda x: f(x, d), s)
-            yield f"argmax of {shape}", lambda s=shape: [nl.from_numpy(self._numbers(*s)).argmax(1)]
+            yield f"argmax of {shape}", lambda s=shape: [nl.from_numpy(self._numbers(*s)).argmax(1).numpy()]
             yield f"transpose of {shape}", lambda s=shape: self._gradients(lambda x: x.T * 2, s)
             yield f"sum of {shape}", lambda s=shape: self._gradients(lambda x: x.sum(), s)
             norm = lambda x, weight, bias: F.layer_norm(x, x.shape[1:], weight, bias)  # noqa: E731

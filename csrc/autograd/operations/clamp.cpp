@@ -59,9 +59,7 @@ TensorPtr clamp(const TensorPtr& x, const TensorPtr& low, const TensorPtr& high)
     if (bound->shape().rank() > 0 || x->shape().rank() == 0) dtype = std::max(dtype, bound->dtype());
     shape = broadcast_shape("clamp", shape, bound->shape());
   }
-  if (!is_floating(dtype) || !is_floating(x->dtype()))
-    throw TypeError(text("[clamp] needs float32 or float64, got an int64 tensor of shape ", x->shape(),
-                         "; convert it with .float()"));
+  require_floating("clamp", dtype);
   const auto whole = [&](const TensorPtr& value) {
     return value == nullptr ? nullptr : broadcast_to(cast(value, dtype), shape);
   };

@@ -186,8 +186,7 @@ struct ClassRows {
 
   ClassRows(const char* name, const TensorPtr& x, const TensorPtr& y) {
     const Shape& shape = x->shape();
-    if (!is_floating(x->dtype()))
-      throw TypeError(text('[', name, "] input must be float32 or float64, got int64 of shape ", shape));
+    require_floating(name, x->dtype());
     if (shape.rank() == 0)
       throw std::invalid_argument(text(
           '[', name, "] input must have a dimension of classes: (C), (N, C) or (N, C, d1, ...), got a single value"));

@@ -59,8 +59,7 @@ class Dropout final : public Operation {
 
 TensorPtr dropout(const TensorPtr& x, double p) {
   if (!(p >= 0 && p <= 1)) throw std::invalid_argument(text("[dropout] p must be a probability in [0, 1], got ", p));
-  if (!is_floating(x->dtype()))
-    throw TypeError("[dropout] needs float32 or float64, got int64; convert it with .float()");
+  require_floating("dropout", x->dtype());
   return apply_new<Dropout>({x}, p);
 }
 

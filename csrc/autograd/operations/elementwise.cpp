@@ -120,7 +120,9 @@ class Binary final : public Operation {
   Broadcast runs_;
 };
 
-// Chooses by an int64 condition of the output's shape.
+using Boolean = uint8_t;  // any byte but 0 is true: foreign memory may hold others than 1
+
+// Chooses by a boolean condition of the output's shape.
 class Where final : public Operation {
  public:
   const char* name() const override { return "where"; }
@@ -129,7 +131,7 @@ class Where final : public Operation {
   Array infer(const Arrays& in) override { return {nullptr, in[1].dtype, in[1].shape}; }
 
   void forward(const Arrays& in, const Array& out) override {
-    const int64_t* condition = in[0].as<int64_t>();
+    const auto* condition = in[0].as<Boolean>();
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       for (int64_t i = 0; i < out.size(); ++i) out.as<T>()[i] = condition[i] != 0 ? in[1].as<T>()[i] : in[2].as<T>()[i];
@@ -137,7 +139,7 @@ class Where final : public Operation {
   }
 
   void vjp(const Arrays& in, const Array&, const Array& dout, const Gradients& din) override {
-    const int64_t* condition = in[0].as<int64_t>();
+    const auto* condition = in[0].as<Boolean>();
     dispatch(dout.dtype, [&](auto zero) {
       using T = decltype(zero);
       for (size_t side : {size_t{1}, size_t{2}}) {
@@ -151,7 +153,13 @@ class Where final : public Operation {
 
 template <class From, class To>
 void convert(const void* from, void* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) static_cast<To*>(to)[i] = static_cast<To>(static_cast<const From*>(from)[i]);
+  for (int64_t i = 0; i < n; ++i) {
+    const From value = static_cast<const From*>(from)[i];
+    if constexpr (std::is_same_v<From, Boolean> || std::is_same_v<To, Boolean>)
+      static_cast<To*>(to)[i] = static_cast<To>(value != 0);
+    else
+      static_cast<To*>(to)[i] = static_cast<To>(value);
+  }
 }
 
 class Cast final : public Operation {
@@ -173,10 +181,12 @@ class Cast final : public Operation {
  private:
   static void cast_array(const Array& from, const Array& to) {
     using Convert = void (*)(const void*, void*, int64_t);
-    static constexpr Convert kConvert[3][3] = {
-        {convert<float, float>, convert<float, double>, convert<float, int64_t>},
-        {convert<double, float>, convert<double, double>, convert<double, int64_t>},
-        {convert<int64_t, float>, convert<int64_t, double>, convert<int64_t, int64_t>},
+    static constexpr Convert kConvert[4][4] = {
+        // by DType
+        {convert<Boolean, Boolean>, convert<Boolean, int64_t>, convert<Boolean, float>, convert<Boolean, double>},
+        {convert<int64_t, Boolean>, convert<int64_t, int64_t>, convert<int64_t, float>, convert<int64_t, double>},
+        {convert<float, Boolean>, convert<float, int64_t>, convert<float, float>, convert<float, double>},
+        {convert<double, Boolean>, convert<double, int64_t>, convert<double, float>, convert<double, double>},
     };
     kConvert[static_cast<int>(from.dtype)][static_cast<int>(to.dtype)](from.data, to.data, from.size());
   }
@@ -184,10 +194,9 @@ class Cast final : public Operation {
   DType dtype_;
 };
 
-// A single value does not widen an array of its kind, as in PyTorch.
-DType common_type(const TensorPtr& a, const TensorPtr& b) {
-  if ((a->shape().rank() == 0) == (b->shape().rank() == 0)) return std::max(a->dtype(), b->dtype());
-  return a->shape().rank() > 0 ? a->dtype() : b->dtype();
+// Boolean, integer, floating.
+int kind_of(DType dtype) {
+  return std::min(static_cast<int>(dtype), 2);
 }
 
 template <class Row>
@@ -198,13 +207,6 @@ int index_of(const char* kind, const Row* rows, int count, const std::string& na
     names += (names.empty() ? "" : ", ") + std::string(rows[i].name);
   }
   throw std::invalid_argument(text(kind, " '", name, "' is unknown; there are: ", names));
-}
-
-TensorPtr floating(const char* operation, const TensorPtr& x) {
-  if (!is_floating(x->dtype()))
-    throw TypeError(text('[', operation, "] needs float32 or float64, got an int64 tensor of shape ", x->shape(),
-                         "; convert it with .float()"));
-  return x;
 }
 
 }  // namespace
@@ -222,14 +224,20 @@ TensorPtr unary(const std::string& name, const TensorPtr& x, double alpha, doubl
 }
 
 TensorPtr unary(int index, const TensorPtr& x, double alpha, double beta) {
-  floating(kernels<float>().unary[index].name, x);
+  require_floating(kernels<float>().unary[index].name, x->dtype());
   return apply_new<Unary>({x}, index, alpha, beta);
 }
 
+DType common_type(const TensorPtr& a, const TensorPtr& b) {
+  const bool single = a->shape().rank() == 0;
+  if (single == (b->shape().rank() == 0)) return std::max(a->dtype(), b->dtype());
+  const DType array = single ? b->dtype() : a->dtype(), value = single ? a->dtype() : b->dtype();
+  return kind_of(value) > kind_of(array) ? value : array;
+}
+
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b) {
-  const char* name = kernels<float>().binary[index].name;
-  floating(name, a), floating(name, b);
   const DType dtype = common_type(a, b);
+  require_floating(kernels<float>().binary[index].name, dtype);
   return apply_new<Binary>({cast(a, dtype), cast(b, dtype)}, index);
 }
 
@@ -240,11 +248,11 @@ TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape) {
 }
 
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b) {
-  floating("where", a), floating("where", b);
   const DType dtype = common_type(a, b);
+  require_floating("where", dtype);
   const Shape shape = broadcast_shape("where", condition->shape(), broadcast_shape("where", a->shape(), b->shape()));
-  TensorPtr mask = condition;
-  if (mask->shape() != shape) mask = cast(broadcast_to(cast(mask, DType::float64), shape), DType::int64);
+  TensorPtr mask = cast(condition, DType::boolean);
+  if (mask->shape() != shape) mask = expand(mask, shape);
   return apply_new<Where>({mask, broadcast_to(cast(a, dtype), shape), broadcast_to(cast(b, dtype), shape)});
 }
 

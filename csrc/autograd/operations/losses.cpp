@@ -91,9 +91,8 @@ int loss_index(const std::string& name) {
 
 TensorPtr elementwise_loss(int index, const TensorPtr& x, const TensorPtr& target, Reduction reduction,
                            double parameter) {
-  if (!is_floating(x->dtype()) || !is_floating(target->dtype()))
-    throw TypeError(text('[', kernels<float>().losses[index].name,
-                         "] needs float32 or float64 tensors, got int64; convert it with .float()"));
+  const char* name = kernels<float>().losses[index].name;
+  require_floating(name, x->dtype()), require_floating(name, target->dtype());
   const DType dtype = std::max(x->dtype(), target->dtype());
   return apply_new<ElementwiseLoss>({cast(x, dtype), cast(target, dtype)}, index, reduction, parameter);
 }

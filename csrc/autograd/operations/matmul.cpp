@@ -245,8 +245,7 @@ TensorPtr linear(const TensorPtr& x, const TensorPtr& weight, const TensorPtr& b
 }
 
 TensorPtr matmul(const TensorPtr& a, const TensorPtr& b) {
-  if (!is_floating(a->dtype()) || !is_floating(b->dtype()))
-    throw TypeError("[matmul] needs float32 or float64 tensors, got int64");
+  require_floating("matmul", a->dtype()), require_floating("matmul", b->dtype());
   if (a->shape().rank() == 0 || b->shape().rank() == 0)
     throw std::invalid_argument(
         text("[matmul] a has shape ", a->shape(), ", b ", b->shape(), ": both need at least 1 dimension"));

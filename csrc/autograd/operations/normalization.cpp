@@ -220,7 +220,7 @@ class BatchNorm final : public Operation {
 };
 
 void require_dtype(const char* name, const TensorPtr& x, std::initializer_list<TensorPtr> others) {
-  if (!is_floating(x->dtype())) throw TypeError(text('[', name, "] needs float32 or float64, got int64"));
+  require_floating(name, x->dtype());
   for (const TensorPtr& other : others)
     if (other != nullptr && other->dtype() != x->dtype())
       throw TypeError(text('[', name, "] x is ", name_of(x->dtype()), ", its parameters are ", name_of(other->dtype()),

@@ -137,18 +137,13 @@ class Max final : public Operation {
   std::vector<int64_t> positions_;
 };
 
-void require_floating(const char* operation, const TensorPtr& x) {
-  if (!is_floating(x->dtype()))
-    throw TypeError(text('[', operation, "] needs float32 or float64, got int64; convert it with .float()"));
-}
-
 TensorPtr reduce_sum(const TensorPtr& x, int64_t dim, bool keepdim, bool mean) {
-  require_floating(mean ? "mean" : "sum", x);
+  require_floating(mean ? "mean" : "sum", x->dtype());
   return apply_new<Sum>({x}, dim, keepdim, mean);
 }
 
 TensorPtr largest(const TensorPtr& x, int64_t dim, bool keepdim, Ties ties) {
-  require_floating("max", x);
+  require_floating("max", x->dtype());
   const Axes axes("max", x->shape(), dim, keepdim);
   if (dim == kAllDims) return reshape(apply_new<Max>({reshape(x, {axes.axis})}, ties), axes.out);
   TensorPtr last = x;
@@ -182,12 +177,12 @@ TensorPtr amax(const TensorPtr& x, int64_t dim, bool keepdim) {
 }
 
 TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim) {
-  require_floating("min", x);
+  require_floating("min", x->dtype());
   return unary("neg", max(unary("neg", x), dim, keepdim));
 }
 
 TensorPtr amin(const TensorPtr& x, int64_t dim, bool keepdim) {
-  require_floating("min", x);
+  require_floating("min", x->dtype());
   return unary("neg", amax(unary("neg", x), dim, keepdim));
 }
 

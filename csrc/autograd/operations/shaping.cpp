@@ -12,7 +12,9 @@ namespace {
 // Elements move by their width alone.
 template <class F>
 void dispatch_width(DType dtype, F&& f) {
-  if (size_of(dtype) == 4)
+  if (size_of(dtype) == 1)
+    f(uint8_t());
+  else if (size_of(dtype) == 4)
     f(uint32_t());
   else
     f(uint64_t());
@@ -292,8 +294,6 @@ TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim) {
   for (const TensorPtr& tensor : tensors) {
     if (tensor->shape().rank() == 0)
       throw std::invalid_argument("[concatenate] tensors need at least 1 dimension; use stack for single values");
-    if (is_floating(tensor->dtype()) != is_floating(dtype))
-      throw TypeError("[concatenate] int64 and floating tensors cannot be joined");
     dtype = std::max(dtype, tensor->dtype());
   }
   std::vector<TensorPtr> parts;

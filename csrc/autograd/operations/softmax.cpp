@@ -55,8 +55,7 @@ class Softmax final : public Operation {
 
 TensorPtr along(const TensorPtr& x, int64_t dim, bool logarithm) {
   const char* name = logarithm ? "log_softmax" : "softmax";
-  if (!is_floating(x->dtype()))
-    throw TypeError(text('[', name, "] needs float32 or float64, got int64; convert it with .float()"));
+  require_floating(name, x->dtype());
   const int at = normalized_dim(name, dim, x->shape().rank());
   const int last = x->shape().rank() - 1;
   if (at >= last) return apply_new<Softmax>({x}, logarithm);

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .._core import Tensor
+from ..devices import requested_dtype
 
 DType = np.dtype[Any]
 C = TypeVar("C", bound="Convertible")
@@ -15,32 +16,15 @@ C = TypeVar("C", bound="Convertible")
 _TYPES: tuple[DType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def floating_dtype(*args: Any, dtype: Any = None, device: Any = None) -> DType | None:
+def floating_dtype(*args: Any, **kwargs: Any) -> DType | None:
     """The type that arguments of `Module.to` ask for, directly or as a tensor's; None for just the device "cpu"."""
-    for value in args:
-        if isinstance(value, Tensor):
-            dtype = value.dtype
-        elif isinstance(value, str) and not _is_dtype(value):
-            device = value
-        elif value is not None and not isinstance(value, bool):  # non_blocking
-            dtype = value
-    if device is not None and str(device) != "cpu":
-        raise ValueError(f"nnlite runs on the CPU only, not on {str(device)!r}")
-    if dtype is None:
+    wanted = requested_dtype(*args, **kwargs)
+    if wanted is None:
         return None
-    wanted: Any = np.dtype(dtype) if _is_dtype(dtype) else dtype
     for supported in _TYPES:
         if wanted == supported:
             return supported
-    raise TypeError(f"a module can be float32 or float64, not {wanted}")
-
-
-def _is_dtype(value: Any) -> bool:
-    try:
-        np.dtype(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    raise TypeError(f"a module can be float32 or float64, not {getattr(wanted, '__name__', wanted)}")
 
 
 def convert(tensors: Iterable[Tensor], dtype: DType) -> None:

@@ -1,0 +1,202 @@
+"""Types of elements: results of integers, booleans and comparisons are PyTorch's in value, shape and type."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import nnlite as nl
+
+DTYPES = ["bool", "int64", "float32", "float64"]
+NUMBERS: list[Any] = [True, 2, 0.5]
+VALUES = [[0, 1, 2], [3, 2, 1]]
+ARITHMETIC = {f.__name__: f for f in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)}
+COMPARISONS = {f.__name__: f for f in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)}
+BITS = {f.__name__: f for f in (operator.and_, operator.or_, operator.xor)}
+IN_PLACE = {
+    f.__name__: f
+    for f in (
+        operator.iadd,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+        operator.iand,
+        operator.ior,
+        operator.ixor,
+    )
+}
+# PyTorch raises an error where NumPy has an obvious answer.
+OURS_ALONE = {
+    ("pow", "bool", "bool"), ("pow", "bool", "True"), ("pow", "True", "bool"), ("sub", "float32", "True"), ("sub", "float64", "True"),
+    ("sub", "int64", "True"), ("sub", "True", "float32"), ("sub", "True", "float64"), ("sub", "True", "int64"),
+    ("isub", "float32", "True"), ("isub", "float64", "True"),
+}  # fmt: skip
+
+
+def pair(dtype: str, values: Any = VALUES) -> tuple[nl.Tensor, torch.Tensor]:
+    return nl.tensor(values, dtype=dtype), torch.tensor(values, dtype=getattr(torch, dtype))
+
+
+def same(ours: Any, theirs: Any, what: object) -> None:
+    if isinstance(theirs, tuple):
+        assert len(ours) == len(theirs), what
+        for a, b in zip(ours, theirs, strict=True):
+            same(a, b, what)
+        return
+    assert isinstance(ours, nl.Tensor), what
+    assert f"torch.{ours.dtype}" == str(theirs.dtype), what
+    assert ours.shape == tuple(theirs.shape), what
+    tolerance = 1e-6 if ours.dtype == nl.float32 else 1e-14
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), tolerance, err_msg=str(what))
+
+
+def same_call(function: Callable[..., Any], ours: list[Any], theirs: list[Any], what: object) -> bool:
+    """Compares the results; an error of PyTorch's must be one here too. Returns whether there is a result."""
+    try:
+        expected = function(*theirs)
+    except (RuntimeError, TypeError, IndexError) as error:
+        with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)):
+            pytest.fail(f"{what} gives {function(*ours)}, PyTorch: {error}")
+        return False
+    same(function(*ours), expected, what)
+    return True
+
+
+@pytest.mark.parametrize("name", [*ARITHMETIC, *COMPARISONS, *BITS])
+def test_promotion_of_all_pairs(name: str) -> None:
+    function, compared = (ARITHMETIC | COMPARISONS | BITS)[name], 0
+    shapes: list[Any] = [VALUES, 1]  # single values widen to another kind only
+    for a, b in itertools.product(DTYPES, DTYPES):
+        for left, right in itertools.product(shapes, shapes):
+            (x, tx), (y, ty) = pair(a, left), pair(b, right)
+            if (name, a, b) not in OURS_ALONE:
+                compared += same_call(function, [x, y], [tx, ty], (name, a, left, b, right))
+    for a, number, values in itertools.product(DTYPES, NUMBERS, shapes):
+        x, tx = pair(a, values)
+        if (name, a, str(number)) not in OURS_ALONE:
+            compared += same_call(function, [x, number], [tx, number], (name, a, values, number))
+        if (name, str(number), a) not in OURS_ALONE:
+            compared += same_call(function, [number, x], [number, tx], (name, number, a, values))
+    assert compared > 20
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_result_in_place_must_fit_the_type(name: str) -> None:
+    function = IN_PLACE[name]
+    for a, b in itertools.product(DTYPES, [*DTYPES, *NUMBERS]):
+        (x, tx), (y, ty) = pair(a), pair(b) if isinstance(b, str) else (b, b)
+        if (name, a, str(b)) in OURS_ALONE:
+            continue
+        same_call(function, [x, y], [tx, ty], (name, a, b))
+        same(x, tx, f"{name} {a} {b}: the tensor itself")
+
+
+UNARY: dict[str, Callable[..., Any]] = {
+    "neg": lambda x: -x, "abs": lambda x: abs(x), "invert": lambda x: ~x, "relu": lambda x: x.relu(), "exp": lambda x: x.exp(),
+    "sqrt": lambda x: x.sqrt(), "tanh": lambda x: x.tanh(), "sigmoid": lambda x: x.sigmoid(), "log": lambda x: (x + 1).log(),
+    "sum": lambda x: x.sum(), "sum 1": lambda x: x.sum(1), "sum keepdim": lambda x: x.sum(0, keepdim=True), "mean": lambda x: x.mean(),
+    "max": lambda x: x.max(), "min": lambda x: x.min(), "max 0": lambda x: x.max(0), "min 1": lambda x: x.min(1, keepdim=True),
+    "amax": lambda x: x.amax(1), "amin": lambda x: x.amin(0), "any": lambda x: x.any(), "all": lambda x: x.all(), "any 1": lambda x: x.any(1),
+    "all 0": lambda x: x.all(0, keepdim=True), "clone": lambda x: x.clone(), "T": lambda x: x.T, "reshape": lambda x: x.reshape(3, 2),
+    "column": lambda x: x[:, 1], "steps": lambda x: x[:, ::2], "permute": lambda x: x.permute(1, 0), "float": lambda x: x.float(),
+    "double": lambda x: x.double(), "long": lambda x: x.long(), "bool": lambda x: x.bool(), "mask": lambda x: x[x > 1], "iter": lambda x: tuple(x),
+}  # fmt: skip
+NOT_OF_BOOL = {"neg", "abs", "relu"}  # which NumPy has, or where PyTorch differs between versions
+NUMERIC: dict[str, Callable[..., Any]] = {
+    "argmax": lambda x: x.argmax(), "argmax 0": lambda x: x.argmax(0), "argmin 1": lambda x: x.argmin(1, keepdim=True),
+    "clamp": lambda x: x.clamp(1, 2), "clamp floats": lambda x: x.clamp(max=1.5), "matmul": lambda x: x @ x.T, "pow": lambda x: x.pow(2),
+    "clip": lambda x: x.clip(min=1), "maximum": lambda x: x.max(x[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*UNARY, *NUMERIC])
+def test_functions_of_all_types(name: str) -> None:
+    compared = 0
+    for dtype in DTYPES:
+        if dtype != "bool" or name in UNARY.keys() - NOT_OF_BOOL:
+            (x, tx) = pair(dtype)
+            compared += same_call((UNARY | NUMERIC)[name], [x], [tx], (name, dtype))
+    assert compared >= 2
+
+
+def test_nan_and_ties_of_indices() -> None:
+    for values in ([1.0, np.nan, 3.0, np.nan], [2.0, 5.0, 5.0, 2.0], [np.inf, -np.inf, np.nan, 0.0]):
+        x, tx = pair("float32", values)
+        for name in ("argmax", "argmin", "max", "min"):
+            ours, theirs = getattr(x, name)(0), getattr(tx, name)(0)
+            same(ours, theirs if isinstance(theirs, torch.Tensor) else tuple(theirs), (name, values))
+
+
+def test_joining_and_choosing() -> None:
+    for a, b in itertools.product(DTYPES, DTYPES):
+        (x, tx), (y, ty) = pair(a), pair(b)
+        same(nl.cat([x, y]), torch.cat([tx, ty]), ("cat", a, b))
+        same(nl.where(x > 1, x, y), torch.where(tx > 1, tx, ty), ("where", a, b))
+    condition, theirs = pair("bool", [True, False])
+    for left, right in itertools.product(NUMBERS, NUMBERS):
+        same(nl.where(condition, left, right), torch.where(theirs, left, right), ("where", left, right))
+
+
+def test_assignment_by_masks_and_indices() -> None:
+    for a, value in itertools.product(DTYPES, [*NUMBERS, "bool", "int64", "float64"]):
+        (x, tx), (index, their_index) = pair(a), pair("int64", [1, 0])
+        (y, ty) = pair(value, [[5, 0, 7]]) if isinstance(value, str) else (value, value)
+        x[x > 1], tx[tx > 1] = 1, 1
+        x[1:], tx[1:] = y, ty
+        x[index] = y
+        tx[their_index] = ty.to(tx.dtype) if isinstance(value, str) else ty  # PyTorch converts in slices alone
+        x[0, 1], tx[0, 1] = 2.7, 2.7
+        same(x, tx, (a, value))
+
+
+def test_a_mask_passes_gradients_as_in_pytorch() -> None:
+    x, tx = nl.tensor(np.arange(-3.0, 3.0), requires_grad=True), torch.arange(-3.0, 3.0, requires_grad=True)
+    for t in (x, tx):
+        ((t > 0) * t + (t < -1).float() * t * t + t[t > 1].sum() * (t == 0)).sum().backward()
+    assert x.grad.tolist() == tx.grad.tolist()
+
+
+def test_single_values_are_pythons() -> None:
+    assert nl.tensor([True]).item() is True
+    assert type(nl.tensor(3).item()) is int
+    assert [bool(nl.tensor(v)) for v in (0, 1, 0.0, 2.5, False)] == [False, True, False, True, False]
+    assert int(nl.tensor(True)) == 1
+    assert [10, 20, 30][nl.tensor([0.1, 0.9, 0.3]).argmax()] == 20
+    assert nl.tensor([[True], [False]]).tolist() == [[True], [False]]
+    with pytest.raises(OverflowError):
+        nl.tensor([1]) + 2**70
+
+
+def test_foreign_booleans_hold_any_byte() -> None:
+    mask = nl.from_numpy(np.frombuffer(bytearray([0, 2, 255]), np.bool_))
+    for converted in (mask.long(), mask.float(), mask.double()):
+        assert converted.tolist() == [0, 1, 1]
+
+
+def test_names_of_types() -> None:
+    assert nl.tensor([1.0]).dtype == nl.float32 == nl.float == np.float32
+    assert nl.tensor([1.0], dtype=nl.double).dtype == nl.float64
+    assert isinstance(nl.int64, nl.dtype)
+    assert nl.zeros(2, dtype=nl.uint8).dtype == nl.int32 == nl.long == np.int64
+    assert nl.ones(2, dtype=nl.bool).dtype == nl.tensor([True]).dtype == np.bool_
+    assert nl.tensor(np.array([1, 2], np.uint8)).to("int8").dtype == nl.int64
+
+
+def test_kept_where_a_tensor_is_kept(tmp_path: Any) -> None:
+    import copy
+    import pickle
+
+    mask = nl.tensor([True, False])
+    for same_mask in (copy.deepcopy(mask), pickle.loads(pickle.dumps(mask)), nl.tensor(mask), mask.detach()):
+        assert same_mask.dtype == nl.bool
+        assert same_mask.tolist() == [True, False]
+    theirs = torch.from_dlpack(mask)
+    assert theirs.dtype == torch.bool
+    with pytest.raises(TypeError, match="bool"):
+        mask.requires_grad_()
