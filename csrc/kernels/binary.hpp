@@ -146,29 +146,22 @@ void binary_forward(const T* a, int64_t a_stride, const T* b, int64_t b_stride, 
   });
 }
 
-template <class F, class T>
-void binary_backward_a(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* da,
-                       int64_t n) {
+template <class F, class T, bool OfA>
+void binary_backward(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* dx,
+                     int64_t n) {
   for_vectors_of<F, T>(n, [&](int64_t i, int count) {
-    store_lanes(F::backward_a(load_operand(a, a_stride, i, count), load_operand(b, b_stride, i, count),
-                              load_lanes(y + i, count), load_lanes(dy + i, count)),
-                da + i, count);
-  });
-}
-
-template <class F, class T>
-void binary_backward_b(const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* y, const T* dy, T* db,
-                       int64_t n) {
-  for_vectors_of<F, T>(n, [&](int64_t i, int count) {
-    store_lanes(F::backward_b(load_operand(a, a_stride, i, count), load_operand(b, b_stride, i, count),
-                              load_lanes(y + i, count), load_lanes(dy + i, count)),
-                db + i, count);
+    const Vec<T> first = load_operand(a, a_stride, i, count), second = load_operand(b, b_stride, i, count);
+    const Vec<T> result = load_lanes(y + i, count), scale = load_lanes(dy + i, count);
+    if constexpr (OfA)
+      store_lanes(F::backward_a(first, second, result, scale), dx + i, count);
+    else
+      store_lanes(F::backward_b(first, second, result, scale), dx + i, count);
   });
 }
 
 template <class F, class T>
 constexpr BinaryKernel<T> binary_row(const char* name) {
-  return {name, binary_forward<F, T>, binary_backward_a<F, T>, binary_backward_b<F, T>};
+  return {name, binary_forward<F, T>, binary_backward<F, T, true>, binary_backward<F, T, false>};
 }
 
 template <class T>

@@ -14,21 +14,12 @@ import pytest
 
 import nnlite as nl
 from children import begin_child
-from nnlite.cli import main
+from command_line import run
 from nnlite.metrics import METRICS
 from nnlite.nn.activations import ELEMENTWISE
 from nnlite.nn.losses import LOSSES
 
 QUICK = ["--epochs", "2", "--quiet"]
-
-
-def run(capsys, *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def result(capsys, *arguments: str) -> dict:

@@ -15,18 +15,9 @@ import pandas
 import pytest
 
 import nnlite as nl
-from nnlite.cli import main
+from command_line import run
 
 QUICK = ["--epochs", "2", "--quiet"]
-
-
-def run(capsys, *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture

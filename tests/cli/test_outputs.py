@@ -12,17 +12,12 @@ import numpy as np
 import pytest
 
 import nnlite as nl
+from command_line import run
 from nnlite.cli import main, outputs, train
 from nnlite.plots import curves
 
 QUICK = ["--epochs", "2", "--hidden", "4"]
 LONG = ["--epochs", "1000000000"]  # an error found only after these was not found in time
-
-
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    code = main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture

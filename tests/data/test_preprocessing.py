@@ -16,16 +16,6 @@ from nnlite.data.notation import Notation
 from nnlite.errors import ModelFileError
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to(text: str | bytes):
-        path = tmp_path / "table.csv"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return to
-
-
 def table(**columns: str) -> Table:
     """Columns given as words separated by spaces; an underscore is an empty cell."""
     return Table({name: ["" if cell == "_" else cell for cell in cells.split()] for name, cells in columns.items()})

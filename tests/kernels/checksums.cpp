@@ -8,11 +8,6 @@
 #include "kernels/table.hpp"
 #include "updating.hpp"
 
-namespace nnlite {
-extern const WideTable NNLITE_WIDE;
-extern const CommonTable NNLITE_COMMON;
-}  // namespace nnlite
-
 namespace {
 using namespace nnlite;
 

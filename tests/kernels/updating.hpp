@@ -7,6 +7,10 @@
 
 namespace nnlite {
 
+// The tables of the instruction set that such a program is compiled for.
+extern const WideTable NNLITE_WIDE;
+extern const CommonTable NNLITE_COMMON;
+
 // `make_buffer()` returns a buffer's address; it is called once for each buffer that the options use.
 template <class T>
 class Updating {

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from .arguments import require_betas, require_not_negative
+from .arguments import require_betas
 from .optimizer import Optimizer, Parameters
 
 Betas = tuple[float, float]
 
 
-class Adam(Optimizer):
+class MomentOptimizer(Optimizer):
+    """The base of optimizers that average gradients and their squares with `betas`."""
+
+    _not_negative: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay")
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        super()._check(options)
+        require_betas(type(self).__name__, options)
+
+
+class Adam(MomentOptimizer):
     """Adam, in PyTorch's order of operations.
 
     With g the gradient of a weight w (negated under `maximize`), and t the number of the step, from 1:
@@ -56,10 +66,6 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "eps", "weight_decay")
-        require_betas(type(self).__name__, options)
-
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: w = w - lr weight_decay w, apart from the gradient. Loshchilov, Hutter, ICLR 2019."""
@@ -78,7 +84,7 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
 
 
-class Adamax(Optimizer):
+class Adamax(MomentOptimizer):
     """Adam with the largest gradient instead of the mean square: g as in Adam, then
 
         m = beta1 m + (1 - beta1) g
@@ -103,12 +109,8 @@ class Adamax(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, defaults)
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "eps", "weight_decay")
-        require_betas(type(self).__name__, options)
 
-
-class NAdam(Optimizer):
+class NAdam(MomentOptimizer):
     """Adam with Nesterov's momentum: g, m and v as in Adam, and mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2), then
 
         M = mu(1) mu(2) ... mu(t)
@@ -119,6 +121,7 @@ class NAdam(Optimizer):
     """
 
     _rule = "NAdam"
+    _not_negative = (*MomentOptimizer._not_negative, "momentum_decay")
 
     def __init__(
         self,
@@ -143,12 +146,8 @@ class NAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "eps", "weight_decay", "momentum_decay")
-        require_betas(type(self).__name__, options)
 
-
-class RAdam(Optimizer):
+class RAdam(MomentOptimizer):
     """Adam whose step is rectified while its mean square rests on few gradients: g, m and v as in Adam, then
 
         r = 2 / (1 - beta2) - 1,  s = r - 2 t beta2^t / (1 - beta2^t)
@@ -180,7 +179,3 @@ class RAdam(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
-
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "eps", "weight_decay")
-        require_betas(type(self).__name__, options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .arguments import require_not_negative
 from .optimizer import Optimizer, Parameters
 
 
@@ -25,6 +24,7 @@ class RMSprop(Optimizer):
     """
 
     _rule = "RMSprop"
+    _not_negative = ("lr", "alpha", "eps", "weight_decay", "momentum")
 
     def __init__(
         self,
@@ -48,9 +48,6 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "alpha", "eps", "weight_decay", "momentum")
-
 
 class Adagrad(Optimizer):
     """Adagrad: g as in `RMSprop`, t the number of the step, from 1, and s from `initial_accumulator_value` on:
@@ -62,6 +59,7 @@ class Adagrad(Optimizer):
     """
 
     _rule = "Adagrad"
+    _not_negative = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
 
     def __init__(
         self,
@@ -84,11 +82,6 @@ class Adagrad(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(
-            type(self).__name__, options, "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"
-        )
-
 
 class Adadelta(Optimizer):
     """Adadelta: g as in `RMSprop`, then
@@ -102,6 +95,7 @@ class Adadelta(Optimizer):
     """
 
     _rule = "Adadelta"
+    _not_negative = ("lr", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -117,6 +111,6 @@ class Adadelta(Optimizer):
         super().__init__(params, defaults)
 
     def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative(type(self).__name__, options, "lr", "eps", "weight_decay")
+        super()._check(options)
         if not 0 <= options["rho"] <= 1:
             raise ValueError(f"Adadelta: rho must be between 0 and 1, got {options['rho']}")

@@ -90,6 +90,8 @@ class LBFGS(Optimizer):
 
     requires_closure = True
 
+    _not_negative = ("lr", "tolerance_grad", "tolerance_change")
+
     def __init__(
         self,
         params: Parameters,
@@ -129,9 +131,7 @@ class LBFGS(Optimizer):
             number(f"LBFGS: {name}", options[name])
 
     def _check(self, options: Mapping[str, Any]) -> None:
-        for name in ("lr", "tolerance_grad", "tolerance_change"):
-            if not options[name] >= 0:
-                raise ValueError(f"LBFGS: {name} must not be negative, got {options[name]}")
+        super()._check(options)
         for name in ("max_iter", "max_eval", "history_size"):
             if not options[name] >= 1:
                 raise ValueError(f"LBFGS: {name} must be at least 1, got {options[name]}")

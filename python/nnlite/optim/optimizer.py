@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from .. import _core
 from .._core import Tensor
 from ..autograd.grad_mode import enable_grad
-from .arguments import listed, require_kind, require_trainable, split_names
+from .arguments import listed, require_kind, require_not_negative, require_trainable, split_names
 from .saved import State, groups_of, loaded_state, plain, restored_state, saved_state
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -44,6 +44,7 @@ class Optimizer:
     param_groups: list[dict[str, Any]]
     requires_closure = False  # whether step() evaluates the loss itself
     _rule: ClassVar[str | None] = None  # the row of csrc/kernels/optimizers.hpp; None: step() is Python's
+    _not_negative: ClassVar[tuple[str, ...]] = ()  # options
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -135,6 +136,7 @@ class Optimizer:
 
     def _check(self, options: Mapping[str, Any]) -> None:
         """Raises ValueError for options out of range."""
+        require_not_negative(type(self).__name__, options, *self._not_negative)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Sets all gradients to None; with set_to_none=False to zeros."""

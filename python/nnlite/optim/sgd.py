@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .arguments import require_not_negative
 from .optimizer import Optimizer, Parameters
 
 
@@ -32,6 +31,7 @@ class SGD(Optimizer):
     """
 
     _rule = "SGD"
+    _not_negative = ("lr", "momentum", "weight_decay")
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _check(self, options: Mapping[str, Any]) -> None:
-        require_not_negative("SGD", options, "lr", "momentum", "weight_decay")
+        super()._check(options)
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError(
                 "SGD: nesterov needs a momentum and no dampening, got "

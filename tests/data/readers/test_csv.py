@@ -16,16 +16,6 @@ from nnlite.data import read_csv
 from nnlite.data.notation import Notation
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to(text: str | bytes):
-        path = tmp_path / "table.csv"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return to
-
-
 def test_names_and_cells(write) -> None:
     result = read_csv(str(write("a, b ,c\n1, x y ,\n\n2,'z,?\r\n")))
     assert result.columns == {"a": ["1", "2"], "b": ["x y", "'z"], "c": ["", "?"]}
