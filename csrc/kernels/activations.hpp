@@ -1,6 +1,6 @@
-// Elementwise functions of one operand: forward and derivative side by side. A new one is a struct and a row below.
-// backward returns dy f'(x); PyTorch's choices at kinks. A NaN, in x, an option or dy, is never swallowed: it gives a
-// NaN output, and a gradient that is NaN or, where PyTorch takes the branch of large x, dy.
+// Elementwise functions of one operand, with their derivatives. A new one is a struct and a row below. backward returns
+// dy f'(x), with PyTorch's choices at kinks. A NaN in x or in an option gives a NaN output; the gradient is NaN
+// wherever PyTorch's is.
 
 template <class V>
 V positive_part(V x) {
@@ -18,7 +18,7 @@ struct Relu {  // max(x, 0)
   }
 };
 
-struct LeakyRelu {  // x where positive, else alpha x
+struct LeakyRelu {  // x if positive, else alpha x
   template <class V>
   static V forward(V x, V alpha, V) {
     return select(x > V(0.0f), x, alpha * x);
@@ -29,7 +29,7 @@ struct LeakyRelu {  // x where positive, else alpha x
   }
 };
 
-struct Elu : ManyOperations {  // x where positive, else alpha (e^x - 1)
+struct Elu : ManyOperations {  // x if positive, else alpha (e^x - 1)
   template <class V>
   NNLITE_INLINE static V forward(V x, V alpha, V) {
     return select(x > V(0.0f), x, alpha * expm1(x));
@@ -44,7 +44,7 @@ struct Gelu : ManyOperations {  // x Phi(x)
   template <class V>
   NNLITE_INLINE static V forward(V x, V, V) {
     const NormalTail tail(x);
-    // Minus infinity gives NaN, 0 times infinity, as in PyTorch.
+    // -infinity gives NaN, as in PyTorch: 0 times infinity.
     return select(x < V(0.0f), x - x, x) - tail.e().times(tail.a * tail.ratio);
   }
   template <class V>
@@ -55,10 +55,10 @@ struct Gelu : ManyOperations {  // x Phi(x)
   }
 };
 
-struct GeluTanh
-    : ManyOperations {  // x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh(v / 2)) / 2
-  // e^-|v| by powers of two: |v| log2(e) = a (linear + cubic a^2) in two parts, since it may be large. The head of
-  // `linear` has so few bits that a subtraction finds what the sum loses.
+// x sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3); the same as x (1 + tanh(v / 2)) / 2
+struct GeluTanh : ManyOperations {
+  // e^-|v| as a power of two: |v| log2(e) = a (linear + cubic a^2) as a sum of two parts, since it may be large.
+  // `linear` has few enough bits for a subtraction to recover the rounding error of the sum.
   template <class V>
   NNLITE_INLINE static auto gated(V x) {
     using T = decltype(sum_lanes(x));
@@ -121,7 +121,7 @@ struct Tanh : ManyOperations {
   }
 };
 
-struct Softplus : ManyOperations {  // log(1 + e^(alpha x)) / alpha, x itself where alpha x > beta
+struct Softplus : ManyOperations {  // log(1 + e^(alpha x)) / alpha; x if alpha x > beta
   template <class V>
   NNLITE_INLINE static V forward(V x, V alpha, V beta) {
     const V scaled = alpha * x;
@@ -233,7 +233,7 @@ struct Reciprocal {
   }
 };
 
-struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
+struct Clip {  // to [alpha, beta]; the gradient passes at the bounds
   template <class V>
   static V forward(V x, V alpha, V beta) {
     const V y = select(alpha == alpha, min(beta, max(alpha, x)), alpha);
@@ -245,7 +245,7 @@ struct Clip {  // to [alpha, beta]; the bounds themselves pass the gradient
   }
 };
 
-struct Threshold {  // x above alpha, else beta; a NaN stays one
+struct Threshold {  // x if above alpha, else beta; NaN stays NaN
   template <class V>
   static V forward(V x, V alpha, V beta) {
     return select(x <= alpha, beta, x);

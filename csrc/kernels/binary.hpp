@@ -1,5 +1,4 @@
-// Elementwise functions of two operands, forward and both derivatives side by side. A new one is a struct and a row
-// below.
+// Elementwise functions of two operands, with both derivatives. A new one is a struct and a row below.
 
 struct Add {
   template <class V>
@@ -61,7 +60,7 @@ struct Divide {
   }
 };
 
-// Ties share the gradient, as in PyTorch. A NaN on either side is the result, and both sides get all of dy.
+// Ties split the gradient, as in PyTorch. If either operand is NaN, so is the result, and both get all of dy.
 struct Maximum {
   template <class V>
   static V forward(V a, V b) {
@@ -106,7 +105,7 @@ struct Power : ManyOperations {
     return dy * select((a == VecD(0.0)) & (b >= VecD(0.0)), VecD(0.0), y * log(a));
   }
 
-  // Through double, a register's worth of lanes at a time.
+  // Applies f in double, one vector of doubles at a time.
   template <class F, class... Operands>
   static VecF in_double(F f, Operands... operands) {
     constexpr int count = sizeof...(Operands);

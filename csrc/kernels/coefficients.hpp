@@ -1,5 +1,4 @@
-// Coefficients of the elementary functions, lowest power first; their derivations stand beside the functions in
-// math.hpp.
+// Coefficients of the elementary functions, lowest power first, derived beside the functions in math.hpp.
 
 template <class T>
 constexpr T kExpTerms[] = {};

@@ -1,9 +1,9 @@
-// The kernels that wider vectors than AVX2's do not help, compiled once per instruction set but for AVX-512.
+// Kernels that gain nothing from vectors wider than AVX2's: compiled once per instruction set except AVX-512.
 #include "kernels/isa.hpp"
 
 namespace nnlite {
 namespace {
-// clang-format off: the order is the order of dependence
+// clang-format off: a file uses those before it
 #include "kernels/losses.hpp"
 #include "kernels/transpose.hpp"
 #include "kernels/gather.hpp"

@@ -1,11 +1,13 @@
-// Softmax with cross-entropy, value and unit gradient in one pass over the logits, with PyTorch's options.
+// Softmax with cross-entropy, value and unit gradient in one pass over the logits, with PyTorch's options: s =
+// label_smoothing, w = class weights; q = softmax(x), C classes.
 //
-// Class indices, s = label_smoothing, w = class weights, q = softmax(x), C classes:
+// Class index y:
 //   loss = (1 - s) w_y (-log q_y) + s/C sum_c w_c (-log q_c)
 //   dloss/dx_c = ((1 - s) w_y + s/C sum w) q_c - (1 - s) w_y [c = y] - s/C w_c
-// Class probabilities t, t' = (1 - s) t + s/C:  loss = sum_c w_c t'_c (-log q_c),  dloss/dx_c = (sum_k w_k t'_k) q_c -
-// w_c t'_c. -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 1
-// or 0.
+// Class probabilities t, with t' = (1 - s) t + s/C:
+//   loss = sum_c w_c t'_c (-log q_c)
+//   dloss/dx_c = (sum_k w_k t'_k) q_c - w_c t'_c
+// -log q_c = log(sum exp(x - max)) - (x_c - max) never overflows and keeps its digits where q is close to 0 or 1.
 
 // One row after the softmax: `gradient` holds exp(x - maximum).
 template <class T>
@@ -26,7 +28,7 @@ T total_weight(const ClassTargets<T>& targets, int64_t classes) {
   return targets.weight == nullptr ? static_cast<T>(classes) : sum_lanes(sum_span(targets.weight, classes));
 }
 
-// Label smoothing's part of a row: takes share w off the gradient and returns the sum of w (-log q).
+// Label smoothing's part of a row: subtracts share * w from the gradient and returns the sum of w (-log q).
 template <class T>
 T smooth_gradient(const LogitsRow<T>& row, const ClassTargets<T>& targets, T share) {
   using V = Vec<T>;
@@ -39,7 +41,7 @@ T smooth_gradient(const LogitsRow<T>& row, const ClassTargets<T>& targets, T sha
   }));
 }
 
-// An index row: gradient = w (q - onehot), loss = w (-log q_y), and what smoothing adds.
+// A row with a class index: gradient = w (q - onehot), loss = w (-log q_y), plus the terms of label smoothing.
 template <class T>
 T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, int64_t label, T all_weights) {
   const T smoothing = targets.label_smoothing;
@@ -48,12 +50,12 @@ T cross_entropy_label(const LogitsRow<T>& row, const ClassTargets<T>& targets, i
   scale_span(row.gradient, (share * all_weights + on_label) / row.sum, row.gradient, row.classes);
   const T smooth = smoothing == T(0) ? T(0) : share * smooth_gradient(row, targets, share);
   row.gradient[label] -= on_label;
-  // Of the largest score, q - 1 would cancel; -rest / sum is the same and keeps its digits.
+  // For the largest logit, q - 1 would cancel; -rest / sum is equal and keeps its digits.
   if (row.logits[label] == row.maximum)
     row.gradient[label] =
         (share * all_weights / row.sum - share * weight_of(targets, label)) - on_label * (row.rest / row.sum);
   const T negative_log = row.log_sum - (row.logits[label] - row.maximum);
-  // A class that must not be (weight 0) adds nothing, even where its logarithm is infinite.
+  // A class of weight 0 adds nothing, even where its logarithm is infinite.
   const T loss = on_label == T(0) ? T(0) : on_label * negative_log;
   return loss + smooth;
 }

@@ -1,13 +1,13 @@
-// Rows of an array gathered in any order and converted to a tensor's type. Cost: one read of each row from wherever in
-// memory it lies, which the processor cannot predict. So rows are prefetched one batch ahead:
-// small ones while this batch is gathered, large ones by the tiles of matrix products (prefetch.hpp).
+// Rows of an array gathered in any order and converted to a tensor's type. Cost: one read per row, at addresses the
+// processor cannot predict. Rows are therefore prefetched one batch ahead: small batches while the current one is
+// gathered, large ones by the tiles of matrix products (prefetch.hpp).
 
 inline void prefetch_row(const char* row, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);
   __builtin_prefetch(row + bytes - 1);
 }
 
-// float32 is what most rows become, images and double-precision tables too: only that conversion is worth vectors.
+// Most rows become float32, whether images or tables of doubles: only that conversion is worth vectorising.
 template <class From, class To>
 void convert_row(const From* from, To* to, int64_t n) {
 #pragma omp simd if (sizeof(To) == 4)
@@ -35,7 +35,7 @@ void gather(const GatherTask& task) {
   }
 }
 
-// By kinds of source and target, in the order of their enumerations.
+// [Source][Target]
 constexpr GatherFunction kGather[kSourceTypes][kTargetTypes] = {
     {gather<uint8_t, float>, gather<uint8_t, double>, gather<uint8_t, int64_t>},  // boolean
     {gather<int8_t, float>, gather<int8_t, double>, gather<int8_t, int64_t>},

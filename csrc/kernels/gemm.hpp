@@ -1,9 +1,9 @@
 // C = A B for row-major C, the operands in any orientation: NN, NT and TN differ only in their strides.
 //
 // Cost 2 m n k flops. Five loops around the micro-kernel, as in BLIS (Van Zee and van de Geijn, 2015), with k
-// outermost. Every sum is the chain fma(a[i][k], b[k][j], sum) over k = 0, 1, 2, ..., whatever the tile: a chain cut at
-// a block of k is stored and resumed, which is exact. Where k counts batch rows the sums of kLeafRows rows are combined
-// by the tree of leaf_tree.hpp instead.
+// outermost. Every sum is the chain fma(a[i][k], b[k][j], sum) over k = 0, 1, 2, ..., whatever the tile; between blocks
+// of k it is stored and reloaded, which is exact. Where k counts batch rows, the sums of kLeafRows rows are combined by
+// the tree of leaf_tree.hpp instead.
 template <class T>
 class GemmCall {
  public:
@@ -17,7 +17,7 @@ class GemmCall {
 
   void run(int64_t depth) {
     Block k{0, 0};
-    do {  // an empty sum is zero and still gets its bias or update, so one pass runs with no k
+    do {  // at least once: an empty sum is zero and still gets its bias or update
       k = {k.end, smaller(k.end + plan_.block_depth, depth)};
       for (const Block columns : Blocks{{0, plan_.columns}, plan_.block_columns})
         for (const Block rows : Blocks{{0, plan_.rows}, plan_.block_rows}) {
@@ -31,7 +31,7 @@ class GemmCall {
   }
 
  private:
-  // BLIS's macro-kernel: the two loops whose operands are cached.
+  // BLIS's macro-kernel: the two loops over cached operands.
   void multiply(Block rows, Block group, Block k) {
     for (const Block panel : Blocks{group, plan_.panel}) {
       prefetch_.c = sums_.panel(rows, panel.begin + plan_.panel, k);
@@ -47,7 +47,7 @@ class GemmCall {
   TileSums<T> sums_;
 };
 
-// The kernel for shapes for which tiles are slow, or null.
+// The kernel for shapes that tiles handle slowly, or null.
 template <class T>
 GemmFunction<T> special_function(const GemmTask<T>& task, const TileRange& range) {
   return is_thin(task) ? multiply_thin<T> : transposed_function(task, range);

@@ -1,5 +1,5 @@
 // A and B as the tiles read them: in place, or packed into the workspace a block at a time. Rows and columns count from
-// the range's first.
+// the start of the range.
 
 // A stays in place, or a block of its rows is copied, or transposed into k-major groups of a tile's rows.
 template <class T>
@@ -10,7 +10,7 @@ class OperandA {
         view_{task.a.data + range.row_begin * task.a.row_stride, task.a.row_stride, task.a.column_stride},
         packed_(workspace + plan.packed_a) {}
 
-  // The block that tiles read from here on.
+  // Selects the block that tiles read.
   void pack(Block rows, Block k) {
     rows_ = rows, k_ = k;
     block_ = {view_.data + rows.begin * view_.row_stride + k.begin * view_.column_stride, view_.row_stride,
@@ -22,7 +22,7 @@ class OperandA {
       copy_rows();
   }
 
-  // Of one tile, from the block's first k on.
+  // One tile's rows, starting at the block's first k.
   MatrixView<T> tile(Block rows) const {
     const T* data = block_.data + (rows.begin - rows_.begin) * block_.row_stride;
     if (plan_.pack_a && plan_.transpose_a) return {data, 1, rows.size()};
@@ -36,7 +36,8 @@ class OperandA {
     block_ = {packed_, plan_.packed_row, 1};
   }
 
-  // A few k at a time over all groups: in A they are a row apart, and their cache lines serve all groups.
+  // A few k at a time for all groups: in A, successive k lie a row apart, on cache lines that neighbouring groups
+  // share.
   void transpose_rows() {
     for (const Block k : Blocks{k_, kPackedDepth})
       for (const Block group : Blocks{rows_, plan_.packed_rows()}) {
@@ -54,7 +55,7 @@ class OperandA {
   MatrixView<T> block_{};  // in place or packed
 };
 
-// B stays in place, or its panels are packed, a group of them at a time.
+// B stays in place, or its panels are packed, one group at a time.
 template <class T>
 class OperandB {
  public:
@@ -63,8 +64,8 @@ class OperandB {
         view_{task.b.data + range.column_begin * task.b.column_stride, task.b.row_stride, task.b.column_stride},
         workspace_(workspace) {}
 
-  // Panels narrower than a group are packed side by side, a few k at a time: rows of B are far apart, each on another
-  // page, and are read once for all.
+  // The panels of a group are packed together, a few k at a time: rows of B lie far apart, each on its own page, and
+  // are read once for all panels.
   void pack(Block group, Block all) {
     if (!plan_.pack_b) return;
     for (const Block k : Blocks{all, view_.column_stride == 1 ? kPackedDepth : all.size()})
@@ -72,13 +73,13 @@ class OperandB {
         pack_panel(view_, k, panel, slot(panel.begin) + (k.begin - all.begin) * round_up(panel.size(), Vec<T>::lanes));
   }
 
-  // Of one panel, from the first k on.
+  // One panel, starting at the block's first k.
   MatrixView<T> panel(Block columns, Block k) const {
     if (plan_.pack_b) return {slot(columns.begin), round_up(columns.size(), Vec<T>::lanes), 1};
     return {in_place(columns.begin, k), view_.row_stride, 1};
   }
 
-  // The group from column `next` on, for the prefetch.
+  // The group that starts at column `next`, to be prefetched.
   BlockPrefetch group(int64_t next, Block k) const {
     const int64_t columns = smaller(plan_.group, plan_.columns - next);
     if (columns <= 0) return {};

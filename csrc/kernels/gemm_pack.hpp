@@ -1,10 +1,10 @@
-// Packing: the operand rearranged so that a tile reads it front to back. Costs one pass over the operand, which pays
-// once it is read by many tiles or would be read with a long stride.
+// Packing rearranges an operand so that tiles read it sequentially. It costs one pass over the operand, which pays if
+// many tiles read it or its stride is long.
 
-// k packed at a time where they are a row apart.
+// Steps of k packed at a time where successive k lie a row apart.
 constexpr int64_t kPackedDepth = 8;
 
-// B's rows `depth`, at most a panel's columns, as rows of whole vectors, missing lanes zero.
+// Packs rows `depth` of B, at most a panel's columns, as rows of whole vectors, padded with zeros.
 template <class T>
 void pack_panel_rows(const MatrixView<T>& b, Block depth, Block columns, T* out) {
   using V = Vec<T>;
@@ -33,7 +33,7 @@ template <class T>
 }
 
 // The same for a B whose columns are contiguous (row_stride 1): squares of lanes x lanes, transposed in registers. At
-// the edges a square goes through a copy, its missing columns zero.
+// the edges a square is transposed from a copy padded with zeros.
 template <class T>
 void pack_panel_columns(const MatrixView<T>& b, Block depth, Block columns, T* out) {
   using V = Vec<T>;
@@ -57,9 +57,9 @@ void pack_panel(const MatrixView<T>& b, Block depth, Block columns, T* out) {
     pack_panel_columns(b, depth, columns, out);
 }
 
-// Columns `k` of at most a vector's rows of A as a k-major group, out[k * rows + i]; A's columns are contiguous
-// (row_stride 1). Whole vectors are stored, each over the spare lanes of the one before, as long as the group has room:
-// `depth` columns from k.begin on.
+// Packs columns `k` of A, at most one vector's rows, as a k-major group, out[k * rows + i]; A's columns are contiguous
+// (row_stride 1). Each column is stored as a whole vector, whose spare lanes the next one overwrites, while the group
+// has room: `depth` columns from k.begin.
 template <class T>
 void pack_tile_columns(const MatrixView<T>& a, Block rows, Block k, int64_t depth, T* out) {
   using V = Vec<T>;

@@ -1,4 +1,4 @@
-// How one matrix product is cut into blocks, what it packs, and where its parts stand in the workspace, in elements.
+// How one matrix product is split into blocks, which operands are packed, and the layout of its workspace, in elements.
 
 // Indices begin ... end - 1 of a dimension.
 struct Block {
@@ -7,7 +7,7 @@ struct Block {
   int64_t size() const { return end - begin; }
 };
 
-// A block in steps: `for (const Block part : Blocks{all, step})`.
+// A block split into steps: `for (const Block part : Blocks{all, step})`.
 struct Blocks {
   Block all;
   int64_t step;
@@ -30,7 +30,7 @@ struct Blocks {
 // 1.03 to 1.12 of the time, depths of 1024 0.93 to 1.01 (AVX-512).
 constexpr int64_t kBlockLeaves = 4;
 constexpr int64_t kBlockDepth = kBlockLeaves * kLeafRows;
-constexpr int kBlockLevels = 2;  // tree levels inside a block; the higher ones live in the workspace
+constexpr int kBlockLevels = 2;  // tree levels within a block, whose sums are stored for one tile only
 // Rows of A that are packed at a time, a multiple of every tile's: read from the level-2 cache once per panel. 96 rows
 // take 1.03 to 1.07 / 1.02 to 1.06 of the time, 384 0.98 to 1.00 / 0.97 to 0.98.
 constexpr int64_t kBlockRows = 192;
@@ -55,7 +55,7 @@ struct GemmPlan {
   int64_t panel, group;  // columns of a panel, and of the panels packed together
   bool leaves, pack_a, transpose_a, pack_b;
   int64_t block_depth, block_rows, block_columns;
-  int64_t packed_row;  // stride of packed rows of A, not transposed: padded, so that they differ in cache sets
+  int64_t packed_row;  // stride of rows of A packed without transposing, padded to spread them over cache sets
   int64_t levels;      // of the tree above a block
   int64_t packed_b, packed_a, partial_sums, size;
 
@@ -68,7 +68,7 @@ struct GemmPlan {
     group = smaller(kWidestPanel<T>, round_up(columns, panel));
     leaves = task.leaves && task.k > kLeafRows;
     block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
-    // Packed whenever it has to be transposed.
+    // Packing also transposes: B is always packed if its columns are contiguous.
     pack_b = task.b.column_stride != 1 || (rows > kPackBTiles * kMaxTileRows && block_depth * group > kPackedElements);
     transpose_a = task.a.column_stride != 1;
     pack_a = transpose_a ? block_depth * columns > kPackedElements && columns > panel
@@ -90,10 +90,10 @@ struct GemmPlan {
     return pack_a && transpose_a ? packed_rows() : largest_tile_rows<T>(vectors);
   }
 
-  // Where a panel of B is packed: each group over the one before, unless further blocks of rows read them again.
+  // Where a panel of B is packed: each group overwrites the previous one unless later blocks of rows read it again.
   int64_t panel_slot(int64_t column) const { return packed_b + column % packed_columns() * block_depth; }
 
-  // Partial sums: below kBlockLevels those of one tile, above them a matrix of `rows` x `columns` for each level.
+  // Partial sums: below kBlockLevels of one tile, from there on a matrix of `rows` x `columns` per level.
   int64_t partial_slot(int level) const {
     return level < kBlockLevels ? (level + 1) * kTileSize : partial_sums + (level - kBlockLevels) * rows * columns;
   }
@@ -101,7 +101,7 @@ struct GemmPlan {
  private:
   int64_t packed_columns() const { return rows > block_rows ? block_columns : group; }
 
-  // First the tiles: a gradient that waits for its update, and partial sums.
+  // Tiles come first: the gradient of a separate update, then partial sums.
   void lay_out() {
     packed_b = (kBlockLevels + 1) * kTileSize;
     packed_a = packed_b + (pack_b ? block_depth * packed_columns() : 0);

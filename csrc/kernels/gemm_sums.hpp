@@ -1,5 +1,5 @@
-// From operands to C, one tile at a time: the micro-kernel runs once for each leaf, or for each block of k where the
-// sum is one chain; partial sums are stored in between, which is exact, and the last k bring the epilogue.
+// Computes C one tile at a time. The micro-kernel runs once per leaf, or once per block of k where the sum is one
+// chain; partial sums are stored in between, which is exact, and the epilogue follows the last k.
 template <class T>
 class TileSums {
  public:
@@ -19,7 +19,8 @@ class TileSums {
       update_ = update;
   }
 
-  // The panel of B that tiles read from here on; returns their rows. Rows and columns count from the range's first.
+  // Selects the panel of B that tiles read; returns the rows of a tile. Rows and columns count from the start of the
+  // range.
   int64_t begin_panel(Block columns, Block k, const MatrixView<T>& b) {
     const int64_t vectors = round_up(columns.size(), Vec<T>::lanes) / Vec<T>::lanes;
     columns_ = columns, k_ = k, b_ = b.data;
@@ -47,7 +48,8 @@ class TileSums {
     }
   }
 
-  // C where these rows and the panel from column `next` on meet, for the prefetch: nothing where it is not read.
+  // The part of C in these rows and in the panel that starts at column `next`, to be prefetched; empty if C is only
+  // written.
   BlockPrefetch panel(Block rows, int64_t next, Block k) const {
     const int64_t columns = smaller(plan_.panel, plan_.columns - next);
     if (columns <= 0 || (task_.epilogue.update == nullptr && k.begin == 0)) return {};
@@ -56,7 +58,7 @@ class TileSums {
   }
 
  private:
-  // The last k bring the epilogue.
+  // Runs the micro-kernel, after the last k with the epilogue.
   void multiply(Block rows, const T* a, const T* b, Block k, const Sums<T>& out) {
     const bool last = k.end == task_.k, separate = last && update_ != nullptr;
     tile_.k = k.size(), tile_.a = a, tile_.b = b;

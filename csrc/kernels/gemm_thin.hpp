@@ -1,6 +1,6 @@
-// The matrix product for a few k: batches so small (of one row, a weight gradient is an outer product), layers of so
-// few inputs. A tile's sums would be finished as soon as they are begun, so C is passed over a few rows at a time
-// instead.
+// The matrix product for at most kThinDepth k: tiny batches (with one row, a weight gradient is an outer product) and
+// layers with few inputs. A register tile would finish its sums right after starting them, so C is computed a few rows
+// at a time instead.
 //
 // Cost: a read (for an update) and a write of C; B stays in the level-1 cache. The sums are the chains of gemm.hpp.
 
@@ -8,10 +8,10 @@ template <class T>
 using GemmFunction = void (*)(const GemmTask<T>& task, const TileRange& range);
 
 constexpr int64_t kThinDepth = 4;
-// So many rows are loaded before any is stored: a load right behind the masked store of another row's end has to wait.
+// Rows loaded before any is stored: a load right after the masked store of another row's end stalls.
 constexpr int64_t kThinRows = 4;
 
-// value(sum, offset in C, column, lanes) is what `to` gets, whose rows stand `to_stride` apart.
+// Stores value(sum, offset in C, column, lanes) to `to`, whose rows are `to_stride` apart.
 template <class T, int Rows, class Value>
 [[gnu::always_inline]] inline void multiply_thin_rows(const GemmTask<T>& task, int64_t row, const TileRange& range,
                                                       T* to, int64_t to_stride, const Value& value) {
@@ -48,7 +48,7 @@ void for_thin_rows(const GemmTask<T>& task, const TileRange& range, const Value&
   for (; row < range.row_end; ++row) multiply_thin_rows<T, 1>(task, row, range, c_at(row), task.c_stride, value);
 }
 
-// Any update but the plain one: the gradient of a stretch of a row is made in the level-1 cache, then applied.
+// Any update but the plain one: the gradient of a stretch of a row is computed into the level-1 cache, then applied.
 template <class T>
 void update_thin_rows(const GemmTask<T>& task, const TileRange& range) {
   constexpr int64_t stretch = 512;
@@ -81,7 +81,7 @@ void multiply_thin(const GemmTask<T>& task, const TileRange& range) {
   }
 }
 
-// Whether this is the kernel for the product: B is read as it stands.
+// Whether this kernel computes the product; it reads B in place.
 template <class T>
 bool is_thin(const GemmTask<T>& task) {
   return task.b.column_stride == 1 && task.k >= 1 && task.k <= kThinDepth;

@@ -4,16 +4,16 @@
 // Enough sums are in flight to hide the latency of fma (4 cycles, two a cycle) while sums, B and one A still fit the
 // register file.
 
-// TileShape, set by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, the vectors of a panel
-// where rows are plenty, and whether a load with a mask costs no more than a plain one, so that whole vectors need no
-// tile of their own. Few rows take a wider panel, so that enough sums are in flight.
+// TileShape, defined by each instruction set: the rows of the largest tile of 1, 2, 3, ... vectors, the vectors of a
+// panel if there are many rows, and whether a masked load costs no more than a plain one, so that whole vectors need no
+// separate tile.
 constexpr int kMaxTileVectors = sizeof(TileShape::rows) / sizeof(TileShape::rows[0]);
 constexpr int kMaxTileRows = TileShape::rows[0];
 
 template <class T>
 constexpr int64_t kWidestPanel = kMaxTileVectors * int64_t{Vec<T>::lanes};
 
-// Each tile takes 1 to 3 kB of the library: those of doubles stop where more rows win nothing.
+// Each tile takes 1 to 3 kB of the library: those of doubles stop where more rows gain nothing.
 template <class T>
 constexpr int largest_tile_rows(int64_t vectors) {
   return sizeof(T) == 8 ? TileShape::double_rows[vectors - 1] : TileShape::rows[vectors - 1];
@@ -35,11 +35,11 @@ struct Tile {
   int64_t b_stride;     // rows of B, packed or in place
   LineStream prefetch;  // a line for each k
   Sums<T> out;
-  int columns;      // of the last vector that count: 1 ... lanes
+  int columns;      // valid lanes of the last vector: 1 ... lanes
   bool accumulate;  // resume the sums in `out`
-  // What happens to the finished sums, in this order.
-  int partial_count = 0;             // sum = partial + sum, for each: the leaves' tree
-  Sums<T> partial[kTreeLevels];      // the first `partial_count` count
+  // Applied to the finished sums, in this order.
+  int partial_count = 0;             // sum = partial + sum for each: the leaves' tree
+  Sums<T> partial[kTreeLevels];      // the first `partial_count` are set
   const T* bias = nullptr;           // sum = sum + bias, or null
   const T* learning_rate = nullptr;  // out = out - learning_rate * sum instead of out = sum, or null
 };
@@ -63,7 +63,7 @@ void multiply_tile(const Tile<T>& tile) {
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = load(tile.out.data + i * tile.out.stride, j);
-  // The tile below is computed next: its sums are prefetched meanwhile.
+  // The tile below comes next: prefetch its sums.
   if (tile.k > 2 * kLeafRows)
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)

@@ -1,10 +1,10 @@
 // The matrix product of a few rows with a B whose columns are contiguous (a weight in PyTorch's layout): squares of B
-// are transposed in registers and used at once. Packing whole panels, as gemm.hpp does, would write and read again what
-// no second tile of rows needs.
+// are transposed in registers and used at once. Packing whole panels, as gemm.hpp does, would not pay: no second tile
+// of rows reads them.
 //
-// Cost: a read of B and its shuffles, about as much as the product of two rows. The sums are the chains of gemm.hpp. At
-// the edges the last whole square is taken: columns that overlap get the same value twice, and of the k that overlap
-// only the new ones count.
+// Cost: one read of B, and shuffles that take about as long as the product of two rows. The sums are the chains of
+// gemm.hpp. At an edge the last square is moved back into B: overlapping columns are computed twice, with equal
+// results, and overlapping k are skipped.
 
 constexpr int64_t kTransposedRows = 4;
 

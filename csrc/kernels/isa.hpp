@@ -1,6 +1,6 @@
-// The building blocks of all kernels, for the instruction set that NNLITE_SIMD_HEADER names. Included once by each of
-// the two files that are compiled once per instruction set. All of it has internal linkage, so that code built for
-// AVX-512 can never be linked into the baseline; a table at the end of each is the one symbol that leaves it.
+// The building blocks of all kernels, for the instruction set that NNLITE_SIMD_HEADER names. Included by the two files
+// that are compiled once per instruction set. Everything has internal linkage, so that code built for AVX-512 can never
+// be linked into the baseline; the only symbol a file exports is the table at its end.
 #include <cstddef>
 #include <cstdint>
 
@@ -15,7 +15,7 @@
 
 namespace nnlite {
 namespace {
-// clang-format off: the order is the order of dependence
+// clang-format off: a file uses those before it
 #include NNLITE_SIMD_HEADER
 #include "simd/portable.hpp"
 #include "kernels/spans.hpp"

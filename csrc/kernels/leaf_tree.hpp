@@ -1,10 +1,9 @@
-// The fixed binary tree of the arithmetic contract's rule 3, as a binary counter: after leaf i, as many stored sums are
-// folded in as i has trailing one bits, so that leaves 2i and 2i+1 meet first, then pairs of pairs. Whatever is stored
-// at the end is folded from the youngest to the oldest, which is the same tree with its missing right branches left
-// out.
+// The fixed binary tree of the arithmetic contract's rule 3, as a binary counter: leaf i folds in one stored sum for
+// each trailing one bit of i, so that leaves 2j and 2j+1 are added first, then pairs of pairs. At the end the stored
+// sums that are left are folded from newest to oldest, which gives the same tree without its missing right branches.
 
-// Calls fold(level) for every stored sum that the sum of leaf `leaf` takes in, in order, and returns the level at which
-// the result belongs. `last` folds all that is left.
+// Calls fold(level) for every stored sum that leaf `leaf` folds in, in order, and returns the level at which to store
+// the result. `last` folds all that are left.
 template <class Fold>
 [[gnu::always_inline]] inline int climb(int64_t leaf, bool last, Fold fold) {
   int level = 0;
@@ -33,9 +32,9 @@ struct LeafTree {
   }
 };
 
-// Sums along a row, the contract's rule 4: lane j of sum[k] gets what body(offset, count, sum) adds there, for one
-// vector after the other. Beyond kLongestChain vectors a lane's sum is cut into leaves and a tree too: no chain of
-// additions grows long.
+// Sums along a row, the contract's rule 4: body(offset, count, sum) adds one vector after the other to sum[k], lane by
+// lane. Beyond kLongestChain vectors these sums are split into leaves and combined by the tree, since the rounding
+// error of a chain grows with its length.
 constexpr int64_t kLongestChain = 512;
 
 template <class T, class F = void, int Count, class Body>

@@ -1,4 +1,4 @@
-// Elementwise losses of an input x and a target t: value, derivative by x and derivative by t side by side.
+// Elementwise losses of an input x and a target t, with the derivatives with respect to both.
 // A new one is a struct and a row below. `p` is the loss's parameter (delta, beta).
 
 struct MeanSquaredError {  // (x - t)^2
@@ -65,7 +65,8 @@ struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0
   }
 };
 
-struct BinaryCrossEntropy : ManyOperations {  // -(t log x + (1 - t) log(1 - x)), logarithms not below -100, as PyTorch
+// -(t log x + (1 - t) log(1 - x)), logarithms at least -100, as in PyTorch
+struct BinaryCrossEntropy : ManyOperations {
   template <class V>
   static V bounded_log(V x) {
     return max(V(-100.0f), x);
@@ -90,8 +91,8 @@ struct BinaryCrossEntropyWithLogits : ManyOperations {  // max(x, 0) - x t + log
   static V value(V x, V t, V) {
     return fnma(x, t, max(V(0.0f), x)) + log1p(exp(-abs(x)));
   }
+  // sigmoid(x) - t would cancel where both are close to 1; (1 - t) - sigmoid(-x) keeps its digits.
   template <class V>
-  // Where x and t agree, sigmoid(x) - t would cancel: 1 - t is exact there, and the rest keeps its digits.
   static V gradient(V x, V t, V) {
     const V e = exp(-abs(x)), rest = e / (V(1.0f) + e);
     return select(x < V(0.0f), rest - t, (V(1.0f) - t) - rest);
@@ -102,7 +103,7 @@ struct BinaryCrossEntropyWithLogits : ManyOperations {  // max(x, 0) - x t + log
   }
 };
 
-struct KullbackLeibler : ManyOperations {  // t (log t - x), where t is 0 what is left of it: -t x
+struct KullbackLeibler : ManyOperations {  // t (log t - x); -t x at t = 0, its limit
   template <class V>
   static V value(V x, V t, V) {
     return select(t == V(0.0f), V(0.0f) - t * x, t * (log(t) - x));
@@ -113,7 +114,7 @@ struct KullbackLeibler : ManyOperations {  // t (log t - x), where t is 0 what i
   }
   template <class V>
   static V target_gradient(V x, V t, V) {
-    return log(t) + t / t - x;  // NaN at t = 0, where it has no finite value, as in PyTorch
+    return log(t) + t / t - x;  // NaN at t = 0, as in PyTorch: not finite there
   }
 };
 
@@ -139,7 +140,7 @@ void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
   });
 }
 
-// A loss of many operations is computed by its one loop, a block at a time, and then summed: half the code.
+// A long loss is computed by loss_forward, a block at a time, and then summed: half the code.
 template <class F, class T>
 void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
   if constexpr (__is_base_of(ManyOperations, F)) {

@@ -65,7 +65,7 @@ struct ExpParts {
   }
 };
 
-// m 2^n, for products that must keep their digits where m 2^n itself is subnormal already.
+// m 2^n as two factors, so that a product keeps its digits even where m 2^n itself is subnormal.
 template <class T>
 struct Exponential {
   Vec<T> m, n;
@@ -74,14 +74,14 @@ struct Exponential {
   NNLITE_INLINE Vec<T> times(Vec<T> factor) const { return scale_exponent(m * factor, n); }
 };
 
-// e^x, without the bounds that keep a power's exponent in range.
+// e^x, without the bounds that keep the power's exponent in range.
 template <class T>
 NNLITE_INLINE Exponential<T> natural_exponential(Vec<T> x) {
   const ExpParts<T> parts(x);
   return {Vec<T>(T(1)) + (parts.r + parts.rest), parts.n};
 }
 
-// 2^(x + low), without bounds either; 2^r = 1 + r p(r) for |r| <= 1/2 (p by Chebyshev interpolation, error 8e-9 and
+// 2^(x + low), also without bounds; 2^r = 1 + r p(r) for |r| <= 1/2 (p by Chebyshev interpolation, error 8e-9 and
 // 2e-19).
 template <class T>
 NNLITE_INLINE Exponential<T> binary_exponential(Vec<T> x, Vec<T> low) {
@@ -95,9 +95,8 @@ NNLITE_INLINE Vec<T> exp(Vec<T> x) {
   return natural_exponential(min(Vec<T>(C::exp_max), max(Vec<T>(C::exp_min), x))).value();
 }
 
-// 2^n (r + rest) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow on the way. The sum of the
-// two large terms is kept with its rounding error: |2^n - 1| >= |2^n r| wherever n is not 0, and at n = 0 the sum is
-// exact.
+// 2^n (r + rest) + (2^n - 1), through 2^(n-1) so that the largest exponent does not overflow. The rounding error of the
+// sum of the two large terms is added back: |2^n - 1| >= |2^n r| wherever n is not 0, and at n = 0 the sum is exact.
 template <class T>
 NNLITE_INLINE Vec<T> expm1(Vec<T> x) {
   using C = Constants<T>;
@@ -132,7 +131,7 @@ NNLITE_INLINE Vec<T> log(Vec<T> x) {
   return select((x >= zero), y, Vec<T>(static_cast<T>(__builtin_nan(""))));
 }
 
-// log(u) + (x - (u - 1)) / u with u = 1 + x rounded: the second term returns what the rounding lost.
+// log(u) + (x - (u - 1)) / u with u = 1 + x rounded: the second term restores what the rounding lost.
 template <class T>
 NNLITE_INLINE Vec<T> log1p(Vec<T> x) {
   const Vec<T> one(T(1)), u = one + x;
@@ -150,8 +149,8 @@ NNLITE_INLINE Vec<T> tanh(Vec<T> x) {
   return select(x == x, copysign(select(a < Vec<T>(T(0.61)), small, large), x), x);
 }
 
-// 1 / (1 + e^-|x|), or e^-|x| times it for negative x, whose tail so keeps its digits. One step of Newton's makes the
-// inverse that of the sum before its rounding.
+// 1 / (1 + e^-|x|), times e^-|x| for negative x, so that the tail keeps its digits. One Newton step corrects the
+// inverse for the rounding of the sum.
 template <class T>
 NNLITE_INLINE Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> one(T(1)), e = exp(-abs(x)), sum = one + e, lost = e - (sum - one);
@@ -161,8 +160,8 @@ NNLITE_INLINE Vec<T> sigmoid(Vec<T> x) {
 }
 
 // x sigmoid(v) and its derivative, sigmoid(v) (1 + x v' sigmoid(-v)), where v has the sign of x and e = e^-|v|. The
-// tail is scaled last and keeps its digits until it is subnormal itself. a is |x|, within the range where it is not 0.
-// PyTorch's choice at infinities, 0 times infinity, is NaN: x - x is 0 elsewhere.
+// power of two is applied last, so that the tail keeps its digits until it is subnormal itself. a is |x|, bounded where
+// the tail becomes 0. x - x, 0 for finite x, gives NaN at infinities where PyTorch computes 0 times infinity.
 template <class T>
 struct Gated {
   Vec<T> x, a;
@@ -190,8 +189,8 @@ NNLITE_INLINE Vec<T> softplus(Vec<T> x) {
 }
 
 // erfc(x) for x >= 0.95: e^(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3), fitted by Chebyshev interpolation
-// to erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The rounding of x^2 would be felt in the exponent and is put
-// back.
+// to erfcx(x) (1 + 2x) (relative error 3e-9 and 4e-18). The exponential would amplify the rounding error of x^2, which
+// is corrected.
 template <class T>
 NNLITE_INLINE Vec<T> erfc_tail(Vec<T> x) {
   const Vec<T> one(T(1)), three(T(3));
@@ -203,8 +202,8 @@ NNLITE_INLINE Vec<T> erfc_tail(Vec<T> x) {
   return fnma(lost, e, e) * scale;
 }
 
-// Taylor's series, for |x| < 1, its first term 2 / sqrt pi split into 1.125 and the rest so that its own rounding does
-// not count.
+// Taylor series for |x| < 1; its first coefficient, 2 / sqrt(pi), is split into 1.125 and the rest so that its rounding
+// does not matter.
 template <class T>
 NNLITE_INLINE Vec<T> erf_series(Vec<T> x) {
   return fma(x, Vec<T>(T(1.125)), x * polynomial(x * x, kErfTerms<T>));
@@ -217,8 +216,8 @@ NNLITE_INLINE Vec<T> erf(Vec<T> x) {
   return select(a < one, erf_series(x), select(x == x, tail, x));
 }
 
-// e^(-scale a^2 / 2) (1 + change) for a scale of 1 or 2 and a small change. The rounding of a^2 would be felt in the
-// exponent and is put back.
+// e^(-scale a^2 / 2) (1 + change) for a scale of 1 or 2 and a small change. The exponential would amplify the rounding
+// error of a^2, which is corrected.
 template <class T>
 NNLITE_INLINE Exponential<T> gauss(Vec<T> a, T scale, Vec<T> change) {
   const Vec<T> factor(-scale * Constants<T>::half_log2_e), factor_low(-scale * Constants<T>::half_log2_e_low);
@@ -229,8 +228,8 @@ NNLITE_INLINE Exponential<T> gauss(Vec<T> a, T scale, Vec<T> change) {
 
 // The normal distribution's tail: with a = |x|, Phi(-a) = e ratio, e close to e^(-a^2 / 2). The ratio is t = 1 / (a +
 // k) times a polynomial in (a - k) / (a + k) = 1 - 2 k t, by Chebyshev interpolation up to where the tail is 0
-// (relative error 2e-8 and 1e-16). It reacts strongly to the rounding of t, relative to which t is `wrong`; that is put
-// back in both.
+// (relative error 2e-8 and 1e-16). It is sensitive to the rounding of t: `wrong`, the relative error of t, corrects
+// both the polynomial's argument and e.
 template <class T>
 struct NormalTail {
   Vec<T> a, ratio, wrong;
@@ -245,7 +244,7 @@ struct NormalTail {
   NNLITE_INLINE Exponential<T> e() const { return gauss(a, T(1), wrong); }
 };
 
-// sin and cos of 2 pi u for u in [0, 1): an eighth of a turn by Taylor's series, the rest by symmetry.
+// sin and cos of 2 pi u for u in [0, 1): Taylor series up to an eighth of a turn, the rest by symmetry.
 template <class T>
 void sine_cosine_of_turn(Vec<T> u, Vec<T>* sine, Vec<T>* cosine) {
   const Vec<T> quarter = round(u * Vec<T>(T(4)));  // 0 ... 4

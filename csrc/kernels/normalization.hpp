@@ -47,8 +47,8 @@ void layer_norm_backward(const T* normalized, const T* inverse_std, const T* wei
   }
 }
 
-// normalized = (x - mean) * inverse_std by column (inverse_std null: 1), y = normalized * weight + bias (y null: not
-// wanted).
+// normalized = (x - mean) * inverse_std per column (a null inverse_std is 1), y = normalized * weight + bias (a null y
+// is skipped).
 template <class T>
 void normalize_columns(const T* x, const T* mean, const T* inverse_std, const T* weight, const T* bias, T* y,
                        T* normalized, int64_t rows, int64_t columns) {
@@ -66,7 +66,7 @@ void normalize_columns(const T* x, const T* mean, const T* inverse_std, const T*
     });
 }
 
-// dx = weight inverse_std (dy - mean_dy - normalized mean_dy_normalized); the means are null where the statistics are
+// dx = weight inverse_std (dy - mean_dy - normalized mean_dy_normalized); the means are null if the statistics are
 // constants.
 template <class T>
 void batch_norm_backward(const T* normalized, const T* inverse_std, const T* weight, const T* dy, const T* mean_dy,

@@ -1,4 +1,4 @@
-// Parts of optimizers, and the table row of each: see optimizers.hpp.
+// Building blocks of the optimizers in optimizers.hpp, and their table rows.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,15 @@
 namespace nnlite {
 namespace {
 
-// What a struct need not say.
+// Defaults that an optimizer overrides.
 struct Optimizer {
   static double initial(const double*) { return 0; }
-  // Where a step is w - plain_rate * gradient and nothing else, which a matrix product does before its sums leave the
-  // registers.
+  // Whether a step is only w - plain_rate * gradient, which a matrix product applies to its sums in registers.
   static bool is_plain(const double*) { return false; }
   static double plain_rate(const double*) { return 0; }
   static constexpr bool counts_steps = true;          // PyTorch's state has a "step"
-  static constexpr int64_t steady_after = INT64_MAX;  // from so many steps on their number makes no difference
-  // A number of the state that all elements share, 1 before the first step.
+  static constexpr int64_t steady_after = INT64_MAX;  // the rule ignores the step count from this one on
+  // A state value shared by all elements, 1 before the first step.
   static constexpr const char* scalar = nullptr;
   static double next_scalar(const double*, int64_t, double value) { return value; }
 };

@@ -1,10 +1,10 @@
-// Optimizers: how a gradient becomes a step. A new one is a struct here and its name in the list at the end.
+// The optimizers. A new one is a struct here and its name in the list at the end.
 //
-// A struct names its options, which come as doubles in this order (a name that stands twice is a pair), and its
-// buffers, each laid out as the parameter; both are PyTorch's. Buffers start as `initial`; in_use() has a bit for each
-// that the options need. A Rule<T> is made from the options and the state before the step; updated() returns the new
-// weights and moves the buffers on. Operations come in PyTorch's order, with one fma where it adds a scaled tensor.
-// Powers and roots of options are computed in double, without the C library, so that they are the same everywhere.
+// A struct names its options, doubles in this order (a repeated name is a pair), and its buffers, each laid out like
+// the parameter; the names are PyTorch's. Buffers start as initial(); in_use() has one bit for each that the options
+// require. A Rule<T> is made from the options and the state before the step; updated() returns the new weights and
+// updates the buffers. Operations are in PyTorch's order, with one fma where it adds a scaled tensor. Powers and roots
+// of options are computed in double, without the C library, so that they are the same everywhere.
 #pragma once
 
 #include "kernels/optimizer_parts.hpp"
@@ -12,7 +12,7 @@
 namespace nnlite {
 namespace {
 
-// In the formulas below w and g are those after Decay, and t counts steps from 1.
+// In the formulas below, w and g are the values after Decay, and t counts steps from 1.
 
 //   momentum_buffer = first step ? g : momentum * momentum_buffer + (1 - dampening) * g
 //   g = nesterov ? g + momentum * momentum_buffer : momentum_buffer          (only with momentum)
@@ -263,9 +263,9 @@ struct NAdam : Optimizer {
 
   static unsigned in_use(const double*) { return 3; }
 
-  // 0.96^x for x >= 0: the whole part by squaring, the rest by the series of exp, whose next term is below 2^-60.
+  // 0.96^x for x >= 0: the integer part by squaring, the rest by the series of exp, whose next term is below 2^-60.
   static double power_of_096(double x) {
-    const auto whole = static_cast<int64_t>(x < 1e6 ? x : 1e6);  // beyond, it is 0
+    const auto whole = static_cast<int64_t>(x < 1e6 ? x : 1e6);  // 0 beyond
     const double y = x < 1e6 ? (x - static_cast<double>(whole)) * -0.040821994520255166 : 0;
     double series = 1;
     for (int k = 9; k > 0; --k) series = 1 + series * y / k;

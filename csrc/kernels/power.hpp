@@ -1,6 +1,6 @@
-// a^b with the special values of C's pow. Of floats it is e^(b log|a|) in double, whose error |b log a| 2^-53 is far
-// below a float's. Of doubles it is 2^(b log2|a|) with the logarithm in two doubles: what is left before the last
-// rounding is a sixth of an ulp, so that a result that a double can hold is exact.
+// a^b with the special values of C's pow. For floats it is e^(b log|a|) in double, whose error |b log a| 2^-53 is far
+// below a float's. For doubles it is 2^(b log2|a|) with the logarithm as a sum of two doubles: the error before the
+// last rounding is below a sixth of an ulp, so a result that a double can hold is exact.
 
 // A sum of two doubles, the second far smaller.
 struct Pair {
@@ -103,7 +103,7 @@ VecD general_power(VecD a, VecD b) {
   return select((a == a) & (b == b), y, a + b);
 }
 
-// The exponents that models use are products, a quotient or a root, as in PyTorch.
+// The exponents 2, 3, 1, -1 and 1/2 become products, a quotient or a root, as in PyTorch.
 template <class T>
 VecD power(VecD a, VecD b) {
   const VecD zero(0.0), one(1.0), half(0.5);

@@ -1,13 +1,13 @@
-// What a matrix product prefetches while its tiles compute: one cache line for each k, so that memory is never asked
-// for more at once than it can deliver.
+// Prefetching during a matrix product: one cache line per step of k, so that the requests never exceed what memory
+// delivers.
 
-// Lines `stride` bytes apart. It may run past its end: a prefetch never faults.
+// Cache lines `stride` bytes apart. It may run past the end of the data: a prefetch never faults.
 struct LineStream {
   const char* line;
   int64_t stride;
 };
 
-// A block of memory, `passes` times `length` lines: the next columns of B, or of C.
+// A block of memory to prefetch, the next columns of B or C: `length` rows, one line of each per pass.
 struct BlockPrefetch {
   const char* data;
   int64_t stride, length, passes;
@@ -30,12 +30,12 @@ inline LineStream take_lines(RowsAhead& rows, int64_t lines) {
   return stream;
 }
 
-// In order of need: the next group of B, the next panel's part of C, the next batch's rows.
+// In the order of use: the next group of B, the next panel's part of C, the next batch's rows.
 struct PrefetchQueue {
   RowsAhead* rows;     // may be null
   BlockPrefetch b, c;  // set by the loops
 
-  // The next `lines` lines; where none are left, a stream that stays on `cached`.
+  // The next `lines` lines; if none are left, a stream that repeats the line of `cached`.
   LineStream take(int64_t lines, const void* cached) {
     if (!b.done()) return b.take(lines);
     if (!c.done()) return c.take(lines);

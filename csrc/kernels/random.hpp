@@ -1,6 +1,7 @@
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): a block cipher of a counter. Word j of block b of a stream
-// depends on (seed, purpose, draw, b, j) alone, so that any part of an array can be drawn anywhere, in any order.
-// Sixteen blocks are computed side by side, which compilers vectorise; cost about 40 integer operations per word.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): a block cipher applied to a counter. Word j of block b of a
+// stream depends on (seed, purpose, draw, b, j) alone, so any part of an array can be drawn on any thread, in any
+// order. Sixteen blocks are computed side by side, which compilers vectorise; cost about 40 integer operations per
+// word.
 
 constexpr int kBlocks = 16;
 constexpr int kChunkWords = 4 * kBlocks;
@@ -9,8 +10,8 @@ struct Words {
   alignas(64) uint32_t word[4][kBlocks];
 };
 
-// Blocks first ... first + 15 of the stream. Words are kept in 64-bit lanes, where a 32-bit product has room: compilers
-// then vectorise the rounds (59 ns for the 64 words on a Zen 4 core with AVX-512; in 32-bit lanes 210).
+// Blocks first ... first + 15 of the stream. Words are kept in 64-bit lanes, which hold a 32-bit product: compilers
+// then vectorise the rounds (59 ns for the 64 words on a Zen 4 core with AVX-512, against 210 in 32-bit lanes).
 inline void philox(const RandomStream& stream, uint64_t first, Words& words) {
   constexpr uint64_t low = 0xffffffffu;
   alignas(64) uint64_t w[4][kBlocks];
@@ -51,7 +52,7 @@ inline void uniform_chunk(const Words& words, double (&u)[kChunkWords / 2]) {
 template <class T>
 constexpr int kChunk = kChunkWords * int{sizeof(float)} / int{sizeof(T)};
 
-// Elements begin ... begin + n of the stream; values(u) turns a chunk of uniform numbers into those wanted, in place.
+// Elements [begin, begin + n) of the stream; values(u) transforms a chunk of uniform numbers in place.
 template <class T, class Values>
 void draw(T* out, int64_t begin, int64_t n, const RandomStream& stream, Values values) {
   constexpr int64_t size = kChunk<T>;
@@ -71,7 +72,7 @@ void for_chunk(T (&chunk)[kChunk<T>], F f) {
   for (int i = 0; i < kChunk<T>; i += Vec<T>::lanes) f(Vec<T>::load(chunk + i)).store(chunk + i);
 }
 
-// In [low, high): a product that rounds up to `high` falls back to `low`.
+// Uniform in [low, high): a value that rounds up to `high` becomes `low`.
 template <class T>
 void uniform(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T high) {
   const Vec<T> from(low), to(high), width(high - low);
@@ -83,7 +84,8 @@ void uniform(T* out, int64_t begin, int64_t n, RandomStream stream, T low, T hig
   });
 }
 
-// Box and Muller 1958: sqrt(-2 log u) (cos, sin)(2 pi v), from the first and the second half of a chunk; u in (0, 1].
+// Box and Muller (1958): sqrt(-2 log u) (cos, sin)(2 pi v), with u in (0, 1] from the first half of a chunk and v from
+// the second.
 template <class T>
 void normal(T* out, int64_t begin, int64_t n, RandomStream stream, T mean, T standard_deviation) {
   using V = Vec<T>;
@@ -110,8 +112,8 @@ void dropout_mask(T* out, int64_t begin, int64_t n, RandomStream stream, T keep,
 
 __extension__ using Product = unsigned __int128;
 
-// Fisher and Yates's shuffle; the position below i + 1 is the high half of a 64-bit word times i + 1 (Lemire 2019),
-// whose bias, (i + 1) / 2^64, no experiment can see.
+// The Fisher-Yates shuffle; a position below i + 1 is the high half of a 64-bit word times i + 1 (Lemire 2019), whose
+// bias, (i + 1) / 2^64, is undetectable.
 inline void permutation(int64_t* out, int64_t n, RandomStream stream) {
   for (int64_t i = 0; i < n; ++i) out[i] = i;
   Words words;

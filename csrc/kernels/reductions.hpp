@@ -1,6 +1,6 @@
 // Sums and maxima. Over rows: leaves of kLeafRows rows, combined by the tree. Along a row: one sum per lane, then the
-// lanes' tree. Cost: one read of the input; the additions of one lane wait for one another, so several vectors run side
-// by side.
+// lanes' tree. Cost: one read of the input; each addition to a lane waits for the previous one, so several vectors are
+// summed side by side.
 
 template <class T, int Count>
 void sum_rows_block(const T* x, int64_t rows, int64_t row_stride, int tail, T* out) {
@@ -45,7 +45,7 @@ void sum_columns(const T* x, int64_t rows, int64_t columns, T* out) {
   for (int64_t row = 0; row < rows; ++row) out[row] = sum_lanes(sum_span(x + row * columns, columns));
 }
 
-// The leaves are spans of kLeafRows rows; leaf(begin, n) gives the lanes' sums of n elements from `begin`.
+// The leaves are spans of kLeafRows rows; leaf(begin, n) returns the lanes' sums of n elements from `begin`.
 template <class T, class Leaf>
 Vec<T> lanes_of_leaves(int64_t rows, int64_t columns, Leaf leaf) {
   LeafTree<Vec<T>, 1> tree;
@@ -90,8 +90,8 @@ void sum_squares(const T* x, int64_t n, double* lanes) {
   sums.store(lanes);
 }
 
-// The first position of a row's largest value; a NaN counts as the largest, as in NumPy and PyTorch. One pass for the
-// value, one up to its place: v - v is 0 for finite v, and a row with a NaN or an infinity takes the plain way.
+// The first position of a row's largest value; NaN counts as the largest, as in NumPy and PyTorch. One pass finds the
+// value, a second its position. v - v is 0 for finite v: a row with a NaN or an infinity takes the scalar loop.
 template <class T>
 int64_t find_max(const T* values, int64_t n) {
   using V = Vec<T>;
@@ -122,8 +122,8 @@ void max_columns(const T* x, int64_t rows, int64_t columns, T* out, int64_t* arg
   }
 }
 
-// The position of the first NaN or infinity, -1 if there is none. x - x is 0 for finite x and NaN for all others, and a
-// NaN survives every sum: a block of vectors costs one branch. One read of the input.
+// The position of the first NaN or infinity, -1 if there is none. x - x is 0 for finite x and NaN otherwise, and a sum
+// keeps a NaN: one branch per block of vectors. One read of the input.
 template <class T>
 int64_t first_nonfinite(const T* x, int64_t n) {
   using V = Vec<T>;

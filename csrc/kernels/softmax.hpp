@@ -12,7 +12,7 @@ T max_of_row(const T* x, int64_t n) {
   return max_lanes(largest);
 }
 
-// y = exp(x - shift) and the lanes' sums of y.
+// y = exp(x - shift); returns the lanes' sums of y.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> exp_of_row(const T* x, T shift, T* y, int64_t n) {
   using V = Vec<T>;
@@ -24,9 +24,8 @@ template <class T>
   });
 }
 
-// Leaves exp(x - max) in y; keeps the maximum, the sum of y, and the sum less one. That is what its logarithm needs:
-// where one term is 1 and the others are small, these are summed apart, before 1 swallows their digits. No other is 1
-// there.
+// Writes exp(x - max) to y; keeps the maximum, the sum of y, and the sum minus 1, from which the logarithm is computed.
+// If the sum is below 1.25, exactly one term is 1 and the others are summed without it, so that they keep their digits.
 template <class T>
 struct RowSoftmax {
   T maximum, sum, rest;
@@ -41,7 +40,7 @@ struct RowSoftmax {
   }
 
  private:
-  // A row that one vector holds: the same numbers without loops.
+  // A row that fits one vector: the same result without loops.
   Vec<T> narrow_row(const T* x, T* y, int64_t n) {
     const int count = static_cast<int>(n);
     const auto real = first_lanes<T>(count);
@@ -62,8 +61,8 @@ struct RowSoftmax {
   }
 };
 
-// Calls f(row, max, sum, sum less one, log(sum)) for each row, exp(x - max) being in y. The logarithms of as many
-// rows as a vector has lanes are taken at once: for a few classes one a row would be the slowest part.
+// Calls f(row, max, sum, sum - 1, log(sum)) for each row, with exp(x - max) in y. One vector logarithm serves as many
+// rows as it has lanes: with few classes, one per row would be the slowest part.
 template <class T, class F>
 void for_softmax_rows(const T* x, T* y, int64_t rows, int64_t columns, F f) {
   constexpr int64_t lanes = Vec<T>::lanes;

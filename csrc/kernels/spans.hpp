@@ -9,7 +9,7 @@ constexpr int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-// body(offset, count): count is the number of lanes that stand for elements.
+// Calls body(offset, count), where count is the number of valid lanes.
 template <class T, class Body>
 [[gnu::always_inline]] inline void for_vectors(int64_t n, Body body) {
   constexpr int lanes = Vec<T>::lanes;
@@ -18,8 +18,8 @@ template <class T, class Body>
   if (i < n) body(i, static_cast<int>(n - i));
 }
 
-// Base of functions of many operations: their loop contains them once, tail included, which halves the code. Testing
-// each vector for being whole costs such a function a few percent at most.
+// Base of long functions: one copy in the loop serves whole vectors and the tail, which halves the code. Testing each
+// vector for being whole costs such a function at most a few percent.
 struct ManyOperations {};
 
 template <class F, class T, class Body>

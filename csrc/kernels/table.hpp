@@ -1,4 +1,4 @@
-// The interface of the kernels: tables of function pointers, of one type for all instruction sets.
+// The kernels' interface: tables of function pointers, of one type for all instruction sets.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ constexpr int64_t kLeafRows = 128;
 // Lanes in which doubles are summed on every instruction set (rule 4).
 constexpr int kDoubleLanes = 8;
 
-// What a derivative reads: bits of UnaryKernel::reads.
+// The arrays a derivative reads: bits of UnaryKernel::reads.
 constexpr int kReadsInput = 1, kReadsOutput = 2;
 
 template <class T>
@@ -24,10 +24,10 @@ struct UnaryKernel {
   void (*forward)(const T* x, T* y, int64_t n, T alpha, T beta);
   void (*backward)(const T* x, const T* y, const T* dy, T* dx, int64_t n, T alpha, T beta);
   int reads;
-  const char* options[2];  // what PyTorch calls alpha and beta; null where the function has none
+  const char* options[2];  // PyTorch's names for alpha and beta; null if the function has none
 };
 
-// a and b advance by their stride, 1 or 0 (one value for the whole run).
+// The stride of a and b is 1, or 0 for a single value.
 template <class T>
 struct BinaryKernel {
   const char* name;
@@ -46,10 +46,10 @@ struct LossKernel {
   void (*leaf_sum)(const T* x, const T* t, int64_t n, T parameter, T* lanes);
   void (*backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dx, int64_t n, T parameter);
   void (*target_backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dt, int64_t n, T parameter);
-  const char* option;  // what PyTorch calls the parameter; null where the loss has none
+  const char* option;  // PyTorch's name for the parameter; null if the loss has none
 };
 
-// Element (i, j) stands at data[i * row_stride + j * column_stride].
+// Element (i, j) is data[i * row_stride + j * column_stride].
 template <class T>
 struct MatrixView {
   const T* data;
@@ -59,7 +59,7 @@ struct MatrixView {
 
 constexpr int kMostOptions = 9, kMostBuffers = 3, kRuleBytes = 80;  // of an optimizer
 
-// An optimizer as its caller sees it: see optimizers.hpp.
+// The callers' view of an optimizer; see optimizers.hpp.
 struct OptimizerRow {
   const char* name;
   int option_count;
@@ -83,17 +83,17 @@ struct Update;
 template <class T>
 using UpdateFunction = void (*)(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n);
 
-// How one parameter is updated in the step at hand.
+// How one parameter is updated in the current step.
 template <class T>
 struct Update {
   UpdateFunction<T> apply;
-  const void* rule;          // as the row's make_..._rule left it; a plain update has none
-  T* buffers[kMostBuffers];  // state, laid out as the parameter
+  const void* rule;          // made by the row's make_..._rule; not read by a plain update
+  T* buffers[kMostBuffers];  // state, laid out like the parameter
   bool is_plain;             // w = w - plain_rate * gradient and nothing else
   T plain_rate;
 };
 
-// What happens to a finished sum of a matrix product, in this order.
+// Applied to a finished sum of a matrix product, in this order.
 template <class T>
 struct GemmEpilogue {
   const T* bias = nullptr;            // (n): C = sum + bias
@@ -115,17 +115,17 @@ struct TileRange {
   int64_t row_begin, row_end, column_begin, column_end;
 };
 
-// Class indices with PyTorch's options; weight is null for all ones.
+// Targets of cross-entropy, with PyTorch's options; a null weight is all ones.
 template <class T>
 struct ClassTargets {
-  const int64_t* labels;   // (rows), or null where probabilities are given
+  const int64_t* labels;   // (rows); null if probabilities are given
   const T* probabilities;  // (rows, classes)
   const T* weight;         // (classes)
   int64_t ignore_index;
   T label_smoothing;
 };
 
-// The kernels that gain from the widest vectors.
+// Kernels that gain from the widest vectors.
 template <class T>
 struct WideKernels {
   // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
@@ -138,26 +138,27 @@ struct WideKernels {
   const BinaryKernel<T>* binary;
   int binary_count;
   const UpdateFunction<T>* updates;  // in the order of optimizers.hpp
-  UpdateFunction<T> plain_update;    // of those that are plain
+  UpdateFunction<T> plain_update;    // of any optimizer, if it is plain
 
   // Rows of logits.
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t columns);
   void (*softmax_backward)(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns);
   void (*log_softmax)(const T* x, T* y, int64_t rows, int64_t columns);
   void (*log_softmax_backward)(const T* y, const T* dy, T* dx, int64_t rows, int64_t columns);
-  // loss (rows), unit gradient dlogits (rows, classes) of each row's loss, and row weights (rows) for the mean.
+  // Writes loss (rows), the unit gradient dlogits (rows, classes) of each row's loss, and row weights (rows) for the
+  // mean.
   void (*cross_entropy)(const T* logits, const ClassTargets<T>& targets, T* loss, T* dlogits, T* row_weight,
                         int64_t rows, int64_t classes);
   // dx = dy[row] * x, dy's stride 0 or 1.
   void (*scale_rows)(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns);
 
-  // `rounds` of fma in registers alone; returns the flops done. sink: two numbers, read and written.
+  // `rounds` of fma in registers alone; returns the number of flops. `sink` holds two numbers, read and written.
   int64_t (*fma_burst)(int64_t rounds, T* sink);
 };
 
-// The kernels that are bound by memory, or that take little of a step. With AVX-512 they are AVX2's: on a Zen 4 core
-// vectors twice as wide win 0 to 10 % there (0.9 to 1.0 of the time for sums, norms and squared errors, where exp takes
-// 0.57), and they would take 30 kB of the wheel.
+// Kernels that are bound by memory or take a small part of a step. AVX-512 uses AVX2's: on a Zen 4 core, vectors twice
+// as wide save 0 to 10 % of their time (sums, norms and squared errors take 0.9 to 1.0 of it, where exp takes 0.57),
+// and they would add 30 kB to the wheel.
 template <class T>
 struct CommonKernels {
   const LossKernel<T>* losses;
@@ -177,7 +178,7 @@ struct CommonKernels {
   void (*add)(const T* a, const T* b, T* y, int64_t n);
   void (*scale)(const T* x, T factor, T* y, int64_t n);
 
-  // Normalisation. layer_norm works along rows, batch_norm along columns; both save 1/sqrt(variance + eps).
+  // Normalisation: layer_norm along rows, also saving 1 / sqrt(variance + eps); batch_norm along columns.
   void (*layer_norm)(const T* x, const T* weight, const T* bias, T eps, T* y, T* normalized, T* inverse_std,
                      int64_t rows, int64_t columns);
   void (*layer_norm_backward)(const T* normalized, const T* inverse_std, const T* weight, const T* dy, T* dx,

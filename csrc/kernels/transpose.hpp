@@ -1,5 +1,5 @@
-// out (columns, rows) = the transpose of x (rows, columns), in squares of whole vectors, the edges one by one.
-// Cost: a read and a write of the matrix, a cache line at a time.
+// out (columns, rows) = the transpose of x (rows, columns), in squares of whole vectors, the edges element by element.
+// Cost: one read and one write of the matrix, in whole cache lines.
 template <class T>
 void transpose_matrix(const T* x, int64_t rows, int64_t columns, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes;

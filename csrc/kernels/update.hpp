@@ -1,6 +1,6 @@
 // The pass that updates a span of a parameter, for each row of optimizers.hpp.
 
-// The lanes of an optimizer's buffers that belong to the weights at hand.
+// The current vector's part of an optimizer's buffers: `count` elements from element `at`.
 template <class T>
 struct StateLanes {
   T* const* buffers;
@@ -13,8 +13,8 @@ struct StateLanes {
   }
 };
 
-// `weight` and `gradient` stand at element `at` of the parameter. Cost: one pass over weight, gradient and buffers.
-// Whole vectors and the tail share their code, most of an optimizer's size in the library.
+// `weight` and `gradient` point at element `at` of the parameter. Cost: one pass over weight, gradient and buffers.
+// Whole vectors and the tail share one copy of the rule: a second would nearly double an optimizer's code.
 template <class Row, class T>
 void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t at, int64_t n) {
   using Rule = typename Row::template Rule<T>;
@@ -26,7 +26,7 @@ void update_span(T* weight, const T* gradient, const Update<T>& update, int64_t 
   }
 }
 
-// w - plain_rate * gradient, which needs no rule.
+// w - plain_rate * gradient; no rule is read.
 template <class T>
 void update_plainly(T* weight, const T* gradient, const Update<T>& update, int64_t, int64_t n) {
   const Vec<T> rate(update.plain_rate);

@@ -1,10 +1,10 @@
-// The kernels that gain from the widest vectors, compiled once per instruction set.
+// Kernels that gain from the widest vectors, compiled once per instruction set.
 #include "kernels/isa.hpp"
 #include "kernels/optimizers.hpp"
 
 namespace nnlite {
 namespace {
-// clang-format off: the order is the order of dependence
+// clang-format off: a file uses those before it
 #include "kernels/activations.hpp"
 #include "kernels/power.hpp"
 #include "kernels/binary.hpp"

@@ -1,12 +1,13 @@
-// Sixteen floats, or eight doubles, in two 256-bit registers. (GCC 12 keeps such a struct in registers; a 64-byte
-// vector_size type it spills: 16 GFLOP/s instead of 100.)
+// Sixteen floats, or eight doubles, in two 256-bit registers. GCC 12 keeps such a struct in registers but spills a
+// 64-byte vector_size type: 16 GFLOP/s instead of 100.
 
 template <class T>
 struct Vec;
 template <class T>
 struct Mask;
 
-// Rows of the register tile: two registers a row of sums, two for B, one for A, of sixteen.
+// Rows of the register tile for 1, 2, 3, 4 vectors of columns: 16 registers hold the sums and a row of B, two per
+// vector, and one value of A.
 struct TileShape {
   static constexpr int rows[] = {6, 2, 1, 1}, double_rows[] = {6, 2, 1, 1}, panel_vectors = 1;
   static constexpr bool masks_are_free = false;
@@ -261,8 +262,8 @@ inline MaskD first_lanes<double>(int n) {
   return {_mm256_castsi256_pd(lanes_below_64(n)), _mm256_castsi256_pd(lanes_below_64(n - 4))};
 }
 
-// 2^n for whole n in the normal range of exponents. AVX2 has no conversion between doubles and 64-bit integers: adding
-// 1.5 * 2^52 leaves a small whole number in the low bits.
+// 2^n for integer n in the normal range of exponents. AVX2 does not convert between doubles and 64-bit integers: adding
+// 1.5 * 2^52 leaves a small integer in the low bits.
 inline __m256 power_of_two_half(__m256 n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
@@ -288,7 +289,7 @@ inline __m256d split_half(__m256d x, __m256d* mantissa) {
   const __m256i bits = _mm256_castpd_si256(x);
   *mantissa = _mm256_castsi256_pd(_mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi64x(0x000fffffffffffffll)),
                                                   _mm256_set1_epi64x(0x3ff0000000000000ll)));
-  // The exponent as the low bits of 2^52, which is then taken away.
+  // Puts the exponent into the low bits of 2^52, then subtracts 2^52.
   const __m256i exponent = _mm256_or_si256(_mm256_srli_epi64(bits, 52), _mm256_set1_epi64x(0x4330000000000000ll));
   return _mm256_sub_pd(_mm256_castsi256_pd(exponent), _mm256_set1_pd(4503599627370496.0 + 1023.0));
 }
@@ -320,7 +321,7 @@ template <class Fold>
   return _mm256_cvtsd_f64(s);
 }
 
-// Transposes a square of half-width registers.
+// Transposes a square of half-width rows.
 inline void transpose_square(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   __m256 t[8], u[8];
 #pragma GCC unroll 4

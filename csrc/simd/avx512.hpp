@@ -209,7 +209,7 @@ Mask<T> first_lanes(int n) {
   return {Vec<T>::first(n)};
 }
 
-// 2^n for whole n in the normal range of exponents.
+// 2^n for integer n in the normal range of exponents.
 inline VecF power_of_two(VecF n) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23));
 }
@@ -217,7 +217,7 @@ inline VecD power_of_two(VecD n) {
   return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_add_epi64(_mm512_cvtpd_epi64(n.v), _mm512_set1_epi64(1023)), 52));
 }
 
-// v * 2^n for whole n, rounded once: what the portable version takes two exact steps for.
+// v * 2^n for integer n, rounded once, as by the portable version in two steps.
 inline VecF scale_exponent(VecF v, VecF n) {
   return _mm512_scalef_ps(v.v, n.v);
 }
@@ -256,7 +256,7 @@ template <class Fold>
   return _mm512_cvtsd_f64(s.v);
 }
 
-// to[j][i] = from[i][j] for a square of whole vectors: pairs, fours, then whole quarters change places.
+// to[j][i] = from[i][j] for a square of whole vectors: exchanges pairs, then fours, then 128-bit quarters.
 inline void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   __m512 t[16], u[16];
 #pragma GCC unroll 8

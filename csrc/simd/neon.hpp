@@ -5,7 +5,8 @@ struct Vec;
 template <class T>
 struct Mask;
 
-// Rows of the register tile: four registers a row of sums, four for B, one for A, of thirty-two.
+// Rows of the register tile for 1, 2, 3, 4 vectors of columns: 32 registers hold the sums and a row of B, four per
+// vector, and one value of A.
 struct TileShape {
   static constexpr int rows[] = {6, 3, 1, 1}, double_rows[] = {6, 3, 1, 1}, panel_vectors = 1;
   static constexpr bool masks_are_free = false;
@@ -98,7 +99,7 @@ using VecD = Vec<double>;
 using MaskF = Mask<float>;
 using MaskD = Mask<double>;
 
-// f of each register; the result is a Vec or a Mask, as f's is.
+// Applies f to each register; Out is a Vec or a Mask, whichever f returns registers of.
 template <class Out, class F, class... In>
 [[gnu::always_inline]] inline Out each(F f, const In&... in) {
   Out out;
@@ -237,7 +238,7 @@ inline VecD select(MaskD m, VecD a, VecD b) {
   return each<VecD>([](auto c, auto x, auto y) { return vbslq_f64(c, x, y); }, m, a, b);
 }
 
-// The instructions of NEON give NaN where either operand is one; the rule everywhere here is x86's.
+// NEON's instructions return NaN if either operand is NaN; every instruction set follows x86's rule, which returns b.
 template <class T>
 Vec<T> min(Vec<T> a, Vec<T> b) {
   return select(a < b, a, b);
@@ -254,7 +255,7 @@ Mask<T> first_lanes(int n) {
   return Vec<T>::load(position) < Vec<T>(static_cast<T>(n));
 }
 
-// 2^n for whole n in the normal range of exponents.
+// 2^n for integer n in the normal range of exponents.
 inline VecF power_of_two(VecF n) {
   return each<VecF>(
       [](auto x) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(x), vdupq_n_s32(127)), 23)); }, n);

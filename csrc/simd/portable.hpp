@@ -1,6 +1,6 @@
-// Operations that every instruction set builds from its own in the same way.
+// Operations built in the same way on every instruction set.
 
-// For functions whose vectors must stay in registers; plain C++ keeps its vectors in memory and calls them.
+// For functions whose vectors must stay in registers; scalar.hpp keeps its vectors in memory and calls them.
 #ifndef NNLITE_INLINE
 #define NNLITE_INLINE [[gnu::always_inline]] inline
 #endif
@@ -25,7 +25,7 @@ T max_lanes(Vec<T> x) {
   return fold_lanes(x, [](Vec<T> a, Vec<T> b) { return max(a, b); });
 }
 
-// v * 2^n for whole n, in two exact steps of half the exponent: only the second can round, into the subnormal range.
+// v * 2^n for integer n, in two steps of half the exponent: only the second can round, into the subnormal range.
 template <class T>
 NNLITE_INLINE Vec<T> scale_exponent(Vec<T> v, Vec<T> n) {
   const Vec<T> half = floor(n * Vec<T>(T(0.5)));

@@ -7,7 +7,7 @@ struct Mask {
   bool bits[64 / sizeof(T)];
 };
 
-// No registers to fill: a small tile that the first cache holds.
+// A small tile that stays in the level-1 cache.
 struct TileShape {
   static constexpr int rows[] = {2}, double_rows[] = {2}, panel_vectors = 1;
   static constexpr bool masks_are_free = true;
@@ -50,7 +50,7 @@ struct Vec {
   T v[lanes];
 
   Vec() = default;
-  // Not trivial: arguments are passed by reference, where the copy of an array would go through the stack.
+  // Not trivially copyable, so that arguments are passed by reference and not copied through the stack.
   Vec(const Vec& other) { *this = other; }
   Vec& operator=(const Vec& other) {
     __builtin_memcpy(v, other.v, sizeof(v));
@@ -76,7 +76,7 @@ struct Vec {
 using VecF = Vec<float>;
 using VecD = Vec<double>;
 
-// f of each lane. Not inlined: otherwise the loops over lanes would be repeated at every operation.
+// Applies f to each lane. Not inlined: otherwise every operation would repeat the loop over lanes.
 template <class T, class F, class... Vs>
 [[gnu::noinline]] Vec<T> each(F f, const Vec<T>& a, const Vs&... others) {
   Vec<T> y;
@@ -205,8 +205,8 @@ To bits_of(From from) {
   return to;
 }
 
-// 2^n for whole n in the normal range of exponents. Adding 1.5 * 2^23 (2^52) leaves a small whole number in the low
-// bits, and no conversion that would be undefined for a NaN.
+// 2^n for integer n in the normal range of exponents. Adding 1.5 * 2^23 (2^52) leaves a small integer in the low bits,
+// without a conversion, which would be undefined for NaN.
 inline VecF power_of_two(VecF n) {
   return each([](float x) { return bits_of<float>(bits_of<uint32_t>(x + (12582912.0f + 127.0f)) << 23); }, n);
 }
