@@ -15,7 +15,7 @@
 namespace nnlite {
 namespace {
 
-// Where a hierarchy of control groups that limits CPU time is mounted, and which of its groups the mount shows.
+// The mount of a control group hierarchy that limits CPU time, and the group at the root of that mount.
 struct Mount {
   bool second_version;
   std::string folder, group;
@@ -36,11 +36,11 @@ std::vector<Mount> mounts(const std::string& root) {
     if (type == "cgroup2" || (type == "cgroup" && has_item(options, "cpu")))
       found.push_back({type == "cgroup2", folder, group});
   }
-  if (found.empty()) found.push_back({true, "/sys/fs/cgroup", "/"});  // where there is no such list
+  if (found.empty()) found.push_back({true, "/sys/fs/cgroup", "/"});  // no mountinfo
   return found;
 }
 
-// The process's group in the hierarchy of version 2, or in that of version 1 which limits CPU time.
+// The process's group in the version 2 hierarchy, or in the version 1 hierarchy that limits CPU time.
 std::string own_group(const std::string& root, bool second_version) {
   std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -58,16 +58,17 @@ std::optional<double> quota_in(const std::string& folder, bool second_version) {
   std::string quota;
   double period = 0;
   if (second_version) {
-    std::ifstream(folder + "/cpu.max") >> quota >> period;  // "max 100000" where there is no limit
+    std::ifstream(folder + "/cpu.max") >> quota >> period;  // "max 100000" if unlimited
   } else {
-    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;  // -1 where there is no limit
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;  // -1 if unlimited
     std::ifstream(folder + "/cpu.cfs_period_us") >> period;
   }
   const double granted = std::strtod(quota.c_str(), nullptr);
   return granted > 0 && period > 0 ? std::optional<double>(granted / period) : std::nullopt;
 }
 
-// A container's mount shows only its own group, whose path the process may still see from outside.
+// The group's path within the mount. A container's mount starts at its own group, but the process may see the path from
+// the host's root.
 std::string path_below(const Mount& mount, const std::string& group) {
   if (mount.group == "/") return group;
   if (group.compare(0, mount.group.size(), mount.group) == 0) return group.substr(mount.group.size());
@@ -79,7 +80,7 @@ double quota_cores() {
   return quota ? std::ceil(*quota) : HUGE_VAL;
 }
 
-// joblib's word for the cores that it may use.
+// The limit set for joblib's workers.
 double loky_cores() {
   const char* value = std::getenv("LOKY_MAX_CPU_COUNT");
   const std::optional<int64_t> count = value == nullptr ? std::nullopt : positive_number(value);
@@ -89,7 +90,7 @@ double loky_cores() {
 double affinity_cores() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return std::max(1U, std::thread::hardware_concurrency());  // there are more processors than the set can hold
+  return std::max(1U, std::thread::hardware_concurrency());  // more processors than cpu_set_t holds
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Cores that this process may use.
+// The number of cores this process may use.
 #pragma once
 
 #include <optional>
@@ -6,12 +6,11 @@
 
 namespace nnlite {
 
-// CPU time per second of wall time that the process's control groups grant, e.g. 1.5: the smallest quota of its group
-// and all groups around it, of version 1 and 2. Nothing where none is set. `root` is put before every path.
+// CPU time per second of wall time that control groups grant this process, e.g. 1.5: the smallest quota of its group
+// and that group's ancestors, versions 1 and 2. Empty if there is none. `root` is prepended to every path.
 std::optional<double> cpu_quota(const std::string& root = "");
 
-// The affinity mask, the quota (a part of a core counts as one) and LOKY_MAX_CPU_COUNT, whichever allows least. Asked
-// once.
+// The smallest of the affinity mask, the quota (rounded up) and LOKY_MAX_CPU_COUNT, read once.
 int usable_cores();
 
 }  // namespace nnlite

@@ -13,7 +13,7 @@ struct Candidate {
 };
 
 #if defined(__x86_64__)
-// The compiler's builtins ask the operating system too (XGETBV), not only the processor.
+// The compiler's builtins check the operating system's support (XGETBV) as well as the processor's.
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
@@ -46,7 +46,7 @@ KernelTable choose() {
   std::string names;
   for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
   throw std::invalid_argument("NNLITE_ISA=" + std::string(wanted) +
-                              " cannot be used here; this machine offers: " + names);
+                              " is not available; this machine supports: " + names);
 }
 
 }  // namespace

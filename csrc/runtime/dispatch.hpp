@@ -1,4 +1,4 @@
-// The choice of an instruction set, made once, when first asked for.
+// The choice of an instruction set, made once, on first use.
 #pragma once
 
 #include <string>
@@ -8,8 +8,9 @@
 
 namespace nnlite {
 
-// The best table that this processor and its operating system support, or the one that NNLITE_ISA names.
-// Throws std::invalid_argument when NNLITE_ISA names one that is unknown here or cannot run.
+// The table of the best instruction set that the processor and the operating system support, or of the one NNLITE_ISA
+// names.
+// Throws std::invalid_argument if NNLITE_ISA names one that is unknown or not supported.
 const KernelTable& kernel_table();
 
 template <class T>

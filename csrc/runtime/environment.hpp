@@ -8,8 +8,8 @@
 
 namespace nnlite {
 
-// The whole number that the text is, blanks around it allowed, or nothing where it is none or not positive. One that is
-// too large for its type is the largest.
+// The text as a positive integer, blanks around it allowed; empty if it is anything else. Values beyond int64_t become
+// its maximum.
 inline std::optional<int64_t> positive_number(const std::string& text) {
   const char* const blanks = " \t\n\r\f\v";
   const size_t first = text.find_first_not_of(blanks), last = text.find_last_not_of(blanks);

@@ -1,4 +1,5 @@
-// The floating-point environment that the bits rest on: rounding to nearest, subnormal numbers kept, nothing trapped.
+// The floating-point environment that reproducible bits require: round to nearest, keep subnormal numbers, trap
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,9 @@
 
 namespace nnlite {
 
-// While it lives, the calling thread computes in that environment; afterwards the previous one is restored.
-// Every entry into the kernels creates one: other libraries flush subnormal numbers or change the rounding, per thread.
+// Sets that environment for the calling thread during its lifetime, then restores the previous one.
+// Every entry into the kernels creates one: other libraries make a thread flush subnormal numbers or change its
+// rounding.
 class FloatingPointScope {
  public:
   FloatingPointScope() : owners_(control()), foreign_((owners_ & kDeciding) != kDefault) {
@@ -25,7 +27,7 @@ class FloatingPointScope {
  private:
 #if defined(__x86_64__)
   using Control = uint32_t;
-  static constexpr Control kDefault = 0x1F80, kDeciding = 0xFFC0;  // the rest are flags of what has happened
+  static constexpr Control kDefault = 0x1F80, kDeciding = 0xFFC0;  // the others are status flags
   static Control control() { return _mm_getcsr(); }
   static void set_control(Control control) { _mm_setcsr(control); }
 #elif defined(__aarch64__)

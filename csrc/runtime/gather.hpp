@@ -1,4 +1,4 @@
-// Rows of a user's array, gathered in any order and converted to a tensor's type.
+// Gathers rows of a user's array in any order and converts them to a tensor's type.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ struct RowSource {
   int64_t rows, row_size, row_stride;  // the stride in bytes
 };
 
-// out[i] = source[order[begin + i]], or source[begin + i] where order, of source.rows entries, is null.
+// out[i] = source[order[begin + i]], or source[begin + i] if order, which has source.rows entries, is null.
 void gather_rows(const RowSource& source, const int64_t* order, int64_t begin, int64_t count, Target type, void* out);
 
-// While it lives, matrix products on this thread prefetch rows order[begin] ... order[begin + count - 1].
-// Does nothing for a batch so small that gather_rows does it by itself.
+// During its lifetime, matrix products on this thread prefetch rows order[begin] ... order[begin + count - 1].
+// Does nothing for a batch small enough for gather_rows to prefetch itself.
 class Lookahead {
  public:
   Lookahead(const RowSource& source, const int64_t* order, int64_t begin, int64_t count);
@@ -30,7 +30,7 @@ class Lookahead {
   RowsAhead rows_;
 };
 
-// This thread's, or null.
+// The rows of this thread's Lookahead, or null.
 RowsAhead* rows_ahead();
 
 }  // namespace nnlite

@@ -10,7 +10,7 @@ namespace nnlite {
 namespace {
 
 std::mutex default_mutex;
-// A fork waits for the holder: in the child nobody would ever release it.
+// fork() waits for the mutex: a copy locked by another thread would never be released in the child.
 const int registered =
     pthread_atfork([] { default_mutex.lock(); }, [] { default_mutex.unlock(); }, [] { default_mutex.unlock(); });
 thread_local std::shared_ptr<Generator> own_generator;

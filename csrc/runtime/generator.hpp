@@ -1,4 +1,4 @@
-// Counter-based random numbers: a stream is (seed, purpose, draw), and nothing else decides its values.
+// Counter-based random numbers: (seed, purpose, draw) alone determines the values of a stream.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ enum class Purpose : uint32_t { initialization, shuffle, dropout, data, split };
 constexpr int kPurposes = 5;
 constexpr const char* kPurposeNames[kPurposes] = {"init", "shuffle", "dropout", "data", "split"};
 
-// Provides streams: each purpose counts its own draws, so that draws for one purpose never shift another's.
+// Creates streams. Each purpose counts its own draws, so draws for one never shift another's.
 class Generator : public SharedObject {
  public:
   explicit Generator(uint64_t seed) : seed_(seed) {}
@@ -37,10 +37,10 @@ class Generator : public SharedObject {
   std::array<std::atomic<uint32_t>, kPurposes> draws_{};
 };
 
-// The generator that operations draw from: this thread's if use_generator set one, else the process's.
+// The generator operations draw from: this thread's if use_generator set one, else the process's.
 std::shared_ptr<Generator> default_generator();
 void set_default_generator(std::shared_ptr<Generator> generator);
-// Null: none. Returns the previous one.
+// Sets this thread's generator; null removes it. Returns the previous one.
 std::shared_ptr<Generator> use_generator(std::shared_ptr<Generator> generator);
 
 Purpose purpose_of(const std::string& name);  // throws std::invalid_argument

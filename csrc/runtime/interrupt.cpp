@@ -4,7 +4,7 @@ namespace nnlite {
 namespace {
 
 constexpr std::chrono::milliseconds kInterval{25};
-constexpr double kWorkPerLook = 1e6;  // some 10 us of one core: reading the clock disappears in it
+constexpr double kWorkPerPoll = 1e6;  // about 10 us of one core, which makes reading the clock negligible
 
 thread_local Interrupt* current_interrupt = nullptr;
 
@@ -24,11 +24,11 @@ Interrupt* Interrupt::current() {
 }
 
 bool Interrupt::spend(double work) {
-  unasked_work_ += work;
+  work_since_poll_ += work;
   if (held_) return false;
   if (stopped()) return true;
-  if (unasked_work_ < kWorkPerLook) return false;
-  unasked_work_ = 0;
+  if (work_since_poll_ < kWorkPerPoll) return false;
+  work_since_poll_ = 0;
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return false;
   next_ = now + kInterval;

@@ -1,4 +1,4 @@
-// Lets a long native loop be stopped: its thread asks regularly whether it should continue.
+// Makes long native loops interruptible: the thread that runs one polls regularly whether to continue.
 #pragma once
 
 #include <atomic>
@@ -9,20 +9,20 @@ namespace nnlite {
 
 class Interrupt {
  public:
-  // `poll` returns false to stop; it is called on the thread that made this object, about every 25 ms.
+  // `poll` returns false to stop; it is called about every 25 ms on the thread that made this object.
   explicit Interrupt(std::function<bool()> poll);
   ~Interrupt();
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // The calling thread's, or null.
+  // The calling thread's interrupt, or null.
   static Interrupt* current();
 
-  // Accounts for work (in flops) about to be done and asks when enough has gathered. True: stop.
+  // Counts work (in flops) about to be done and polls once enough has accumulated. Returns true to stop.
   bool spend(double work);
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
-  // While held, work is counted but nothing stops: a weight update is all or nothing.
+  // While held, work is counted but nothing stops: a weight update must not be interrupted halfway.
   void hold(bool held) { held_ = held; }
 
  private:
@@ -30,7 +30,7 @@ class Interrupt {
   Interrupt* previous_;
   std::atomic<bool> stopped_{false};
   bool held_ = false;
-  double unasked_work_ = 0;
+  double work_since_poll_ = 0;
   std::chrono::steady_clock::time_point next_;
 };
 

@@ -1,4 +1,4 @@
-// The matrix product on the team: C cut into a grid of tiles, each computed whole by one thread.
+// The matrix product on several threads: C is split into a grid of parts, each computed by one thread.
 #pragma once
 
 #include <algorithm>
@@ -11,15 +11,15 @@
 
 namespace nnlite {
 
-// How C is cut: along its columns or along its rows, whichever is expected to finish first. A part packs its own rows
-// of A and columns of B, so that cutting columns packs A again for each part and cutting rows packs B again.
+// How C is split: along its columns or along its rows, whichever is expected to finish first. Each part packs its own
+// rows of A and columns of B, so splitting columns packs A once per part, and splitting rows packs B once per part.
 struct Grid {
   int64_t row_step, column_step;  // elements of a part
   int64_t rows, columns;          // parts
 
   static constexpr int64_t kColumnGrain = 64, kRowGrain = 24;  // whole panels, whole tiles
-  static constexpr double kPackingWork = 16;                   // flops that packing an element is worth
-  static constexpr double kWorkPerPart = 2e9;  // at most, some 20 ms: between parts a loop can be interrupted
+  static constexpr double kPackingWork = 16;                   // cost of packing an element, in flops
+  static constexpr double kWorkPerPart = 2e9;  // at most, about 20 ms: a loop can be interrupted between parts
 
   Grid(int64_t m, int64_t n, int64_t row_step_, int64_t column_step_)
       : row_step(row_step_),
@@ -55,7 +55,7 @@ struct Grid {
     return std::max<int64_t>(1, (grains + parts - 1) / parts) * grain;
   }
 
-  // Flops until the last thread is done. A thread that another program delays costs less with smaller parts.
+  // Flops until the last thread finishes. Smaller parts lose less time to a thread that the system delays.
   double time(int64_t k, int threads) const {
     const auto m = static_cast<double>(row_step), n = static_cast<double>(column_step);
     const double turns = std::ceil(static_cast<double>(rows * columns) / threads);
@@ -81,7 +81,7 @@ void matrix_product(const GemmTask<T>& task) {
   }
   const Grid grid = Grid::best(task.m, task.n, task.k, threads);
   const int64_t parts = grid.rows * grid.columns;
-  // The caller's memory serves all threads: none can fail to allocate when parts are already done.
+  // The caller allocates for all threads, so that no allocation can fail after parts of C are computed.
   int64_t size = 0;
   for (int64_t part = 0; part < parts; ++part)
     size = std::max(size, table.gemm_workspace(task, grid.range(part, task)));

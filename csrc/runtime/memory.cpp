@@ -11,8 +11,8 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
-// Large buffers stand on huge pages where the system has them: a matrix of 16 MB is then 8 pages to fault in and to
-// look up instead of 4,096.
+// Large buffers are on huge pages if the system has them: 16 MB are then 8 page faults and TLB entries instead of
+// 4,096.
 void* allocate(size_t bytes) {
   if (bytes > PTRDIFF_MAX - kHugePage) throw std::bad_alloc();
   const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
@@ -29,20 +29,20 @@ struct Free {
   void operator()(void* data) const { std::free(data); }
 };
 
-// Small blocks that a thread freed, cached for its next tensors of the same size: your own training loop makes and
-// drops some twenty tensors a step, and aligned allocation is expensive. At most 511 KB per thread.
+// Small blocks that a thread freed, kept for its next tensors of that size: a training loop in Python allocates and
+// frees about twenty tensors per step, and aligned allocation is expensive. At most 511 KB per thread.
 class SmallBlocks {
  public:
   static constexpr int kClasses = 9;  // 64 bytes ... 16 KB
   static constexpr int kKept = 16;    // of each
 
 #ifdef __SANITIZE_ADDRESS__
-  static constexpr bool kEnabled = false;  // a kept block would hide its use after the end
+  static constexpr bool kEnabled = false;  // a kept block would hide a use after free
 #else
   static constexpr bool kEnabled = true;
 #endif
 
-  // The class of a size, kClasses for one that is not kept.
+  // The class of a size, or kClasses if blocks of that size are not kept.
   static int class_of(size_t bytes) {
     if (!kEnabled || bytes > size_of(kClasses - 1)) return kClasses;
     return bytes <= kAlignment ? 0 : 64 - __builtin_clzll((bytes - 1) / kAlignment);
@@ -55,7 +55,7 @@ class SmallBlocks {
   ~SmallBlocks() {
     for (Stack& stack : stacks_)
       while (stack.count > 0) std::free(stack.blocks[--stack.count]);
-    closed_ = true;  // a tensor may outlive its thread's blocks
+    closed_ = true;  // a tensor may outlive its thread's SmallBlocks
   }
 
   void* take(int at) {

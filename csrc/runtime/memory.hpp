@@ -21,21 +21,21 @@ class Storage {
 
   void* data() const { return data_; }
 
-  // How often the values have been changed in place. The tape compares it with the count when it saved them.
+  // How often the values have been changed in place. The tape compares it with the count at the time it saved them.
   uint32_t version() const { return version_; }
   void count_change() { ++version_; }
 
  private:
   void* data_;
   uint32_t version_ = 0;
-  int size_class_ = 0;             // of own memory
-  std::function<void()> release_;  // empty: own memory
+  int size_class_ = 0;             // of memory allocated here
+  std::function<void()> release_;  // empty for memory allocated here
 };
 
 using StoragePtr = std::shared_ptr<Storage>;
 
-// Base of the classes whose objects belong to shared pointers. Where a binding runs out of memory while it wraps one,
-// it passes the object to operator delete although its owner releases it too.
+// Base of classes whose objects belong to shared pointers. If a binding runs out of memory while wrapping one, it
+// passes the object to operator delete although its owner also frees it.
 struct SharedObject {
   static void operator delete(void*) noexcept {}
 };

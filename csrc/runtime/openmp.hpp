@@ -1,4 +1,4 @@
-// Queries of the OpenMP runtime, and the answers of a build without one.
+// Queries of the OpenMP runtime, with fallbacks for a build without it.
 #pragma once
 
 #ifdef _OPENMP
@@ -9,7 +9,7 @@ namespace nnlite {
 
 #ifdef _OPENMP
 constexpr bool kHasOpenMP = true;
-// The calling thread's setting: OMP_NUM_THREADS, or what omp_set_num_threads changed it to.
+// The calling thread's setting: OMP_NUM_THREADS or the value of omp_set_num_threads.
 inline int openmp_threads() {
   return omp_get_max_threads();
 }
@@ -22,8 +22,8 @@ inline int openmp_thread_limit() {
 inline int openmp_thread_number() {
   return omp_get_thread_num();
 }
-// The calling thread's team ends (libgomp) or sleeps (LLVM's), so that a fork does not meet it. The hard pause
-// shuts LLVM's runtime down: up to version 15, a child forked after it aborts.
+// Ends the calling thread's team (libgomp) or puts it to sleep (LLVM), which makes a fork safe. A hard pause would shut
+// LLVM's runtime down: up to version 15, a child forked after that aborts.
 inline void pause_openmp() {
   omp_pause_resource_all(omp_pause_soft);
 }

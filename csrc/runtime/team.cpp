@@ -23,8 +23,8 @@ std::atomic<bool> team_busy{false};
 
 thread_local int thread_number = 0;
 
-// libgomp keeps waiting threads for each thread that has led the team, as long as that thread lives. So many leaders
-// keep theirs (such as the main thread and one that trains in the background); the others end them after use.
+// libgomp keeps idle worker threads for every thread that has led a team, as long as that thread lives. Only this many
+// leaders keep theirs (such as the main thread and one that trains in the background); others end them after use.
 constexpr int kKeptTeams = 2;
 std::atomic<int> kept_teams{0};
 
@@ -36,7 +36,7 @@ struct OwnTeam {
 };
 thread_local OwnTeam own_team;
 
-// Called by a leader while the lease is its own.
+// Called by a leader that holds the lease.
 void keep_or_end_team() {
   if (own_team.kept) return;
   own_team.kept = kept_teams.load() < kKeptTeams;
@@ -46,7 +46,8 @@ void keep_or_end_team() {
     pause_openmp();
 }
 
-// Only the forking thread survives, and its team was ended before: the child would wait for those threads forever.
+// Only the forking thread survives a fork. Its team was ended before, since the child would wait for those threads
+// forever.
 void begin_in_child() {
   kept_teams.store(own_team.kept ? 1 : 0);
   team_busy.store(false);
@@ -67,11 +68,11 @@ void run_here(int64_t tasks, double work, TaskFunction function, const void* bod
   }
 }
 
-// body(number) on each of `threads` threads, number 0 on the calling one.
+// Runs body(number) on `threads` threads, number 0 on the calling one.
 template <class Body>
 void on_each_thread([[maybe_unused]] int threads, const Body& body) {
 #ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer cannot see how libgomp's threads wait for one another, so std::thread replaces them.
+  // ThreadSanitizer does not see libgomp's synchronisation, so std::thread replaces its threads.
   std::vector<std::thread> others;
   for (int i = 1; i < threads; ++i) others.emplace_back([&body, i] { body(i); });
   body(0);
@@ -96,7 +97,7 @@ void run_on_team(int threads, int64_t tasks, double work, TaskFunction function,
     const bool caller = number == 0;
     try {
       for (int64_t task = next++; task < tasks; task = next++) {
-        // Only the calling thread may ask, because it handles Python's signals; the others see the answer.
+        // Only the calling thread polls, because it handles Python's signals; the others read the result.
         if (interrupt != nullptr && (caller ? interrupt->spend(work_per_turn) : interrupt->stopped())) break;
         function(body, task);
       }

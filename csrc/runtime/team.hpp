@@ -8,21 +8,19 @@
 
 namespace nnlite {
 
-// A second thread pays off from this much work (in flops) per thread: some 40 us of a core, against the 5 to 50 us
-// that it takes to wake one.
+// Threads pay off from this much work (in flops) per thread: about 40 us of a core, against 5 to 50 us to wake one.
 constexpr double kWorkPerThread = 4e6;
-// Threads that the work is worth, at most num_threads().
+// The number of threads that pay off for this work, at most num_threads().
 int threads_for(double work);
 
-// The calling thread's number within the team that runs its task: 0 for the caller of run_tasks.
+// The calling thread's number within the team that runs its task; 0 for the caller of run_tasks.
 int team_thread();
 
 using TaskFunction = void (*)(const void* body, int64_t task);
 void run_tasks(int64_t tasks, double work, int threads, TaskFunction function, const void* body);
 
-// Runs body(task) for task = 0 ... tasks - 1 on at most `threads` threads. `work` is the flops of all of them. Tasks
-// run in any order on any thread; a caller that finds the team busy runs them itself. Under an Interrupt that stops,
-// the rest of the tasks is left out.
+// Runs body(task) for task = 0 ... tasks - 1 on at most `threads` threads, in any order. `work` is the total in flops.
+// If the team is busy, the caller runs all tasks itself. If an Interrupt stops, the remaining tasks are skipped.
 template <class Body>
 void parallel_for(int64_t tasks, double work, int threads, const Body& body) {
   if (tasks == 1) {
@@ -39,7 +37,7 @@ void parallel_for(int64_t tasks, double work, const Body& body) {
   parallel_for(tasks, work, threads_for(work), body);
 }
 
-// body(begin, end) over [0, n) in spans whose starts are multiples of `grain`.
+// Runs body(begin, end) over [0, n) in spans that start at multiples of `grain`.
 template <class Body>
 void parallel_spans(int64_t n, int64_t grain, double work_per_element, const Body& body) {
   const double work = work_per_element * static_cast<double>(n);

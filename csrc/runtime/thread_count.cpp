@@ -15,7 +15,7 @@
 namespace nnlite {
 namespace {
 
-// OMP_NUM_THREADS may be a list, of which the first counts. What the runtime does not understand it ignores.
+// OMP_NUM_THREADS may be a list, whose first entry counts. The runtime ignores invalid values.
 std::optional<int64_t> openmp_setting() {
   const char* value = std::getenv("OMP_NUM_THREADS");
   if (value == nullptr) return std::nullopt;
@@ -28,7 +28,7 @@ int initial_threads() {
   if (own != nullptr && *own != '\0') {
     const std::optional<int64_t> count = positive_number(own);
     if (!count || *count > kMostThreads)
-      throw std::invalid_argument("NNLITE_NUM_THREADS=" + std::string(own) + " is not a whole number from 1 to " +
+      throw std::invalid_argument("NNLITE_NUM_THREADS=" + std::string(own) + " is not an integer from 1 to " +
                                   std::to_string(kMostThreads));
     return static_cast<int>(*count);
   }
@@ -40,14 +40,14 @@ std::atomic<int>& wanted() {
   return count;
 }
 
-// The runtime's setting in a thread without a limit.
+// The runtime's setting in a thread that no limit was set for.
 int unlimited() {
   static const int threads =
       static_cast<int>(std::min<int64_t>(openmp_setting().value_or(openmp_processors()), INT_MAX));
   return threads;
 }
 
-// The runtime's setting when this thread last called set_num_threads: of a setting and a limit the later one counts.
+// The runtime's setting when this thread last called set_num_threads. Of set_num_threads and a limit, the later wins.
 thread_local int limit_at_setting = 0;
 
 }  // namespace

@@ -63,7 +63,7 @@ def test_a_setting_of_the_program_overrides_the_environment() -> None:
 def test_a_bad_number_in_the_environment_is_an_error(value) -> None:
     done = in_environment(NNLITE_NUM_THREADS=value)
     assert done.returncode == 1
-    assert f"NNLITE_NUM_THREADS={value} is not a whole number from 1 to 1024" in done.stderr
+    assert f"NNLITE_NUM_THREADS={value} is not an integer from 1 to 1024" in done.stderr
 
 
 def test_an_affinity_mask_is_obeyed() -> None:
