@@ -12,14 +12,15 @@ import pytest
 import torch
 
 import nnlite as nl
-from nnlite import nn, optim
+from nnlite import nn, ops, optim
 from nnlite.nn import functional as F
 
 PAGE = Path(__file__).parents[1] / "docs/pytorch.md"
 
 LEFT_OUT = {
     "size_average", "reduce", "device", "dtype", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
-    "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "out", "memory_format", "non_blocking", "rounding_mode",
+    "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "out", "memory_format", "non_blocking",
+    "layout", "pin_memory", "copy",
 }  # fmt: skip
 LEFT_OUT_HERE = {
     "BatchNorm1d": {"bias"}, "GroupNorm": {"bias"}, "InstanceNorm1d": {"bias"}, "Hardtanh": {"min_value", "max_value"},
@@ -33,6 +34,11 @@ FUNCTIONS = ["cat", "maximum", "minimum", "stack", "where"]
 NOT_COMPARED = {
     "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "uniform_",
     "numpy", "backward",
+}  # fmt: skip
+# Functions with several signatures, or whose documentation names arguments differently than they are called.
+OVERLOADED = {
+    "broadcast_to", "einsum", "fix", "flip", "meshgrid", "prod", "randperm", "scatter", "split", "std", "std_mean", "swapdims",
+    "tile", "true_divide", "var", "var_mean",
 }  # fmt: skip
 METHODS = [
     "load_state_dict", "state_dict", "named_parameters", "named_buffers", "named_modules", "parameters", "buffers", "zero_grad",
@@ -65,9 +71,10 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
                 found.append((name, getattr(optim, name), getattr(theirs, name)))
                 break
     found += [(name, getattr(nn.Module, name), getattr(torch.nn.Module, name)) for name in METHODS]
-    found += [(name, getattr(nl, name), getattr(torch, name)) for name in FUNCTIONS]
+    composed = {name for name in ops.FUNCTIONS - OVERLOADED if ops.ALIASES.get(name, name) not in ops.NATIVE}
+    found += [(name, getattr(nl, name), getattr(torch, name)) for name in [*FUNCTIONS, *sorted(composed)]]
     for name, ours in vars(nl.Tensor).items():
-        if callable(ours) and not name.startswith("_") and name not in NOT_COMPARED:
+        if callable(ours) and not name.startswith("_") and name not in NOT_COMPARED | ops.METHODS:
             found.append((f"Tensor.{name}", ours, getattr(torch.Tensor, name)))
     return [pair for pair in found if signature_of(pair[2]) is not None]
 

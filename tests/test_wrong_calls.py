@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import nnlite as nl
-from nnlite import _core, nn
+from nnlite import _core, nn, ops
 from nnlite.nn import functional as F
 
 TENSOR = nl.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -34,7 +34,10 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
             yield name, value
         elif not issubclass(value, Exception):
             yield name, value
-            members = [m for m in vars(value) if callable(getattr(value, m)) and m not in vars(object)]
+            composed = ops.METHODS | ops.OPERATORS.keys() if value is _core.Tensor else set()
+            members = [
+                m for m in vars(value) if callable(getattr(value, m)) and m not in vars(object).keys() | composed
+            ]
             yield from ((f"{name}.{member}", getattr(value, member)) for member in members)
 
 

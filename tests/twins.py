@@ -65,8 +65,6 @@ UNARY = {
     "log": Unary(torch.log, Exact(mpmath.log, lambda x: 1 / x, (1, 0.51), low=0), positive=True),
     "log1p": Unary(torch.log1p, Exact(mpmath.log1p, lambda x: 1 / (1 + x), (1.6, 1.6), low=-1), positive=True),
     "sqrt": Unary(torch.sqrt, Exact(mpmath.sqrt, lambda x: 1 / (2 * mpmath.sqrt(x)), (0.51, 1.6), low=0), positive=True),
-    "reciprocal": Unary(torch.reciprocal, Exact(lambda x: 1 / x, lambda x: -1 / x**2, (0.51, 2)), positive=True),
-    "square": Unary(torch.square, Exact(lambda x: x**2, lambda x: 2 * x, (0.51, 0.51))),
     "tanh": Unary(torch.tanh, Exact(mpmath.tanh, lambda x: mpmath.sech(x) ** 2, (1.5, None))),
     "sigmoid": Unary(torch.sigmoid, Exact(sigmoid, lambda x: sigmoid(x) * sigmoid(-x), (2, None))),
     "softplus": Unary(
@@ -81,6 +79,7 @@ UNARY = {
         loses_nans=True,
     ),
     "erf": Unary(torch.erf, Exact(mpmath.erf, lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-(x**2)), (1.5, 2.5))),
+    "sin": Unary(torch.sin, Exact(mpmath.sin, mpmath.cos, (1, 1.5))),
     "gelu": Unary(F.gelu, Exact(lambda x: x * mpmath.ncdf(x), lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x), (4, 6), root=-0.7518)),
     "gelu_tanh": Unary(
         lambda x: F.gelu(x, approximate="tanh"),
@@ -93,6 +92,7 @@ UNARY = {
     "neg": Unary(torch.neg, None),
     "clip": Unary(lambda x: torch.clip(x, -0.5, 0.7), None, (-0.5, 0.7)),
     "threshold": Unary(lambda x: torch.nn.functional.threshold(x, 0.3, -2.0), None, (0.3, -2.0)),
+    "step": Unary(torch.round, None),
     "scale": Unary(lambda x: 1.7 * x, None, (1.7,)),
     "shift": Unary(lambda x: x + 0.3, None, (0.3,)),
 }  # fmt: skip
@@ -105,6 +105,8 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # ours, Py
     "pow": (operator.pow, operator.pow),
     "maximum": (nl.maximum, torch.maximum),
     "minimum": (nl.minimum, torch.minimum),
+    "atan2": (nl.atan2, torch.atan2),
+    "fmod": (nl.fmod, torch.fmod),
 }
 
 

@@ -211,28 +211,6 @@ struct Negate {
   }
 };
 
-struct Square {
-  template <class V>
-  static V forward(V x, V, V) {
-    return x * x;
-  }
-  template <class V>
-  static V backward(V x, V, V dy, V, V) {
-    return dy * (x + x);
-  }
-};
-
-struct Reciprocal {
-  template <class V>
-  static V forward(V x, V, V) {
-    return V(1.0f) / x;
-  }
-  template <class V>
-  static V backward(V, V y, V dy, V, V) {
-    return -dy * (y * y);
-  }
-};
-
 struct Clip {  // to [alpha, beta]; the gradient passes at the bounds
   template <class V>
   static V forward(V x, V alpha, V beta) {
@@ -256,16 +234,16 @@ struct Threshold {  // x if above alpha, else beta; NaN stays NaN
   }
 };
 
-struct Erf : ManyOperations {
+struct Erf : ManyOperations {  // where alpha is not 0, erfc: 1 - erf with its tail
   template <class V>
-  NNLITE_INLINE static V forward(V x, V, V) {
-    return erf(x);
+  NNLITE_INLINE static V forward(V x, V alpha, V) {
+    return erf(x, alpha != V(0.0f));
   }
   template <class V>
-  NNLITE_INLINE static V backward(V x, V, V dy, V, V) {
+  NNLITE_INLINE static V backward(V x, V, V dy, V alpha, V) {
     using T = decltype(sum_lanes(x));
-    const V a = min(V(Constants<T>::erfc_max), abs(x));
-    return dy * gauss(a, T(2), V(0.0f)).times(V(1.1283791670955126));
+    const V a = min(V(Constants<T>::erfc_max), abs(x)), slope(1.1283791670955126);
+    return dy * gauss(a, T(2), V(0.0f)).times(select(alpha != V(0.0f), -slope, slope));
   }
 };
 
@@ -331,11 +309,11 @@ constexpr UnaryKernel<T> kUnaryKernels[] = {
     unary_row<Sqrt, T>("sqrt", kReadsOutput),
     unary_row<Abs, T>("abs", kReadsInput),
     unary_row<Negate, T>("neg", 0),
-    unary_row<Square, T>("square", kReadsInput),
-    unary_row<Reciprocal, T>("reciprocal", kReadsOutput),
     unary_row<Clip, T>("clip", kReadsInput, "min", "max"),
     unary_row<Threshold, T>("threshold", kReadsInput, "threshold", "value"),
-    unary_row<Erf, T>("erf", kReadsInput),
+    unary_row<Erf, T>("erf", kReadsInput, "complement"),
+    {"sin", sine<T>, sine_gradient<T>, kReadsInput, {"quarters"}},
+    {"step", step<T>, step_gradient<T>, 0, {"kind"}},
     unary_row<Scale, T>("scale", 0),
     unary_row<Shift, T>("shift", 0),
 };

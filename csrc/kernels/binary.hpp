@@ -165,7 +165,13 @@ constexpr BinaryKernel<T> binary_row(const char* name) {
 
 template <class T>
 constexpr BinaryKernel<T> kBinaryKernels[] = {
-    binary_row<Add, T>("add"),    binary_row<Subtract, T>("sub"),    binary_row<Multiply, T>("mul"),
-    binary_row<Divide, T>("div"), binary_row<Maximum, T>("maximum"), binary_row<Minimum, T>("minimum"),
+    binary_row<Add, T>("add"),
+    binary_row<Subtract, T>("sub"),
+    binary_row<Multiply, T>("mul"),
+    binary_row<Divide, T>("div"),
+    binary_row<Maximum, T>("maximum"),
+    binary_row<Minimum, T>("minimum"),
     binary_row<Power, T>("pow"),
+    {"atan2", arctangent<T>, arctangent_gradient_a<T>, arctangent_gradient_b<T>},
+    {"fmod", remainder<T>, binary_backward<Add, T, true>, remainder_gradient_b<T>},
 };

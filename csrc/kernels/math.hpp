@@ -203,17 +203,14 @@ NNLITE_INLINE Vec<T> erfc_tail(Vec<T> x) {
 }
 
 // Taylor series for |x| < 1; its first coefficient, 2 / sqrt(pi), is split into 1.125 and the rest so that its rounding
-// does not matter.
+// does not matter. Where `complement` holds, 1 - erf(x), whose series keeps its digits since 1 - 1.125 x is exact enough.
 template <class T>
-NNLITE_INLINE Vec<T> erf_series(Vec<T> x) {
-  return fma(x, Vec<T>(T(1.125)), x * polynomial(x * x, kErfTerms<T>));
-}
-
-template <class T>
-NNLITE_INLINE Vec<T> erf(Vec<T> x) {
-  const Vec<T> one(T(1)), a = abs(x);
-  const Vec<T> tail = copysign(one - erfc_tail(max(one, a)), x);
-  return select(a < one, erf_series(x), select(x == x, tail, x));
+NNLITE_INLINE Vec<T> erf(Vec<T> x, Mask<T> complement) {
+  const Vec<T> zero(T(0)), one(T(1)), two(T(2)), first(T(1.125)), a = abs(x);
+  const Vec<T> tail = erfc_tail(max(one, a)), rest = x * polynomial(x * x, kErfTerms<T>);
+  const Vec<T> series = select(complement, fnma(x, first, one) - rest, fma(x, first, rest));
+  const Vec<T> far = select(complement, select(x < zero, two - tail, tail), copysign(one - tail, x));
+  return select(a < one, series, select(x == x, far, x));
 }
 
 // e^(-scale a^2 / 2) (1 + change) for a scale of 1 or 2 and a small change. The exponential would amplify the rounding

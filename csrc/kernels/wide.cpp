@@ -1,6 +1,7 @@
 // Kernels that gain from the widest vectors, compiled once per instruction set.
 #include "kernels/isa.hpp"
 #include "kernels/optimizers.hpp"
+#include "kernels/shared.hpp"
 
 namespace nnlite {
 namespace {

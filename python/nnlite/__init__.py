@@ -37,6 +37,8 @@ from .dtypes import (
 )
 from .errors import CaptureError, DivergenceError, ModelFileError
 from .naming import publish as _publish
+from .ops import FUNCTIONS as _FUNCTIONS
+from .ops import load as _load_function
 from .tensors import (
     arange,
     as_tensor,
@@ -75,7 +77,7 @@ __all__ = [
     "dtype", "enable_grad", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads", "gradcheck", "int", "int16",
     "int32", "int64", "int8", "is_grad_enabled", "load", "load_model", "long", "manual_seed", "maximum", "metrics", "minimum", "mps",
     "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "short",
-    "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like",
+    "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like", *sorted(_FUNCTIONS),
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.
@@ -102,6 +104,9 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        globals()[name] = function = _load_function(name)
+        return function
     if name not in _LAZY:
         raise AttributeError(f"module 'nnlite' has no attribute {name!r}")
     import importlib

@@ -62,15 +62,13 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     "nnlite": (
         (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|set_default_dt", _TYPES),
         (r"cpu|mtia|get_default_dev|set_default_dev", _CPU),
-        (r".*(Tensor|Storage)$|empty|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
+        (r".*(Tensor|Storage)$|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),
         (r"distributed|multiprocessing|futures|.*interop", _THREADS),
         (r"seed|initial_seed|.*rng_state|random", "use nl.manual_seed(seed) and nl.Generator(seed)"),
         (r".*(conv|pool|grid_samp|pixel|channel)", _IMAGES),
         (r"rnn|lstm|gru", _SEQUENCES),
-        (r"(b?mm|mv|dot|addmm|einsum|inner|chain_matmul|bmm)$", "multiply matrices with x @ y"),
-        (r"(add|sub|subtract|mul|multiply|div|divide|true_divide|neg|negative)_?$", "use the operators +, -, * and /"),
     ),
 }  # fmt: skip
 _OTHERWISE = {"nnlite.nn": (r"[A-Z]", _ACTIVATIONS)}

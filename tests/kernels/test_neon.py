@@ -39,7 +39,7 @@ def checksums(folder: Path, compiler: str, isa: str, table: str, run: list[str])
         *(f'-DNNLITE_ISA_NAME="{isa}"', f'-DNNLITE_SIMD_HEADER="simd/{isa}.hpp"'),
         *(f"-DNNLITE_WIDE={table}Wide", f"-DNNLITE_COMMON={table}Common"),
     ]
-    kernels = [str(ROOT / f"csrc/kernels/{name}.cpp") for name in ("wide", "common")]
+    kernels = [str(ROOT / f"csrc/kernels/{name}.cpp") for name in ("wide", "common", "shared")]
     sources = [*kernels, str(Path(__file__).with_name("checksums.cpp"))]
     subprocess.run([compiler, *FLAGS, *definitions, *sources, "-o", str(program)], check=True)
     return subprocess.run([*run, str(program)], check=True, capture_output=True, text=True).stdout.splitlines()

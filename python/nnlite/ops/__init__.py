@@ -1,0 +1,91 @@
+"""Functions of tensors under PyTorch's names, nl.f(x) and x.f(): compositions of what the core computes.
+
+A family is a file, imported when one of its names is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .._core import Tensor
+
+_FAMILIES = {
+    "elementwise": """sin cos tan asin acos atan atan2 sinh cosh erf erfc expm1 log1p log2 log10 exp2 rsqrt square
+        sign neg reciprocal floor ceil round trunc frac remainder fmod floor_divide lerp hypot nan_to_num add sub mul div""",
+    "reductions": "prod cumsum cumprod std var std_mean var_mean norm logsumexp",
+    "products": "mm bmm mv dot outer einsum addmm baddbmm kron",
+    "shaping": """expand expand_as repeat repeat_interleave tile chunk split unbind flip roll t tril triu diag movedim
+        swapaxes broadcast_to meshgrid hstack vstack""",
+    "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add
+        take_along_dim""",
+    "creation": """empty empty_like full_like rand_like randn_like eye linspace logspace randint randint_like randperm
+        from_dlpack""",
+}
+ALIASES = {
+    "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
+    "arctan2": "atan2", "concat": "cat", "divide": "div", "fix": "trunc", "ger": "outer",
+    "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "row_stack": "vstack", "subtract": "sub",
+    "swapdims": "swapaxes", "true_divide": "div",
+}  # fmt: skip
+_NATIVE = """abs amax amin argmax clamp clip clone detach exp flatten log log_softmax matmul max mean min numel permute pow relu
+    reshape sigmoid softmax sqrt squeeze sum tanh transpose unsqueeze"""
+_ONLY_FUNCTIONS = {"concat", "einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
+_ONLY_METHODS = {"expand", "expand_as", "repeat"}
+# In place: these, and what is elementwise.
+_IN_PLACE = {
+    "absolute", "clip", "cumprod", "cumsum", "index_add", "log", "masked_fill", "scatter", "scatter_add", "tril", "triu",
+}  # fmt: skip
+OPERATORS = {
+    "__mod__": "remainder",
+    "__rmod__": "remainder",
+    "__floordiv__": "floor_divide",
+    "__rfloordiv__": "floor_divide",
+}
+
+NATIVE = set(_NATIVE.split())
+_WHERE = {name: family for family, names in _FAMILIES.items() for name in names.split()}
+_WHERE.update(dict.fromkeys(NATIVE, "native"))
+_WHERE.update({alias: _WHERE.get(name, "") for alias, name in ALIASES.items()})
+FUNCTIONS = _WHERE.keys() - _ONLY_METHODS
+METHODS = {
+    name
+    for name in [
+        *_WHERE,
+        *(f"{name}_" for name, family in _WHERE.items() if family == "elementwise" or name in _IN_PLACE),
+    ]
+    if name not in _ONLY_FUNCTIONS and _WHERE.get(name) != "creation" and not hasattr(Tensor, name)
+}
+
+
+def load(name: str) -> Any:
+    """The function that is called `name`, or changes its first argument in place where it ends in `_`."""
+    calling = importlib.import_module(f"{__name__}.calling")
+    if name in OPERATORS:
+        function = load(OPERATORS[name])
+        return calling.reflected(function) if name.startswith("__r") else function
+    if name.endswith("_"):
+        return calling.in_place(load(name[:-1]), name)
+    family, original = _WHERE[name], ALIASES.get(name, name)
+    if family == "native":
+        return calling.function_of(original)
+    if not family:
+        return getattr(importlib.import_module("nnlite.tensors"), original)
+    function = getattr(importlib.import_module(f"{__name__}.{family}"), original)
+    return function if family == "creation" else calling.with_numpy_names(function)
+
+
+class _Method:
+    """Stands for a method of Tensor until it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Tensor | None, owner: type[Tensor]) -> Any:
+        function = load(self._name)
+        setattr(Tensor, self._name, function)
+        return function if instance is None else function.__get__(instance, owner)
+
+
+for _name in [*METHODS, *OPERATORS]:
+    setattr(Tensor, _name, _Method(_name))

@@ -1,0 +1,174 @@
+"""Reductions and running sums along dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._core import Tensor
+from .calling import floating, normal_dim, normal_dims
+from .elementwise import sign
+
+Dims = int | Sequence[int] | None
+
+
+def _last(input: Tensor, dims: list[int]) -> Tensor:
+    """`input` with `dims` merged into one dimension, at the end."""
+    kept = [i for i in range(input.ndim) if i not in dims]
+    size = int(np.prod([input.shape[i] for i in dims]))
+    return (
+        input.permute(*kept, *dims).reshape(*(input.shape[i] for i in kept), size) if input.ndim else input.reshape(1)
+    )
+
+
+def _shaped(result: Tensor, input: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """A result without `dims`, or with each of size 1."""
+    shape = [1 if i in dims else n for i, n in enumerate(input.shape) if keepdim or i not in dims]
+    return result.reshape(tuple(shape))
+
+
+def _typed(input: Tensor, dtype: Any) -> Tensor:
+    return input if dtype is None else input.to(dtype)
+
+
+def _safe_sqrt(input: Tensor) -> Tensor:
+    """The square root, whose gradient at 0 is 0."""
+    zero = 1 - sign(input.abs())
+    zero = zero * sign(input.abs() + 1)  # NaN is not 0
+    return _core.where(zero, 0.0, _core.where(zero, 1.0, input).sqrt())
+
+
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over one dimension, or of everything; pairs first, then pairs of pairs."""
+    dims = normal_dims("prod", dim, input.ndim)
+    x = _last(_typed(input, dtype), dims)
+    while (size := x.shape[-1]) > 1:
+        half = size // 2
+        pairs = x[..., :half] * x[..., half : 2 * half]
+        x = _core.concatenate([pairs, x[..., 2 * half :]], -1) if size % 2 else pairs
+    if size == 0:
+        x = x.sum(-1) + 1
+    return _shaped(x, input, dims, keepdim)
+
+
+def _running(name: str, input: Tensor, dim: int, dtype: Any, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Hillis and Steele 1986: after the step of size s each element joins the 2 s before it."""
+    dim, x = normal_dim(name, dim, input.ndim), _typed(input, dtype)
+    if input.ndim == 0:
+        return x.clone()
+    x, step = x.transpose(dim, -1), 1
+    while step < x.shape[-1]:
+        x = _core.concatenate([x[..., :step], join(x[..., step:], x[..., :-step])], -1)
+        step *= 2
+    return x.transpose(dim, -1)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Sums of the elements up to each."""
+    return _running("cumsum", input, dim, dtype, lambda a, b: a + b)
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Products of the elements up to each."""
+    return _running("cumprod", input, dim, dtype, lambda a, b: a * b)
+
+
+def _moments(
+    name: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> tuple[Tensor, Tensor]:
+    """Variance and mean. PyTorch's older form has `unbiased` where `dim` stands."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
+    dims = normal_dims(name, dim, input.ndim)
+    x = _last(floating(input), dims)
+    mean = x.mean(-1, True)
+    difference = x - mean
+    variance = (difference * difference).sum(-1) / float(max(x.shape[-1] - correction, 0))
+    return _shaped(variance, input, dims, keepdim), _shaped(mean, input, dims, keepdim)
+
+
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The variance: squared distances from the mean over n - correction (1, or 0 where `unbiased` is False)."""
+    return _moments("var", input, dim, unbiased, keepdim, correction)[0]
+
+
+def std(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The standard deviation, the root of `var`."""
+    return _safe_sqrt(_moments("std", input, dim, unbiased, keepdim, correction)[0])
+
+
+def var_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(variance, mean)"""
+    return _moments("var_mean", input, dim, unbiased, keepdim, correction)
+
+
+def std_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(standard deviation, mean)"""
+    variance, mean = _moments("std_mean", input, dim, unbiased, keepdim, correction)
+    return _safe_sqrt(variance), mean
+
+
+def norm(
+    input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The vector norm sum(|x|^p)^(1/p); "fro" is that of p = 2, float("inf") the largest |x|. Its gradient at 0 is 0."""
+    if isinstance(p, str) and p != "fro":
+        raise ValueError(f"norm(): p must be a number or 'fro', got {p!r}")
+    dims = normal_dims("norm", dim, input.ndim)
+    x = _last(floating(_typed(input, dtype)), dims)
+    power = 2.0 if p in ("fro", None) else float(p)
+    if power == 2:
+        result = _safe_sqrt((x * x).sum(-1))
+    elif power == 0:
+        result = sign(x.abs()).sum(-1)
+    elif power == 1:
+        result = x.abs().sum(-1)
+    elif power in (np.inf, -np.inf):
+        result = x.abs().amax(-1) if power > 0 else x.abs().amin(-1)
+    else:
+        total = x.abs().pow(power).sum(-1)
+        zero = 1 - sign(total)
+        result = _core.where(zero, 0.0, _core.where(zero, 1.0, total).pow(1 / power))
+    return _shaped(result, input, dims, keepdim)
+
+
+def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))), without overflow."""
+    dims = normal_dims("logsumexp", dim, input.ndim)
+    x = _last(floating(input), dims)
+    top = x.amax(-1, True).detach()
+    top = _core.where(sign((top - top).abs() + 1), top, 0.0)  # 0 for infinities
+    return _shaped((x - top).exp().sum(-1, True).log() + top, input, dims, keepdim)

@@ -1,0 +1,136 @@
+"""The functions of nnlite.ops on every sample of PyTorch's own operator database: value, shape, type, gradient."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+import nnlite as nl
+from nnlite import ops
+
+PAGE = Path(__file__).parents[2] / "docs/pytorch.md"
+RANDOM = {"empty", "empty_like", "rand_like", "randint", "randint_like", "randn_like"}  # compared by shape and type
+MOST = 60  # samples of one variant; linspace and logspace have a thousand each
+# Variants of an operator that nnlite does not take, and arguments of a sample.
+LEFT_OUT = {
+    ("norm", "nuc"): "no singular values",
+    ("softmax", "with_dtype"): "x.double()",
+    ("log_softmax", "with_dtype"): "x.double()",
+    ("squeeze", "multiple"): "one dimension",
+}  # fmt: skip
+SINGLE_DIM = {"amax", "amin", "mean", "sum"}  # which take one dimension or all of them
+TOLERANCE = {torch.float32: (3e-6, 2e-5, 1e-4), torch.float64: (1e-9, 1e-9, 1e-8)}  # relative, absolute, of gradients
+
+
+def operators() -> Iterator[tuple[str, Any]]:
+    for info in op_db:
+        for name in sorted(
+            {info.name, *(alias.name for alias in info.aliases)} & ops.FUNCTIONS | {info.name} & ops.METHODS
+        ):
+            if (name, info.variant_test_name) not in LEFT_OUT:
+                yield name, info
+
+
+OPERATORS = list(operators())
+
+
+def is_left_out(name: str, sample: Any) -> bool:
+    dim = sample.kwargs.get("dim", sample.args[0] if sample.args else None)
+    if name in SINGLE_DIM and isinstance(dim, tuple):
+        return True
+    if name in ("max", "min") and sample.input.ndim == 0 and sample.args:
+        return True  # a single value has no dimension 0
+    return name == "concat" and len({x.ndim for x in sample.input}) > 1  # PyTorch lets tensors of shape (0,) pass
+
+
+def ours_of(value: Any, leaves: list[tuple[torch.Tensor, nl.Tensor]]) -> Any:
+    if isinstance(value, torch.Tensor):
+        array = value.detach().numpy()
+        if array.dtype.kind != "f":
+            return array.copy()
+        leaves.append((value, nl.tensor(array, requires_grad=value.requires_grad)))
+        return leaves[-1][1]
+    if isinstance(value, torch.dtype):
+        return np.dtype(str(value).removeprefix("torch."))
+    if isinstance(value, dict):
+        return {key: ours_of(item, leaves) for key, item in value.items() if key != "device"}
+    if isinstance(value, list | tuple):
+        items = [ours_of(item, leaves) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return value
+
+
+def listed(result: Any) -> list[Any]:
+    return [item for part in result for item in listed(part)] if isinstance(result, list | tuple) else [result]
+
+
+def check(name: str, info: Any, sample: Any, dtype: torch.dtype) -> None:
+    leaves: list[tuple[torch.Tensor, nl.Tensor]] = []
+    expected = listed(info(sample.input, *sample.args, **sample.kwargs))
+    args = [ours_of(sample.input, leaves), *ours_of(sample.args, leaves)]
+    if name == "einsum":
+        args = [args[1], *args[0]]
+    function = getattr(nl, name) if name in ops.FUNCTIONS else getattr(nl.Tensor, name)
+    got = listed(function(*args, **ours_of(sample.kwargs, leaves)))
+    rtol, atol, gradient_rtol = TOLERANCE[dtype]
+    assert len(got) == len(expected)
+    terms, seeds = [], []
+    for mine, other in zip(got, expected, strict=True):
+        values, theirs = np.asarray(mine.detach() if isinstance(mine, nl.Tensor) else mine), other.detach().numpy()
+        assert (values.shape, values.dtype) == (theirs.shape, theirs.dtype)
+        if name in RANDOM:
+            continue
+        np.testing.assert_allclose(values, theirs, rtol=rtol, atol=atol)
+        if other.requires_grad:
+            assert mine.requires_grad
+            seeds.append((other, torch.randn(other.shape, dtype=other.dtype)))
+            terms.append((mine * nl.tensor(seeds[-1][1].numpy())).sum())
+    wanted = [pair for pair in leaves if pair[0].requires_grad]
+    if not terms:
+        return
+    sum(terms[1:], terms[0]).backward()
+    outputs, ones = zip(*seeds, strict=True)
+    gradients = torch.autograd.grad(outputs, [theirs for theirs, _ in wanted], ones, allow_unused=True)
+    for (_, mine), other in zip(wanted, gradients, strict=True):
+        a = np.zeros(mine.shape) if mine.grad is None else mine.grad.numpy()
+        b = np.zeros(mine.shape) if other is None else other.numpy()
+        np.testing.assert_allclose(a, b, rtol=gradient_rtol, atol=atol, err_msg="gradient")
+
+
+def samples(name: str, info: Any, dtype: torch.dtype) -> list[Any]:
+    drawn = info.sample_inputs("cpu", dtype, requires_grad=dtype in info.supported_backward_dtypes("cpu"))
+    return [sample for sample in itertools.islice(drawn, MOST) if not is_left_out(name, sample)]
+
+
+@pytest.mark.parametrize(("name", "info"), OPERATORS, ids=[f"{n}-{i.variant_test_name}" for n, i in OPERATORS])
+def test_samples(name: str, info: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for dtype in (torch.float32, torch.float64):
+            if not info.supports_dtype(dtype, "cpu"):
+                continue
+            for number, sample in enumerate(samples(name, info, dtype)):
+                try:
+                    check(name, info, sample, dtype)
+                except (Exception, AssertionError) as error:
+                    raise AssertionError(f"{name}, sample {number} of {dtype}: {sample.summary()[:300]}") from error
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="needs the documentation")
+def test_the_page_counts_them() -> None:
+    names = {name for name, _ in OPERATORS}
+    found = re.search(
+        r"(\d+) functions under (\d+) names, (\d+) of which are in PyTorch's operator database", PAGE.read_text()
+    )
+    assert found, "docs/pytorch.md has lost its count of functions"
+    wanted = {name for name in ops.FUNCTIONS | ops.METHODS if not name.endswith("_")}
+    assert [int(n) for n in found.groups()] == [len(wanted) - len(ops.ALIASES), len(wanted), len(names)]
