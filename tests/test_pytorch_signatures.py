@@ -37,8 +37,8 @@ NOT_COMPARED = {
 }  # fmt: skip
 # Functions with several signatures, or whose documentation names arguments differently than they are called.
 OVERLOADED = {
-    "broadcast_to", "einsum", "fix", "flip", "meshgrid", "prod", "randperm", "scatter", "split", "std", "std_mean", "swapdims",
-    "tile", "true_divide", "var", "var_mean",
+    "broadcast_to", "einsum", "fix", "flip", "kthvalue", "meshgrid", "prod", "randperm", "scatter", "split", "std", "std_mean", "swapdims",
+    "tile", "topk", "true_divide", "var", "var_mean",
 }  # fmt: skip
 METHODS = [
     "load_state_dict", "state_dict", "named_parameters", "named_buffers", "named_modules", "parameters", "buffers", "zero_grad",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._core import Tensor
+from ._core import Generator, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -45,10 +45,11 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def full(
-    shape: int | Sequence[int], value: float, dtype: DTypeLike = np.float32, requires_grad: bool = False
+    size: int | Sequence[int], fill_value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of `shape` filled with `value`."""
-    return Tensor(np.full(shape, value, dtype), None, requires_grad)
+    """A tensor filled with one value, of type bool, int64 or float32 as the value is, unless `dtype` says otherwise."""
+    filled = np.full(size, fill_value, dtype)
+    return Tensor(filled, np.float32 if dtype is None and filled.dtype.kind == "f" else None, requires_grad)
 
 
 def zeros(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
@@ -61,14 +62,14 @@ def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False
     return full(_sizes(shape), 1, dtype, requires_grad)
 
 
-def zeros_like(input: Tensor) -> Tensor:
-    """Zeros with the shape and type of `input`."""
-    return full(input.shape, 0, input.dtype)
+def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros with the shape of `input`, and its type unless `dtype` says otherwise."""
+    return full(input.shape, 0, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def ones_like(input: Tensor) -> Tensor:
-    """Ones with the shape and type of `input`."""
-    return full(input.shape, 1, input.dtype)
+def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones with the shape of `input`, and its type unless `dtype` says otherwise."""
+    return full(input.shape, 1, input.dtype if dtype is None else dtype, requires_grad)
 
 
 def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
@@ -78,14 +79,18 @@ def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
     return Tensor(values.astype(default if dtype is None else dtype))
 
 
-def rand(*shape: Any, requires_grad: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1) from the default generator (`manual_seed`)."""
-    return Tensor(_core.default_generator().uniform(_sizes(shape)), None, requires_grad)
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """Uniform numbers in [0, 1) from a generator, by default the one that `manual_seed` sets."""
+    return Tensor((generator or _core.default_generator()).uniform(_sizes(size), dtype=dtype), None, requires_grad)
 
 
-def randn(*shape: Any, requires_grad: bool = False) -> Tensor:
-    """Normal numbers of mean 0 and standard deviation 1 from the default generator."""
-    return Tensor(_core.default_generator().normal(_sizes(shape)), None, requires_grad)
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """Normal numbers of mean 0 and standard deviation 1 from a generator, by default the one that `manual_seed` sets."""
+    return Tensor((generator or _core.default_generator()).normal(_sizes(size), dtype=dtype), None, requires_grad)
 
 
 def where(condition: ArrayLike, input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import subprocess
 import sys
@@ -154,6 +155,59 @@ def test_operators() -> None:
             np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int64, np.float32])
+def test_equal_elements_keep_their_order(dtype: type) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (6, 9)).astype(dtype)
+    x, theirs = nl.tensor(values), torch.tensor(values)
+    for dim, descending in itertools.product((0, 1), (False, True)):
+        expected = torch.sort(theirs, dim=dim, descending=descending, stable=True)
+        ordered = x.sort(dim, descending)
+        assert ordered.values.tolist() == expected.values.tolist()
+        assert ordered.indices.tolist() == x.argsort(dim, descending).tolist() == expected.indices.tolist()
+        assert x.topk(3, dim, descending).indices.tolist() == expected.indices.narrow(dim, 0, 3).tolist()
+    assert x.kthvalue(2).indices.tolist() == x.argsort()[:, 1].tolist()
+
+
+def test_nans_are_the_largest() -> None:
+    values = [2.0, np.nan, -np.inf, 2.0, np.nan, np.inf]
+    x, theirs = nl.tensor(values), torch.tensor(values)
+    for descending in (False, True):
+        expected = torch.sort(theirs, descending=descending, stable=True)
+        np.testing.assert_array_equal(x.sort(descending=descending).values.numpy(), expected.values.numpy())
+        assert x.argsort(descending=descending).tolist() == expected.indices.tolist()
+    assert x.median(0).indices.item() == 1
+    assert np.isnan([x.median().item(), x.quantile(0.1).item()]).all()
+    for name in ("cummax", "cummin"):
+        ours, other = getattr(nl, name)(x, 0), getattr(torch, name)(theirs, 0)
+        np.testing.assert_array_equal(ours.values.numpy(), other.values.numpy())
+        assert ours.indices.tolist() == other.indices.tolist()
+
+
+def test_integers_and_booleans() -> None:
+    """What small programs do with labels and masks, as PyTorch does it."""
+
+    def run(m: Any) -> list[Any]:
+        labels, mask = m.tensor([2, 0, 1, 2]), m.tensor([True, False, True, False])
+        results = [
+            m.arange(5).flip(0), labels.repeat(2), labels.repeat_interleave(2), m.eye(3)[labels], labels.roll(1), labels.expand(2, 4),
+            labels % 2, -labels // 2, -labels % 2, labels.fmod(-2), labels.sign(), labels.square(), labels.prod(), labels.cumsum(0),
+            labels.div(2, rounding_mode="floor"), (-labels).div(2, rounding_mode="trunc"), labels.div(2), labels.sin(), labels % 1.5,
+            labels.floor(), labels.round(), labels.masked_fill(mask, 7), labels.masked_select(mask), labels[mask], mask.masked_fill(mask, False),
+            labels.gather(0, m.tensor([3, 3])), labels.index_select(0, m.tensor([1])), labels.scatter(0, m.tensor([1]), 9),
+            labels.scatter_add(0, labels, labels), labels.index_add(0, m.tensor([1, 1]), m.tensor([5, 6])), labels.unique(), labels.bincount(minlength=5),
+            labels.bincount(m.rand(4).double() * 0 + 0.5), mask.nonzero(), m.count_nonzero(labels), mask.flip(0), mask.cumsum(0), mask.prod(),
+            labels.diag(), m.triu(labels.repeat(4, 1)), mask.repeat(4, 1).tril(), m.full((2,), 3), m.full((2,), True), m.full((2,), 1.5),
+            m.zeros_like(labels), m.ones_like(labels, dtype=m.float64), m.zeros_like(mask), m.full_like(mask, 1),
+            m.outer(labels, labels), m.dot(labels, labels), m.mm(labels.reshape(2, 2), labels.reshape(2, 2)), m.kron(labels, labels),
+            m.einsum("i,j->ij", labels, labels), m.where(mask, labels, 0), m.hstack([labels, mask]), *labels.split(3), *mask.chunk(2),
+            *m.meshgrid(m.arange(2), m.arange(3), indexing="ij"), *labels.sort(), labels.topk(2).values, labels.median(), labels.nan_to_num(),
+        ]  # fmt: skip
+        return [(r.tolist(), tuple(r.shape), str(r.dtype).removeprefix("torch.")) for r in results]
+
+    for number, (ours, theirs) in enumerate(zip(run(nl), run(torch), strict=True)):
+        assert ours == theirs, f"result {number}"
+
+
 def test_random_functions_follow_their_generator() -> None:
     for draw in (
         lambda g: nl.randint(5, 9, (1000,), generator=g), lambda g: nl.randperm(50, generator=g),
@@ -164,6 +218,7 @@ def test_random_functions_follow_their_generator() -> None:
         assert (first != draw(nl.Generator(8)).numpy()).any()
     assert set(nl.randint(5, 9, (1000,)).tolist()) == {5, 6, 7, 8}
     assert sorted(nl.randperm(50).tolist()) == list(range(50))
+    assert nl.randint(3, (2,)).dtype == nl.randperm(3).dtype == nl.arange(3).dtype == np.int64
 
 
 def test_from_dlpack_shares_memory() -> None:
@@ -190,6 +245,12 @@ X = nl.tensor(np.ones((2, 3)))
         (lambda: X.index_select(0, np.array([2])), IndexError, "index 2 is out of range for dimension 0 of size 2"),
         (lambda: X.masked_fill(np.ones((2, 3)), 1), RuntimeError, "mask must be boolean, got float64"),
         (lambda: X.div(2, rounding_mode="up"), RuntimeError, "rounding_mode to be one of None, 'trunc', or 'floor' but found 'up'"),
+        (lambda: X.topk(4), RuntimeError, "k is 4, dimension -1 of shape (2, 3) has fewer elements"),
+        (lambda: X.kthvalue(0), RuntimeError, "k is 0, out of range for dimension -1"),
+        (lambda: X.quantile(1.5), RuntimeError, "q must be a number or a vector of numbers in [0, 1], got 1.5"),
+        (lambda: X.quantile(0.5, interpolation="cubic"), RuntimeError, "got 'cubic'"),
+        (lambda: X.long().bincount(), RuntimeError, "must be a vector of integers"),
+        (lambda: nl.arange(3) % 0, RuntimeError, "integer division by zero"),
         (lambda: nl.linspace(0, 1, -1), RuntimeError, "number of steps must be non-negative, got -1"),
         (lambda: nl.randint(3, 3, (1,)), RuntimeError, "from=3 >= to=3"),
         (lambda: X.mm(None), TypeError, "mm(): mat2 must be a Tensor, an array or numbers, got None"),

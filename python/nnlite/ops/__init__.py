@@ -19,6 +19,8 @@ _FAMILIES = {
         swapaxes broadcast_to meshgrid hstack vstack""",
     "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add
         take_along_dim""",
+    "order": """allclose argsort bincount count_nonzero cummax cummin equal isclose kthvalue median nonzero quantile sort
+        topk unique""",
     "creation": """empty empty_like full_like rand_like randn_like eye linspace logspace randint randint_like randperm
         from_dlpack""",
 }
@@ -28,8 +30,8 @@ ALIASES = {
     "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "row_stack": "vstack", "subtract": "sub",
     "swapdims": "swapaxes", "true_divide": "div",
 }  # fmt: skip
-_NATIVE = """abs amax amin argmax clamp clip clone detach exp flatten log log_softmax matmul max mean min numel permute pow relu
-    reshape sigmoid softmax sqrt squeeze sum tanh transpose unsqueeze"""
+_NATIVE = """abs all amax amin any argmax argmin clamp clip clone detach exp flatten log log_softmax matmul max mean min numel
+    permute pow relu reshape sigmoid softmax sqrt squeeze sum tanh transpose unsqueeze"""
 _ONLY_FUNCTIONS = {"concat", "einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
 _ONLY_METHODS = {"expand", "expand_as", "repeat"}
 # In place: these, and what is elementwise.

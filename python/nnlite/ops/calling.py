@@ -73,14 +73,29 @@ def reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda input, other: function(like(input, other), input)
 
 
+def is_floating(*tensors: Tensor) -> bool:
+    """Whether one of them is."""
+    return any(x.dtype.kind == "f" for x in tensors)
+
+
 def floating(input: Tensor) -> Tensor:
     """Integers as float32."""
-    return input if input.dtype in (np.float32, np.float64) else input.float()
+    return input if is_floating(input) else input.float()
 
 
 def like(input: Tensor, value: Operand) -> Tensor:
-    """A number or an array as a tensor of the type of `input`."""
-    return value if isinstance(value, Tensor) else Tensor(value, input.dtype)
+    """A number or an array as a tensor of the type of `input`, of its own beside integers."""
+    return value if isinstance(value, Tensor) else Tensor(value, input.dtype if is_floating(input) else None)
+
+
+def array_of(x: Operand) -> np.ndarray[Any, Any]:
+    """Its values, without gradient."""
+    return np.asarray(x.detach() if isinstance(x, Tensor) else x)
+
+
+def by_numpy(function: Callable[..., Any], *operands: Operand) -> Tensor:
+    """What NumPy computes of integers and booleans."""
+    return _core.as_tensor(function(*map(array_of, operands)))
 
 
 def normal_dim(name: str, dim: int, ndim: int) -> int:
@@ -112,7 +127,7 @@ def sizes(values: tuple[Any, ...]) -> list[int]:
 
 def integers(name: str, index: Operand) -> np.ndarray[Any, Any]:
     """Indices as an int64 array."""
-    array = np.asarray(index)
+    array = array_of(index)
     if array.size and array.dtype.kind not in "iu":
         raise RuntimeError(f"{name}(): index must hold integers, got {array.dtype}")
     return array.astype(np.int64)

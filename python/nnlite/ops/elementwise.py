@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .calling import Operand, floating, like
+from .calling import Operand, array_of, by_numpy, is_floating, like
 
 
 def _in_double(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -19,31 +19,26 @@ def _in_double(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def call(input: Tensor, *others: Tensor) -> Tensor:
-        input = floating(input)
         return function(input.double(), *(x.double() for x in others)).to(_result_type(input, *others))
 
     return call
 
 
 def _result_type(*tensors: Tensor) -> Any:
-    """float64 if one of the tensors is, but single values do not widen arrays."""
-    ranked = [x for x in tensors if x.ndim] or tensors
-    return max((x.dtype for x in ranked), key=lambda dtype: dtype.itemsize)
-
-
-def _pair(input: Tensor, other: Operand) -> tuple[Tensor, Tensor]:
-    input = floating(input)
-    return input, floating(like(input, other))
+    """float64 if one of the floats is, but single values do not widen arrays."""
+    given = [x for x in tensors if is_floating(x)]
+    ranked = [x for x in given if x.ndim] or given
+    return max((x.dtype for x in ranked), key=lambda dtype: dtype.itemsize, default=np.float32)
 
 
 def sin(input: Tensor) -> Tensor:
     """Sine, of radians."""
-    return _core.unary("sin", floating(input))
+    return _core.unary("sin", input)
 
 
 def cos(input: Tensor) -> Tensor:
     """Cosine, of radians."""
-    return _core.unary("sin", floating(input), 1)
+    return _core.unary("sin", input, 1)
 
 
 @_in_double
@@ -54,7 +49,7 @@ def tan(input: Tensor) -> Tensor:
 
 def atan2(input: Tensor, other: Operand) -> Tensor:
     """The angle of the point (other, input), in [-pi, pi]."""
-    return _core.binary("atan2", *_pair(input, other))
+    return _core.binary("atan2", input, other)
 
 
 def atan(input: Tensor) -> Tensor:
@@ -88,22 +83,22 @@ def cosh(input: Tensor) -> Tensor:
 
 def erf(input: Tensor) -> Tensor:
     """Error function."""
-    return _core.unary("erf", floating(input))
+    return _core.unary("erf", input)
 
 
 def erfc(input: Tensor) -> Tensor:
     """1 - erf(input), with the digits of its tail."""
-    return _core.unary("erf", floating(input), 1)
+    return _core.unary("erf", input, 1)
 
 
 def expm1(input: Tensor) -> Tensor:
     """exp(input) - 1, also of small input."""
-    return _core.unary("expm1", floating(input))
+    return _core.unary("expm1", input)
 
 
 def log1p(input: Tensor) -> Tensor:
     """log(1 + input), also of small input."""
-    return _core.unary("log1p", floating(input))
+    return _core.unary("log1p", input)
 
 
 @_in_double
@@ -120,12 +115,12 @@ def log10(input: Tensor) -> Tensor:
 
 def exp2(input: Tensor) -> Tensor:
     """2 to the power of input."""
-    return _core.binary("pow", 2.0, floating(input))
+    return _core.binary("pow", 2.0, input)
 
 
 def rsqrt(input: Tensor) -> Tensor:
     """1 / sqrt(input)."""
-    return reciprocal(floating(input).sqrt())
+    return reciprocal(input.sqrt())
 
 
 def square(input: Tensor) -> Tensor:
@@ -140,17 +135,23 @@ def neg(input: Tensor) -> Tensor:
 
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input."""
-    return _core.binary("div", 1.0, floating(input))
+    return _core.binary("div", 1.0, input)
 
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1; 0 for NaN."""
-    return _core.unary("step", input, 2)
+    if input.dtype.kind == "i":
+        return by_numpy(np.sign, input)
+    return _step(input, 2)
+
+
+def _step(input: Tensor, kind: int) -> Tensor:
+    return _core.unary("step", input, kind) if is_floating(input) else input.clone()
 
 
 def floor(input: Tensor) -> Tensor:
     """The next whole number below."""
-    return _core.unary("step", input, 1)
+    return _step(input, 1)
 
 
 def ceil(input: Tensor) -> Tensor:
@@ -161,9 +162,9 @@ def ceil(input: Tensor) -> Tensor:
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number of so many decimals, halves to the even one."""
     if decimals == 0:
-        return _core.unary("step", input)
+        return _step(input, 0)
     scale = 10.0 ** abs(decimals)
-    return _core.unary("step", input * scale) / scale if decimals > 0 else _core.unary("step", input / scale) * scale
+    return _step(input * scale, 0) / scale if decimals > 0 else _step(input / scale, 0) * scale
 
 
 def trunc(input: Tensor) -> Tensor:
@@ -178,19 +179,30 @@ def frac(input: Tensor) -> Tensor:
 
 def fmod(input: Tensor, other: Operand) -> Tensor:
     """The remainder of input / other with the sign of input."""
-    return _core.binary("fmod", *_pair(input, other))
+    other = like(input, other)
+    return _core.binary("fmod", input, other) if is_floating(input, other) else _whole(np.fmod, input, other)
+
+
+def _whole(function: Callable[..., Any], input: Tensor, other: Tensor) -> Tensor:
+    if not array_of(other).all():
+        raise RuntimeError(f"{function.__name__}(): integer division by zero")
+    return by_numpy(function, input, other)
 
 
 def remainder(input: Tensor, other: Operand) -> Tensor:
     """The remainder of input / other with the sign of other, as Python's `%`."""
-    input, other = _pair(input, other)
+    other = like(input, other)
+    if not is_floating(input, other):
+        return _whole(np.remainder, input, other)
     rest = fmod(input, other)
     return rest + _core.where(_differing(rest, other), other, 0.0)
 
 
 def floor_divide(input: Tensor, other: Operand) -> Tensor:
     """floor(input / other), as Python's `//`."""
-    input, other = _pair(input, other)
+    other = like(input, other)
+    if not is_floating(input, other):
+        return _whole(np.floor_divide, input, other)
     rest = fmod(input, other)
     whole = round((input - rest) / other) - _differing(rest, other)
     return _core.where(sign(other), whole, (input / other).detach())
@@ -213,7 +225,7 @@ def sub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
 
 def mul(input: Tensor, other: Operand) -> Tensor:
     """input * other."""
-    return _core.binary("mul", *_pair(input, other))
+    return _core.binary("mul", input, other)
 
 
 def div(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
@@ -224,7 +236,11 @@ def div(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> T
         )
     if rounding_mode == "floor":
         return floor_divide(input, other)
-    return input / other if rounding_mode is None else trunc(input / other)
+    if rounding_mode is None:
+        return _core.binary("div", input, other)
+    divisor = like(input, other)
+    whole = not is_floating(input, divisor)
+    return floor_divide(input - fmod(input, divisor), divisor) if whole else trunc(input / divisor)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
@@ -243,7 +259,7 @@ def _hypot(input: Tensor, other: Tensor) -> Tensor:
 
 def hypot(input: Tensor, other: Operand) -> Tensor:
     """sqrt(input^2 + other^2); squares of float64 may overflow."""
-    return _hypot(*_pair(input, other))
+    return _hypot(input, like(input, other))
 
 
 def is_nan(input: Tensor) -> Tensor:
@@ -255,6 +271,8 @@ def nan_to_num(
     input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
     """Replaces NaN (by 0) and infinities (by the largest finite numbers)."""
+    if not is_floating(input):
+        return input.clone()
     info = np.finfo(input.dtype)
     top, bottom = float(info.max), float(info.min)
     y = _core.where(is_nan(input), 0.0 if nan is None else nan, input)

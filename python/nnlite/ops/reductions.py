@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .calling import floating, normal_dim, normal_dims
+from .calling import floating, is_floating, normal_dim, normal_dims
 from .elementwise import sign
 
 Dims = int | Sequence[int] | None
 
 
-def _last(input: Tensor, dims: list[int]) -> Tensor:
+def merged(input: Tensor, dims: list[int]) -> Tensor:
     """`input` with `dims` merged into one dimension, at the end."""
     kept = [i for i in range(input.ndim) if i not in dims]
     size = int(np.prod([input.shape[i] for i in dims]))
@@ -24,14 +24,15 @@ def _last(input: Tensor, dims: list[int]) -> Tensor:
     )
 
 
-def _shaped(result: Tensor, input: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+def shaped(result: Tensor, input: Tensor, dims: list[int], keepdim: bool) -> Tensor:
     """A result without `dims`, or with each of size 1."""
     shape = [1 if i in dims else n for i, n in enumerate(input.shape) if keepdim or i not in dims]
     return result.reshape(tuple(shape))
 
 
 def _typed(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None else input.to(dtype)
+    """Of the type asked for; else integers and booleans are int64."""
+    return input.to(dtype) if dtype is not None else input if is_floating(input) else input.long()
 
 
 def _safe_sqrt(input: Tensor) -> Tensor:
@@ -44,14 +45,14 @@ def _safe_sqrt(input: Tensor) -> Tensor:
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product over one dimension, or of everything; pairs first, then pairs of pairs."""
     dims = normal_dims("prod", dim, input.ndim)
-    x = _last(_typed(input, dtype), dims)
+    x = merged(_typed(input, dtype), dims)
     while (size := x.shape[-1]) > 1:
         half = size // 2
         pairs = x[..., :half] * x[..., half : 2 * half]
         x = _core.concatenate([pairs, x[..., 2 * half :]], -1) if size % 2 else pairs
     if size == 0:
         x = x.sum(-1) + 1
-    return _shaped(x, input, dims, keepdim)
+    return shaped(x, input, dims, keepdim)
 
 
 def _running(name: str, input: Tensor, dim: int, dtype: Any, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -85,11 +86,11 @@ def _moments(
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
     dims = normal_dims(name, dim, input.ndim)
-    x = _last(floating(input), dims)
+    x = merged(floating(input), dims)
     mean = x.mean(-1, True)
     difference = x - mean
     variance = (difference * difference).sum(-1) / float(max(x.shape[-1] - correction, 0))
-    return _shaped(variance, input, dims, keepdim), _shaped(mean, input, dims, keepdim)
+    return shaped(variance, input, dims, keepdim), shaped(mean, input, dims, keepdim)
 
 
 def var(
@@ -148,7 +149,7 @@ def norm(
     if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm(): p must be a number or 'fro', got {p!r}")
     dims = normal_dims("norm", dim, input.ndim)
-    x = _last(floating(_typed(input, dtype)), dims)
+    x = merged(floating(_typed(input, dtype)), dims)
     power = 2.0 if p in ("fro", None) else float(p)
     if power == 2:
         result = _safe_sqrt((x * x).sum(-1))
@@ -162,13 +163,13 @@ def norm(
         total = x.abs().pow(power).sum(-1)
         zero = 1 - sign(total)
         result = _core.where(zero, 0.0, _core.where(zero, 1.0, total).pow(1 / power))
-    return _shaped(result, input, dims, keepdim)
+    return shaped(result, input, dims, keepdim)
 
 
 def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))), without overflow."""
     dims = normal_dims("logsumexp", dim, input.ndim)
-    x = _last(floating(input), dims)
+    x = merged(floating(input), dims)
     top = x.amax(-1, True).detach()
     top = _core.where(sign((top - top).abs() + 1), top, 0.0)  # 0 for infinities
-    return _shaped((x - top).exp().sum(-1, True).log() + top, input, dims, keepdim)
+    return shaped((x - top).exp().sum(-1, True).log() + top, input, dims, keepdim)

@@ -8,17 +8,17 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .calling import Operand, integers, like, normal_dim
+from .calling import Operand, array_of, integers, like, normal_dim
 from .shaping import broadcast_to
 
 Array = np.ndarray[Any, Any]
 
 
-def _mask(name: str, mask: Operand) -> Array:
-    array = np.asarray(mask)
-    if array.dtype.kind != "b":
-        raise RuntimeError(f"{name}(): mask must be boolean, got {array.dtype}")
-    return array
+def _mask(name: str, mask: Operand) -> Tensor:
+    tensor = _core.as_tensor(mask)
+    if tensor.dtype.kind != "b":
+        raise RuntimeError(f"{name}(): mask must be boolean, got {tensor.dtype}")
+    return tensor
 
 
 def masked_fill(input: Tensor, mask: Operand, value: Operand) -> Tensor:
@@ -30,7 +30,7 @@ def masked_fill(input: Tensor, mask: Operand, value: Operand) -> Tensor:
 
 def masked_select(input: Tensor, mask: Operand) -> Tensor:
     """The elements where the mask holds, in a row."""
-    where = _mask("masked_select", mask)
+    where = array_of(_mask("masked_select", mask))
     shape = np.broadcast_shapes(tuple(input.shape), where.shape)
     return broadcast_to(input, shape)[np.broadcast_to(where, shape)]
 
@@ -90,7 +90,7 @@ def take_along_dim(input: Tensor, indices: Operand, dim: int | None = None) -> T
 
 def _source(name: str, src: Operand, input: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The part of `src` that an index of this shape uses."""
-    source = like(input, src)
+    source = like(input, src).to(input.dtype)
     if source.ndim != len(shape):
         if source.ndim == 0:
             return broadcast_to(source, shape)

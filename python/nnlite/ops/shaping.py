@@ -145,12 +145,12 @@ def _diagonals(name: str, input: Tensor) -> np.ndarray[Any, Any]:
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of each matrix up to a diagonal, else 0."""
-    return _core.where(_diagonals("tril", input) <= diagonal, input, 0.0)
+    return _core.where(_diagonals("tril", input) <= diagonal, input, False)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of each matrix from a diagonal on, else 0."""
-    return _core.where(_diagonals("triu", input) >= diagonal, input, 0.0)
+    return _core.where(_diagonals("triu", input) >= diagonal, input, False)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
