@@ -136,6 +136,25 @@ def test_in_place(name: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+def test_in_place_on_integers_and_booleans() -> None:
+    def run(m: Any) -> list[Any]:
+        x, mask = m.arange(-3, 3), m.tensor([True, False] * 3)
+        results = [
+            x.remainder_(4),
+            x.masked_fill_(mask, 9),
+            x.index_add_(0, m.tensor([1]), m.tensor([5])),
+            x.cumsum_(0),
+            mask.masked_fill_(mask, False),
+        ]
+        return [r.tolist() for r in (*results, x, mask)]
+
+    assert run(nl) == run(torch)
+    for change in (lambda x: x.sin_(), lambda x: x.div_(2), lambda x: x.bool().cumsum_(0)):
+        for m in (nl, torch):
+            with pytest.raises(RuntimeError):
+                change(m.arange(3))
+
+
 def test_arrays_and_numpys_names_are_taken() -> None:
     x = np.arange(6.0).reshape(2, 3)
     assert nl.sin(x).tolist() == nl.sin(input=nl.tensor(x)).tolist()

@@ -61,7 +61,10 @@ def in_place(function: Callable[..., Any], name: str) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return input.copy_(function(input.clone(), *args, **kwargs))
+        result = function(input.clone(), *args, **kwargs)
+        if result.dtype != input.dtype and not is_floating(input):
+            raise RuntimeError(f"{name}(): a result of type {result.dtype} does not fit into a tensor of {input.dtype}")
+        return input.copy_(result)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"`{name[:-1]}`, in place."
