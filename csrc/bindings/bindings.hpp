@@ -30,6 +30,7 @@ void define_training(py::module_& module);
 void define_prediction(py::module_& module);
 void define_gradients(py::module_& module);
 void define_runtime(py::module_& module);
+void define_modules(py::module_& module);
 
 // gradients.cpp; then a backward pass must hold Python's lock
 bool any_hooks();

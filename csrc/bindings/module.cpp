@@ -32,5 +32,6 @@ PYBIND11_MODULE(_core, module) {
   define_prediction(module);
   define_gradients(module);
   define_runtime(module);
+  define_modules(module);
   define_call_errors(module);
 }

@@ -217,6 +217,7 @@ void define_trace(py::module_& module) {
             return trace.placeholder(shape_from(shape), dtype_from(dtype));
           },
           py::arg("shape"), py::arg("dtype"))
+      .def_property_readonly("reads_values", [](const Trace& trace) { return !trace.reads().empty(); })
       .def("signature", &Trace::signature, py::arg("ends"));
   module.def(
       "placeholder",

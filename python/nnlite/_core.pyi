@@ -354,7 +354,23 @@ class Trace:
     def __enter__(self) -> Trace: ...
     def __exit__(self, *exception: object) -> None: ...
     def placeholder(self, shape: Sequence[int], dtype: DTypeLike) -> Tensor: ...
+    @property
+    def reads_values(self) -> bool:
+        """Whether Python read values of tensors."""
     def signature(self, ends: Sequence[Tensor | None]) -> str: ...
+
+class Watch:
+    """Tells whether modules of nnlite, and functions of it, still hold the same."""
+
+    def __init__(self, roots: Sequence[Any]) -> None: ...
+    def holds(self) -> bool:
+        """False once any attribute or tensor's memory has changed, other than modes; for other classes always."""
+
+def modules_below(module: Any) -> list[Any]:
+    """`module` and all below it, each once."""
+
+def tensors_below(module: Any, registry: str) -> list[Any]:
+    """What a registry of `module` and of all below it holds, each once."""
 
 class Program:
     """A recorded step over buffers planned once."""

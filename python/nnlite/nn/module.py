@@ -87,8 +87,10 @@ class Module(Registering, Hooked, Convertible):
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
-        for _, module in self.named_modules():
-            yield module
+        if type(self).named_modules is Module.named_modules:
+            yield from _core.modules_below(self)
+        else:
+            yield from (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The direct sub-modules with their names; one that has several names appears once."""
@@ -123,8 +125,10 @@ class Module(Registering, Hooked, Convertible):
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Parameters, for an optimizer."""
-        for _, parameter in self.named_parameters("", recurse):
-            yield parameter
+        if recurse and type(self).named_parameters is Module.named_parameters:
+            yield from _core.tensors_below(self, "_parameters")
+        else:
+            yield from (parameter for _, parameter in self.named_parameters("", recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -134,8 +138,10 @@ class Module(Registering, Hooked, Convertible):
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Buffers."""
-        for _, buffer in self.named_buffers("", recurse):
-            yield buffer
+        if recurse and type(self).named_buffers is Module.named_buffers:
+            yield from _core.tensors_below(self, "_buffers")
+        else:
+            yield from (buffer for _, buffer in self.named_buffers("", recurse))
 
     def get_submodule(self, target: str) -> Module:
         """The module of a dotted name, such as "encoder.0"; AttributeError names the part that is missing."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._core import CaptureError, Program, Tensor, Trace
+from .._core import CaptureError, Program, Tensor, Trace, Watch
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..nn import Module
 from ..optim import Optimizer
@@ -29,6 +29,10 @@ class Step(NamedTuple):
     criterion: Callable[..., Any] | None = None
     optimizer: Optimizer | None = None
     clipping: Clipping = NO_CLIPPING
+
+    def kind(self) -> tuple[bool, bool]:
+        """Whether it computes a loss, and whether it trains."""
+        return self.criterion is not None, self.optimizer is not None
 
     def roots(self) -> list[Any]:
         """The objects whose Python code runs."""
@@ -131,22 +135,58 @@ def _require_no_arrays_of(program: Program, state: PythonState) -> None:
         )
 
 
+class _Settled(NamedTuple):
+    """Programs that serve as long as a step's modules, all of nnlite, hold what they held and its groups are the same."""
+
+    step: Step
+    groups: list[int]  # their serial numbers
+    watch: Watch
+    programs: OrderedDict[Any, Programs]
+
+    def serves(self, step: Step, groups: list[int]) -> bool:
+        """Whether that step does the same."""
+        own = self.step
+        return (
+            own.model is step.model and own.criterion is step.criterion and self.groups == groups and self.watch.holds()
+        )
+
+
 class Capture:
     """The programs of a step, recorded when first needed and again when the step has changed."""
 
     def __init__(self, epoch_reads: EpochReads) -> None:
         self._known: OrderedDict[Any, _Known] = OrderedDict()
+        self._settled: dict[tuple[bool, bool], _Settled] = {}  # by kind of step
         self._epoch_reads = epoch_reads
+        self._depends = False  # the step read what may change although its modules hold the same
         self._follows_epochs = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": OrderedDict()}  # a copy records its own programs
+        return {**self.__dict__, "_known": OrderedDict(), "_settled": {}}  # a copy records its own programs
 
     def programs(self, step: Step, rows: Rows, batch_size: int) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, if there are any."""
-        sizes = {batch_size} if len(rows) >= batch_size else set()
-        if len(rows) % batch_size:
-            sizes.add(len(rows) % batch_size)
+        groups = [] if step.optimizer is None else [group.serial for group in step.optimizer.native_groups()]
+        count = len(rows)
+        sizes = (batch_size if count >= batch_size else 0, count % batch_size)
+        key = (sizes, step.clipping, len(rows.inputs), *((a.shape[1:], a.dtype) for a in rows.arrays()))
+        settled = self._settled.get(step.kind())
+        if settled is None or not settled.serves(step, groups):
+            settled = None
+        elif key in settled.programs:
+            return settled.programs[key]
+        self._depends = False
+        programs = self._recorded(step, rows, {size for size in sizes if size})
+        if not self._depends:
+            if settled is None:
+                watch = Watch([part for part in (step.model, step.criterion) if part is not None])
+                settled = self._settled[step.kind()] = _Settled(step, groups, watch, OrderedDict())
+            settled.programs[key] = programs
+            while len(settled.programs) > _KEPT:
+                settled.programs.popitem(last=False)
+        return programs
+
+    def _recorded(self, step: Step, rows: Rows, sizes: set[int]) -> Programs:
         self._follows_epochs = False
         with undone_on_failure(*step.roots()) as before:
             found = {size: self._program(step, rows, size, before) for size in sizes}
@@ -160,8 +200,7 @@ class Capture:
         """Recording is cheap and shows whether the step has changed; plans are kept."""
         dtypes = input_dtypes(step.model, step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
-        kind = (step.criterion is not None, step.optimizer is not None)
-        key = (*kind, step.clipping, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
+        key = (*step.kind(), step.clipping, len(rows.inputs), tuple(shapes), tuple(dtype.str for dtype in dtypes))
         groups = [] if step.optimizer is None else step.optimizer.native_groups()
         serials = [group.serial for group in groups]
 
@@ -205,9 +244,12 @@ class Capture:
         self._epoch_reads.seen = False
         try:
             with enable_grad() if training else no_grad():
-                return record(run, shapes, dtypes)
+                traced = record(run, shapes, dtypes)
         finally:
             self._follows_epochs |= self._epoch_reads.seen
+            self._depends |= self._epoch_reads.seen
+        self._depends |= traced.trace.reads_values
+        return traced
 
 
 class _Known(NamedTuple):

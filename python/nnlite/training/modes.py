@@ -26,13 +26,21 @@ class mode:
         self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
         self._model = model
         self._training = training
+        # Others may override train() and have more to set.
+        self._is_plain = all(
+            type(module).__module__.startswith("nnlite.") and "train" not in vars(module)
+            for module, _ in self._previous
+        )
 
     def __enter__(self) -> None:
-        if self._previous:
+        if self._is_plain:
+            for module, _ in self._previous:
+                module.__dict__["training"] = self._training
+        else:
             self._model.train(self._training)
 
     def __exit__(self, *exception: object) -> None:
-        if self._previous:
-            self._model.train(self._previous[0][1])  # an overridden train() may have more to restore
+        if not self._is_plain:
+            self._model.train(self._previous[0][1])
         for module, training in self._previous:
             module.__dict__["training"] = training
