@@ -81,6 +81,7 @@ void define_random(py::module_& module) {
            }),
            arg("seed") = 0, arg("state") = py::none())
       .def_property_readonly("seed", &Generator::seed)
+      .def("initial_seed", &Generator::seed)
       .def(
           "manual_seed",
           [](const GeneratorPtr& generator, const py::int_& seed) {

@@ -274,6 +274,8 @@ class Generator:
     def __init__(self, seed: int = 0, state: dict[str, int] | None = None) -> None: ...
     @property
     def seed(self) -> int: ...
+    def initial_seed(self) -> int:
+        """The seed."""
     def manual_seed(self, seed: int) -> Generator:
         """Restarts from another seed; returns the generator, as in `Generator().manual_seed(7)`."""
 

@@ -52,6 +52,16 @@ def test_tensors_and_lists_are_accepted_and_arrays_not_copied() -> None:
     assert dataset.tensors[2] is X
 
 
+def test_rows_of_tensors_are_tensors() -> None:
+    x, y = nl.tensor(X.astype(np.float32)), nl.tensor(Y)
+    dataset = TensorDataset(x, y)
+    assert dataset.tensors[0] is x
+    for item in (dataset[3], dataset[1:3], Subset(dataset, [0, 3])[1]):
+        assert all(isinstance(part, nl.Tensor) for part in item)
+    assert dataset[3][0].tolist() == [6, 7]
+    assert [part.tolist() for part in next(iter(DataLoader(dataset, batch_size=2)))] == [[[0, 1], [2, 3]], [0, 1]]
+
+
 @pytest.mark.parametrize("arrays", [(), (X, Y[:9]), (X, np.array(3)), (np.array(3),)])
 def test_arrays_of_different_lengths_are_refused(arrays) -> None:
     with pytest.raises(ValueError, match="TensorDataset needs"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import stat
@@ -55,6 +56,17 @@ def test_saved_arrays_are_loaded(tmp_path_factory, state, metadata) -> None:
     actual, found = load_with_metadata(path)
     assert_same(actual, state)
     assert found == metadata
+
+
+def test_files_that_are_open_hold_the_same_bytes(tmp_path) -> None:
+    path, memory = tmp_path / "model.safetensors", io.BytesIO()
+    save(STATE, path, metadata=METADATA)
+    save(STATE, memory, metadata=METADATA)
+    assert memory.getvalue() == path.read_bytes()
+    memory.seek(0)
+    assert_same(load(memory), STATE)
+    with pytest.raises(ModelFileError, match="is not a complete model file"):
+        load(io.BytesIO(memory.getvalue()[:-1]))
 
 
 def test_a_model_round_trips(tmp_path) -> None:

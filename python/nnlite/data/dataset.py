@@ -39,10 +39,10 @@ class IterableDataset(Dataset[T]):
 
 
 class TensorDataset(Dataset[tuple[Any, ...]]):
-    """Arrays of equal length; item i is row i of each: `TensorDataset(x, y)`.
+    """Tensors or arrays of equal length; item i is row i of each: `TensorDataset(x, y)`.
 
-    `tensors` are the arrays as given, not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
-    `dataset[[0, 5]]` of arrays. Raises ValueError when the lengths differ.
+    `tensors` are those given, not copied (memory maps too); `dataset[i]` is a tuple of rows, `dataset[1:3]` or
+    `dataset[[0, 5]]` of several, tensors of tensors and arrays of arrays. Raises ValueError when the lengths differ.
 
     >>> from nnlite.data import TensorDataset
     >>> len(TensorDataset([[1.0], [2.0]], [0, 1]))
@@ -52,7 +52,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
     def __init__(self, *tensors: ArrayLike | Tensor) -> None:
         if not tensors:
             raise ValueError("TensorDataset needs at least one array")
-        self.tensors = tuple(t.detach().numpy() if isinstance(t, Tensor) else np.asanyarray(t) for t in tensors)
+        self.tensors = tuple(t if isinstance(t, Tensor) else np.asanyarray(t) for t in tensors)
         for i, tensor in enumerate(self.tensors):
             if tensor.ndim == 0 or len(tensor) != len(self.tensors[0]):
                 raise ValueError(
@@ -143,14 +143,14 @@ def take(dataset: Any, rows: Rows) -> tuple[Array, ...]:
     while type(dataset) is Subset:
         dataset, rows = dataset.dataset, dataset.indices[rows]
     if type(dataset) is TensorDataset:
-        return tuple(np.take(tensor, rows, axis=0) for tensor in dataset.tensors)
+        return tuple(np.take(array, rows, axis=0) for array in arrays_of(dataset))
     return collate(dataset[int(row)] for row in rows)
 
 
 def arrays_of(dataset: Any) -> tuple[Array, ...]:
     """All rows of a dataset as arrays: its own arrays if it holds arrays, else item by item."""
     if type(dataset) is TensorDataset:
-        return dataset.tensors
+        return tuple(t.detach().numpy() if isinstance(t, Tensor) else t for t in dataset.tensors)
     return take(dataset, np.arange(len(dataset)))
 
 

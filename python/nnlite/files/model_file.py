@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -25,15 +25,16 @@ _OTHERS = {"format": "pt"}  # expected by libraries around PyTorch
 
 
 Saved = Module | Mapping[str, Array | Tensor]
-Place = str | os.PathLike[str]
+Place = str | os.PathLike[str] | BinaryIO
 
 
 def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, Any] | None = None) -> None:
     """Writes a model's parameters and buffers (or a state dict) to `path`, with `metadata` (JSON-able) beside them.
 
-    The arguments have PyTorch's order; `save(path, model)` works too. The file, readable as safetensors, is written under
-    another name, flushed to the disk and renamed, so that at any moment `path` is the complete old or new file. Raises
-    TypeError for metadata or arrays that it cannot hold, OSError naming the path if it cannot be written; the old file then stays.
+    The arguments have PyTorch's order; `save(path, model)` works too, and `path` may be a file open for writing bytes. The
+    file, readable as safetensors, is written under another name, flushed to the disk and renamed, so that at any moment
+    `path` is the complete old or new file. Raises TypeError for metadata or arrays that it cannot hold, OSError naming the
+    path if it cannot be written; the old file then stays.
 
     >>> import nnlite as nl, tempfile
     >>> model = nl.nn.Linear(2, 1)
@@ -47,12 +48,17 @@ def save(model: Saved | Place, path: Place | Saved, *, metadata: Mapping[str, An
     told = {**_architecture_of(model), **(metadata or {})}
     description = {"format": _FORMAT, "order": list(state), "metadata": _plain(told, "metadata")}
     text = json.dumps({**description, "sha256": _checksum(description, state)})
-    write_atomically(path, encode(state, {**_OTHERS, _OWN: text}), "the model")
+    pieces = encode(state, {**_OTHERS, _OWN: text})
+    if isinstance(path, str | os.PathLike):
+        write_atomically(path, pieces, "the model")
+    else:
+        for piece in pieces:
+            path.write(piece)
 
 
 def _in_order(first: Any, second: Any) -> tuple[Saved, Place]:
     for model, path in [(first, second), (second, first)]:
-        if isinstance(model, Module | Mapping) and isinstance(path, str | os.PathLike):
+        if isinstance(model, Module | Mapping) and (isinstance(path, str | os.PathLike) or hasattr(path, "write")):
             return model, path
     raise TypeError(
         f"save takes a Module or a state dict, then a path: got a {type(first).__name__} and a {type(second).__name__}"
@@ -118,14 +124,14 @@ def _checksum(description: Mapping[str, Any], state: Mapping[str, Array]) -> str
     return digest.hexdigest()
 
 
-def load(path: str | Path) -> State:
-    """The state dict of any safetensors file: arrays under their names, for `model.load_state_dict`.
+def load(path: Place) -> State:
+    """The state dict of any safetensors file, or of one open for reading: arrays under their names, for `model.load_state_dict`.
 
     bfloat16 and 8-bit floats, which NumPy lacks, become float32 of the same values. Raises OSError if the file cannot be read,
     ModelFileError (a ValueError) if it is incomplete or another kind of file; files of `save` are checked against their
     checksum. A file can neither run code nor allocate more memory than it has bytes.
     """
-    data = _contents(Path(path))
+    data = _contents(path)
     try:
         if not _is_foreign(decode_header(data)[0]):
             return _own_contents(path, data)[0]
@@ -152,9 +158,9 @@ def _likely(data: bytearray) -> str:
     return ""
 
 
-def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
+def load_with_metadata(path: Place) -> tuple[State, dict[str, Any]]:
     """(state dict, metadata) of a file that `save` wrote; raises as `load`."""
-    data = _contents(Path(path))
+    data = _contents(path)
     try:
         return _own_contents(path, data)
     except ModelFileError:
@@ -163,7 +169,7 @@ def load_with_metadata(path: str | Path) -> tuple[State, dict[str, Any]]:
         raise ModelFileError(f"{path} is not a complete model file: {error}{_likely(data)}") from None
 
 
-def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, Any]]:
+def _own_contents(path: Place, data: bytearray) -> tuple[State, dict[str, Any]]:
     description = _description(path, decode_header(data)[0])
     arrays, _ = decode(data)
     if description["sha256"] != _checksum(description, arrays):
@@ -174,16 +180,18 @@ def _own_contents(path: str | Path, data: bytearray) -> tuple[State, dict[str, A
     return {name: arrays[name] for name in order}, metadata
 
 
-def _contents(path: Path) -> bytearray:
+def _contents(path: Place) -> bytearray:
     """A file's bytes, in memory that arrays can share."""
-    with path.open("rb") as file:
+    if not isinstance(path, str | os.PathLike):
+        return bytearray(path.read())
+    with Path(path).open("rb") as file:
         data = bytearray(os.fstat(file.fileno()).st_size)
         count = file.readinto(data)
     del data[count:]  # the file shrank meanwhile
     return data
 
 
-def _description(path: str | Path, header: Mapping[str, Any]) -> dict[str, Any]:
+def _description(path: Place, header: Mapping[str, Any]) -> dict[str, Any]:
     """What `save` wrote beside the arrays, read before anything is allocated for them."""
     try:
         others = dict(header.get("__metadata__", {}))

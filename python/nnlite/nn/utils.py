@@ -55,28 +55,35 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
-) -> float:
-    """Scales all gradients so that their total norm is at most `max_norm`; returns the norm before, 0.0 without gradients.
+) -> Tensor:
+    """Scales all gradients so that their total norm is at most `max_norm`; returns the norm before, 0 without gradients.
 
     Pascanu, Mikolov, Bengio, ICML 2013. `norm_type` is the p of the norm: 2, 1, math.inf, or any other number. A norm that
     is not finite raises RuntimeError with `error_if_nonfinite`, else reaches every gradient, as in PyTorch. `foreach` has no effect.
     """
     del foreach
-    gradients = _gradients_of(parameters)
+    gradients = gradients_of(parameters)
+    norm = clip_to_norm(gradients, float(max_norm), float(norm_type), error_if_nonfinite)
+    return _core.as_tensor(np.asarray(norm, np.result_type(*(g.numpy() for g in gradients), np.float32)))
+
+
+def clip_to_norm(
+    gradients: Sequence[Tensor], max_norm: float, order: float = 2.0, error_if_nonfinite: bool = False
+) -> float:
+    """Scales the gradients to a total norm of at most `max_norm`; returns the norm before."""
     if not gradients:
         return 0.0
-    order, limit = float(norm_type), float(max_norm)
     total = _core.gradient_norm(gradients) if order == 2 else _total(gradients, order)
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(f"the norm of order {order:g} of the gradients is {total}, so they cannot be clipped")
-    _core.clip_to_norm(gradients, total, limit)
+    _core.clip_to_norm(gradients, total, max_norm)
     return total
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clips every gradient element to [-clip_value, clip_value]. `foreach` has no effect."""
     del foreach
-    _core.clip_to_value(_gradients_of(parameters), float(clip_value))
+    _core.clip_to_value(gradients_of(parameters), float(clip_value))
 
 
 def _total(gradients: Sequence[Tensor], order: float) -> float:
@@ -100,7 +107,8 @@ def _norm(x: Tensor, order: float) -> float:
     return float((values.abs() ** order).sum() ** (1 / order))
 
 
-def _gradients_of(parameters: Tensor | Iterable[Tensor]) -> Sequence[Tensor]:
+def gradients_of(parameters: Tensor | Iterable[Tensor]) -> Sequence[Tensor]:
+    """The gradients of those that have one."""
     tensors = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p.grad for p in tensors if p.grad is not None]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..nn.options import number
-from ..optim import Optimizer, clip_grad_norm_, clip_grad_value_
+from ..nn.utils import clip_grad_value_, clip_to_norm, gradients_of
+from ..optim import Optimizer
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Clipping:
     def apply(self, optimizer: Optimizer) -> bool:
         """Clips the gradients of the optimizer's parameters; False where their norm is not finite."""
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        if self.norm is not None and not math.isfinite(clip_grad_norm_(parameters, self.norm)):
+        if self.norm is not None and not math.isfinite(clip_to_norm(gradients_of(parameters), self.norm)):
             return False
         if self.value is not None:
             clip_grad_value_(parameters, self.value)
