@@ -1,4 +1,4 @@
-// Named and typed values that distinguish two operations of one name.
+// Named, typed settings that distinguish operations of the same name.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class Attribute {
 
 using Attributes = std::vector<Attribute>;
 
-// "name=value, ...": different texts for values that differ in any bit.
+// "name=value, ...", with different texts for values that differ in any bit.
 std::string exact_text(const Attributes& attributes);
 
 }  // namespace nnlite

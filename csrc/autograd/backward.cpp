@@ -1,4 +1,4 @@
-// The backward pass: the reachable nodes, latest first, each adding its vjp to the gradients of its inputs.
+// The backward pass: visits the reachable nodes, latest first; each adds its vjp to the gradients of its inputs.
 #include <algorithm>
 
 #include "autograd/in_place.hpp"
@@ -17,7 +17,7 @@ struct Origin {
   bool wants_gradient = false;
 };
 
-// Called several times for each input of a backward pass, and nearly always answered by its first two lines.
+// Called several times per input of a backward pass; the first two lines nearly always suffice.
 [[gnu::always_inline]] inline Origin origin_of(const TensorPtr& input, const Node& reader) {
   if (input == nullptr) return {};
   if (input->past.empty()) return {input->node.get(), input->requires_grad()};
@@ -25,7 +25,7 @@ struct Origin {
   return {then.node.get(), then.requires_grad};
 }
 
-// Names the first value that a node's backward pass reads and that has changed since.
+// Throws if a value that a node's backward pass reads has changed since the node read it.
 void require_unchanged(const Node& node) {
   const size_t inputs = std::min<size_t>(node.inputs.size(), 63);
   Operation::Values wanted = 0;
@@ -43,7 +43,7 @@ void require_unchanged(const Node& node) {
     refuse_changed(node, "its output", node.output, node.output_storage->version());
 }
 
-constexpr size_t kUsualNodes = 32;  // room for a small network's, so that the lists need not grow
+constexpr size_t kUsualNodes = 32;  // enough for a small network, so that the lists do not grow
 
 // Reachable nodes that need a gradient, latest first.
 std::vector<Node*> nodes_behind(const TensorPtr& root) {
@@ -57,8 +57,8 @@ std::vector<Node*> nodes_behind(const TensorPtr& root) {
     if (std::exchange(node->last_walk, walk) == walk) continue;
     if (node->released)
       throw std::runtime_error(
-          "backward() was called a second time over the same operations, whose values are gone; pass retain_graph=True "
-          "to the first call");
+          "backward() was called a second time on the same operations, whose values were released; pass "
+          "retain_graph=True to the first call");
     require_unchanged(*node);
     found.push_back(node);
     for (const TensorPtr& input : node->inputs) {
@@ -79,21 +79,21 @@ void add_into(const Array& target, const Array& term) {
   });
 }
 
-// A leaf's data, or the gradient that it already has, may have got another shape or type since.
+// A leaf's data or its existing gradient may have been replaced by one of another shape or type.
 void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
   if (tensor.shape() == gradient.shape() && tensor.dtype() == gradient.dtype()) return;
-  throw std::runtime_error(text("backward() made a gradient of shape ", gradient.shape(), " and type ",
-                                name_of(gradient.dtype()), " for a tensor that has shape ", tensor.shape(),
+  throw std::runtime_error(text("backward() computed a gradient of shape ", gradient.shape(), " and type ",
+                                name_of(gradient.dtype()), " for a tensor that now has shape ", tensor.shape(),
                                 " and type ", name_of(tensor.dtype()),
-                                " now: convert a model before computing the loss, and drop old gradients"));
+                                ": convert a model before computing the loss, and clear old gradients"));
 }
 
-// The slot that gathers the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
+// The slot that accumulates the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
 TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
   return origin.node == nullptr ? tensor->grad : origin.node->doutput;
 }
 
-// The state that the nodes of a backward pass share.
+// Buffers that the nodes of a backward pass share.
 struct Scratch {
   std::vector<TensorPtr> made;
   Gradients gradients;
@@ -148,8 +148,7 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
   require_usable(*root, nullptr);
   if (gradient != nullptr) require_usable(*gradient, nullptr);
   if (!root->requires_grad())
-    throw std::runtime_error(
-        "backward() needs a tensor that requires a gradient; no operation behind this one involves such a tensor");
+    throw std::runtime_error("backward() needs a tensor that requires a gradient; this one does not depend on any");
   const TensorPtr seed = checked_root_gradient(root, gradient);
   if (root->node == nullptr) {
     const Tensor copy = *seed;
@@ -159,7 +158,7 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
   }
   const std::shared_ptr<Node> last = root->node;
   const std::vector<Node*> nodes = nodes_behind(root);
-  // Later nodes hold earlier ones through their inputs, so the earliest is released first.
+  // Later nodes own earlier ones through their inputs, so the earliest is released first.
   struct Cleanup {
     const std::vector<Node*>& nodes;
     bool release;

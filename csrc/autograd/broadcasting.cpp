@@ -8,7 +8,7 @@
 namespace nnlite {
 namespace {
 
-// Size of dimension i of `shape` as the last dimensions of a shape of `rank`.
+// Size of dimension i after padding `shape` with leading ones to `rank` dimensions.
 int64_t aligned_dim(const Shape& shape, int i, int rank) {
   const int at = i - (rank - shape.rank());
   return at < 0 ? 1 : shape[at];
@@ -67,7 +67,7 @@ void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& s
   const T* from = full;
   int turn = 0;
   for (int begin = 0; begin < rank;) {
-    // Neighbouring repeated dimensions are summed as one.
+    // Adjacent repeated dimensions are summed as one.
     int end = begin;
     while (end < rank && aligned_dim(shape, end, rank) == 1 && full_shape[end] != 1) ++end;
     if (end == begin) {

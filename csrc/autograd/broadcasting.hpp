@@ -1,4 +1,4 @@
-// NumPy's broadcasting of two operands as runs of contiguous output, and the way back for gradients.
+// NumPy's broadcasting of two operands as runs of contiguous output, and the sums that reverse it for gradients.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace nnlite {
 
-// `count` outputs from `out` on, whose operands stand at a, a + a_stride, ... and b, b + b_stride, ... (strides 0 or
+// `count` outputs starting at `out`; the operands are at a, a + a_stride, ... and b, b + b_stride, ... (strides 0 or
 // 1).
 struct BroadcastRun {
   int64_t out, a, b, count, a_stride, b_stride;
@@ -30,7 +30,7 @@ class Broadcast {
     int64_t count, a_stride, b_stride;
   };
 
-  // outer_ runs from the innermost loop to the outermost.
+  // outer_ is ordered from the innermost loop to the outermost.
   template <class F>
   void visit(size_t loops, BroadcastRun& run, const F& f) const {
     if (loops == 0) {
@@ -53,15 +53,16 @@ class Broadcast {
   std::vector<Loop> outer_;
 };
 
-// Sums `full` over what broadcasting had repeated: (full_shape) -> (shape). Rows by leaves, along rows by lanes.
+// Sums `full` over the dimensions that broadcasting repeated: (full_shape) -> (shape). Over rows in leaves, along rows
+// in lanes.
 template <class T>
 void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape);
 
-// (rows, columns) -> (columns), a sum over the batch: rule 3 of the contract, for one column too.
+// (rows, columns) -> (columns), a sum over the batch: rule 3 of the contract, even for a single column.
 template <class T>
 void sum_batch(const T* x, int64_t rows, int64_t columns, T* out);
 
-// (outer, axis, inner) -> (outer, inner): along rows where inner is 1 (rule 4), else over rows (rule 3).
+// (outer, axis, inner) -> (outer, inner): along rows if inner is 1 (rule 4), else over rows (rule 3).
 template <class T>
 void sum_axis(const T* x, int64_t outer, int64_t axis, int64_t inner, T* out);
 

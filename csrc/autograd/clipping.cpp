@@ -10,14 +10,14 @@
 namespace nnlite {
 namespace {
 
-// Elements that one task squares: a power of two leaves, so that its sum is a node of the contract's tree.
+// Elements per task: a power-of-two number of leaves, so that a task's sum is a node of the contract's tree.
 constexpr int64_t kTaskElements = 64 * kLeafRows;
 
 int64_t tasks_for(int64_t n) {
   return (n + kTaskElements - 1) / kTaskElements;
 }
 
-// `lanes` has room for kDoubleLanes sums of each task.
+// `lanes` has room for kDoubleLanes sums per task.
 template <class T>
 double norm_of(const T* x, int64_t n, double* lanes) {
   if (n == 0) return 0;

@@ -16,7 +16,7 @@ Target target_of(DType dtype) {
   return dtype == DType::float32 ? Target::float32 : dtype == DType::float64 ? Target::float64 : Target::int64;
 }
 
-// Holds the programs frozen: nobody trains the model during a pass of predictions.
+// Freezes the programs for its lifetime, a pass of predictions, in which no parameter changes.
 class Frozen {
  public:
   explicit Frozen(const Programs& programs) : programs_(programs) {
@@ -97,7 +97,8 @@ class Pass {
     order_ = permutation_.data();
   }
 
-  // f(program, begin, count) for each batch from at_ on, its inputs filled in; false ends the pass.
+  // Fills in the inputs of each batch from at_ on and calls f(program, begin, count), which returns false to end the
+  // pass.
   template <class F>
   bool for_batches(const F& f) {
     for (; at_.batch * request_.batch_size < used_; ++at_.batch) {
@@ -127,7 +128,7 @@ class Pass {
     return status == StepStatus::diverged ? status : StepStatus::stopped;
   }
 
-  // A batch without weight is skipped.
+  // A batch of weight 0 is skipped.
   StepStatus train_batch(Program& program, LossTotal& total) {
     try {
       if (!program.forward()) return StepStatus::stopped;
@@ -163,7 +164,7 @@ class Pass {
     return true;
   }
 
-  // Copies a batch's results, several numbers per row, to the rows' places in the result of the whole.
+  // Copies a batch's results, row_bytes per row, to their rows in the result of the whole pass.
   void keep(const OutputRows& rows, const Tensor& computed, int64_t begin, int64_t count) const {
     if (rows.data == nullptr) return;
     const char* from = computed.array().as<const char>();
@@ -178,8 +179,8 @@ class Pass {
   const EpochRequest& request_;
   int64_t rows_, used_;
   std::vector<UpdateOptions> options_;
-  bool varies_;      // the options do, from step to step
-  size_t step_ = 0;  // of the call
+  bool varies_;      // whether the options change from step to step
+  size_t step_ = 0;  // within the call
   Progress at_;
   const int64_t* order_ = nullptr;
   std::vector<int64_t> permutation_;

@@ -1,4 +1,4 @@
-// Whole epochs of a captured step: shuffle, gather, forward, backward, update, with nothing allocated inside.
+// Whole epochs of a captured step: shuffle, gather, forward, backward, update.
 #pragma once
 
 #include <functional>
@@ -34,22 +34,22 @@ struct EpochRequest {
   Programs programs;
   std::vector<RowSource> sources;  // one for each of the programs' inputs
   int64_t batch_size = 1;
-  const int64_t* orders =
-      nullptr;  // (order_count, rows), the last one serving all later epochs; null: shuffle by the seed
+  // (order_count, rows), of which later epochs reuse the last; null: shuffle by the seed.
+  const int64_t* orders = nullptr;
   int64_t order_count = 0;
   uint64_t seed = 0;
   int64_t first_epoch = 0, epochs = 1;
-  int64_t first_batch = 0;                    // of the first epoch, where it was begun before;
-  LossTotal total;                            // then that of the batches already done
-  std::vector<OptionRows> options;            // for each group
+  int64_t first_batch = 0;                    // of the first epoch, not 0 if it is resumed
+  LossTotal total;                            // of the first epoch's batches before that one
+  std::vector<OptionRows> options;            // one per group
   OutputRows outputs;                         // of the last epoch
-  bool drop_last = false;                     // leave out a last batch that is not full
+  bool drop_last = false;                     // skip a last batch that is not full
   std::vector<OutputRows> single_losses;      // one for each of the programs', in a pass without updates
   std::function<bool(const Progress&)> poll;  // false: stop
 };
 
 struct EpochResult {
-  std::vector<double> losses;            // of each whole epoch
+  std::vector<double> losses;            // of each completed epoch
   StepStatus status = StepStatus::done;  // of the last step
   int64_t batch = 0;  // where it stopped, in epoch first_epoch + losses.size(), and that epoch's total so far
   LossTotal total;
@@ -57,8 +57,8 @@ struct EpochResult {
 
 EpochResult train_epochs(const EpochRequest& request);
 
-// One pass in order, without updates: outputs, single losses, and each batch's loss with its weight where the programs
-// have one.
+// One pass in order, without updates: outputs, single losses, and each batch's loss and weight if the programs have a
+// loss.
 struct PassResult {
   std::vector<double> losses, weights;
   bool stopped = false;

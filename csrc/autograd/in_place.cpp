@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t kNow = UINT64_MAX;
 
-// Another tensor's view, as long as neither has got other memory.
+// Whether x is a view that still shares its base's memory.
 bool is_view(const Tensor& x) {
   return x.base != nullptr && x.base->storage() == x.storage();
 }
@@ -26,8 +26,8 @@ bool is_guarded_leaf(const Tensor& x) {
   return x.is_leaf() && x.requires_grad();
 }
 
-// A node that read `x` for its new value would keep it alive in a cycle, so it keeps a snapshot.
-void cut_circles(const Tensor& x, const std::shared_ptr<Node>& made_by) {
+// A node that computed x's new value from x would form a reference cycle with it, so it gets a snapshot of x.
+void cut_cycles(const Tensor& x, const std::shared_ptr<Node>& made_by) {
   const std::shared_ptr<Node>& first = x.past.front().node;
   const uint64_t oldest = first == nullptr ? 0 : first->number;
   std::vector<Node*> pending{made_by.get()};
@@ -48,10 +48,10 @@ void record_change(const TensorPtr& x, const TensorPtr& result) {
   if (result->node == nullptr) return;
   x->become(result->node);
   ++x->changes;
-  cut_circles(*x, result->node);
+  cut_cycles(*x, result->node);
 }
 
-// A change of a copy of columns is a change of the columns.
+// Writes a changed copy of columns back to the columns.
 void write_back(const TensorPtr& copy) {
   if (copy->copied_from == nullptr || copy->copied_from->source == nullptr) return;
   const auto& [source, slices] = *copy->copied_from;
@@ -66,7 +66,7 @@ void write_back(const TensorPtr& copy) {
 
 }  // namespace
 
-// A copy of a copy refers to neither: a loop of copies would keep them all alive.
+// A copy of a copy does not refer to its source: copies made in a loop would keep each other alive.
 void stand_for_view(const TensorPtr& copy, const TensorPtr& x, const std::vector<Slice>& slices) {
   if (copy->storage() == x->storage()) return;
   const bool reachable = !slices.empty() && owner_of(x)->copied_from == nullptr;
@@ -125,9 +125,9 @@ void assign(const TensorPtr& x, const Selection& selection, const TensorPtr& val
     fits = size == 1 || size == selection.shape[selection.shape.rank() - i];
   }
   if (!fits)
-    throw std::runtime_error(text("a value of shape ", value->shape(), " cannot be broadcast to the shape ",
-                                  selection.shape, " of what it replaces"));
-  // Memory that is read and written at once would be read after it has changed.
+    throw std::runtime_error(
+        text("a value of shape ", value->shape(), " cannot be broadcast to the selected shape ", selection.shape));
+  // If both share memory, `part` is copied first: it would be overwritten while it is read.
   if (part->shape() != selection.shape || part->storage() == x->storage()) part = expand(part, selection.shape);
   const TensorPtr& owner = owner_of(x);
   Selection within = selection;
@@ -151,12 +151,11 @@ TensorPtr current(const TensorPtr& x, bool kept) {
 
 void replace(const TensorPtr& x, const TensorPtr& result, const char* operation) {
   if (result->shape() != x->shape())
-    throw std::runtime_error(text(operation, ": the result has shape ", result->shape(),
-                                  ", which does not fit into the ", "tensor of shape ", x->shape(),
-                                  " that it shall replace"));
+    throw std::runtime_error(text(operation, ": a result of shape ", result->shape(),
+                                  " cannot replace the values of a tensor of shape ", x->shape()));
   if (!is_floating(x->dtype()) && result->dtype() != x->dtype())
-    throw std::runtime_error(text(operation, ": a result of type ", name_of(result->dtype()), " cannot become the ",
-                                  name_of(x->dtype()), " of the tensor"));
+    throw std::runtime_error(text(operation, ": a result of type ", name_of(result->dtype()),
+                                  " cannot replace the values of a tensor of type ", name_of(x->dtype())));
   const TensorPtr value = cast(result, x->dtype());
   if (is_view(*x)) {
     assign(x, everything(x->shape()), value);
@@ -167,7 +166,7 @@ void replace(const TensorPtr& x, const TensorPtr& result, const char* operation)
     write_back(x);
   }
   if (value->node == nullptr) return;
-  // The result is now in x's memory, and counts as changed with it.
+  // The result now lies in x's memory and shares its version.
   value->node->output = x->array();
   value->node->output.version = x->storage()->version();
   value->node->output_storage = x->storage();

@@ -1,5 +1,5 @@
 // The operations of the tape. Each checks its inputs (std::invalid_argument, std::out_of_range, TypeError, naming the
-// operation and the shapes) and returns a tensor. Operands of two types meet in their common_type.
+// operation and the shapes) and returns a tensor. Operands of different types are converted to their common_type.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace nnlite {
 TensorPtr unary(const std::string& name, const TensorPtr& x, double alpha = 0, double beta = 0);
 TensorPtr unary(int index, const TensorPtr& x, double alpha = 0, double beta = 0);
 TensorPtr binary(int index, const TensorPtr& a, const TensorPtr& b);
-// PyTorch's promotion: the wider type, but a single value widens an array to another kind only.
+// PyTorch's promotion: the wider type, but a single value changes an array's type only to another kind.
 DType common_type(const TensorPtr& a, const TensorPtr& b);
 TensorPtr where(const TensorPtr& condition, const TensorPtr& a, const TensorPtr& b);
 TensorPtr broadcast_to(const TensorPtr& x, const Shape& shape);  // x + 0 of that shape
@@ -35,18 +35,18 @@ TensorPtr sum(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr mean(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr max(const TensorPtr& x, int64_t dim, bool keepdim);
 TensorPtr min(const TensorPtr& x, int64_t dim, bool keepdim);
-TensorPtr amax(const TensorPtr& x, int64_t dim, bool keepdim);  // ties share the gradient
+TensorPtr amax(const TensorPtr& x, int64_t dim, bool keepdim);  // ties split the gradient
 TensorPtr amin(const TensorPtr& x, int64_t dim, bool keepdim);
 
 // shaping.cpp
 TensorPtr reshape(const TensorPtr& x, const Shape& shape);  // one size may be -1
-TensorPtr detach(const TensorPtr& x);                       // the same memory, cut off from the tape
+TensorPtr detach(const TensorPtr& x);                       // the same memory, detached from the tape
 TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims);
 struct Slice {
   int64_t start, step, count;
 };
 TensorPtr view(const TensorPtr& x, int64_t offset, const Shape& shape);  // of x's memory
-// One slice for each dimension; `shape` has its elements, without and with dimensions of size 1 at will.
+// One slice per dimension; `shape` holds the same elements and may add or drop dimensions of size 1.
 TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape);
 TensorPtr take(const TensorPtr& x, const TensorPtr& indices, int dim, int64_t padding_index = -1,
                const char* name = "index");
@@ -54,7 +54,7 @@ TensorPtr concatenate(const std::vector<TensorPtr>& tensors, int64_t dim);
 
 // selecting.cpp
 
-// Where the elements of a `shape` stand in a tensor: a run of neighbours from each start on.
+// The positions in a tensor of the elements of `shape`: from each start, a run of adjacent elements.
 struct Selection {
   Shape shape;
   std::vector<int64_t> starts;
@@ -65,16 +65,16 @@ struct Selection {
   void add_offsets(const std::vector<int64_t>& offsets, const Shape& shape);
 };
 TensorPtr gather(const TensorPtr& x, Selection selection);
-TensorPtr expand(const TensorPtr& x, const Shape& shape);  // by repeating dimensions of size 1 and in front
-// x's own memory with `value`, of the selection's shape and x's type, at the selection. See assign().
+TensorPtr expand(const TensorPtr& x, const Shape& shape);  // repeats dimensions of size 1 and adds leading ones
+// Writes `value`, of the selection's shape and x's type, into x's memory at the selection. See assign().
 TensorPtr assigned(const TensorPtr& x, const TensorPtr& value, Selection selection);
 
 // softmax.cpp
 TensorPtr softmax(const TensorPtr& x, int64_t dim);
 TensorPtr log_softmax(const TensorPtr& x, int64_t dim);
 
-// losses.cpp, class_losses.cpp; what they have in common: reduced_loss.hpp
-enum class Reduction { none, mean, sum, batchmean };  // batchmean: the sum over the number of rows, for divergences
+// losses.cpp, class_losses.cpp; common base: reduced_loss.hpp
+enum class Reduction { none, mean, sum, batchmean };  // batchmean: sum / number of rows, for divergences
 Reduction reduction_of(const std::string& name, bool of_divergence = false);
 const char* name_of(Reduction reduction);
 int loss_index(const std::string& name);
@@ -95,7 +95,7 @@ TensorPtr layer_norm(const TensorPtr& x, int normalized_rank, const TensorPtr& w
                      double eps);
 struct BatchNormSettings {
   bool training;
-  double momentum, eps;  // momentum < 0: plain average
+  double momentum, eps;  // momentum < 0: cumulative average
 };
 struct BatchNormState {
   TensorPtr running_mean, running_var, batches;  // each may be null; batches is an int64 count

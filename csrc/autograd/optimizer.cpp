@@ -19,7 +19,7 @@ std::atomic<uint64_t> next_serial{0};
 int number_of(const std::string& optimizer) {
   for (int i = 0; i < Optimizers::count; ++i)
     if (optimizer == Optimizers::rows[i].name) return i;
-  throw std::invalid_argument(text("there is no optimizer '", optimizer, '\''));
+  throw std::invalid_argument(text("optimizer '", optimizer, "' is unknown"));
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ ParameterGroup::ParameterGroup(const std::string& optimizer, std::vector<TensorP
     if (parameter == nullptr || !is_floating(parameter->dtype()))
       throw TypeError(text(optimizer, " needs float32 or float64 parameters"));
   for (ParameterUpdate& update : updates_) update.group = this;
-  options_.fill(std::numeric_limits<double>::quiet_NaN());  // equal to none that will come
+  options_.fill(std::numeric_limits<double>::quiet_NaN());  // differs from any options
 }
 
 void ParameterGroup::set_options(const UpdateOptions& options) {
@@ -102,7 +102,7 @@ void ParameterGroup::finish(size_t i) {
   ++update.steps;
 }
 
-// All checks and all memory: a failure must not leave some parameters updated and others not.
+// Runs all checks and allocates all memory first: a failure must not leave only some parameters updated.
 void ParameterGroup::prepare(const UpdateOptions& options) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const TensorPtr &parameter = parameters_[i], &gradient = parameter->grad;
@@ -137,12 +137,12 @@ void ParameterGroup::zero_grad() {
   for (const TensorPtr& parameter : parameters_) parameter->grad = nullptr;
 }
 
-// A parameter's data may have been replaced: the state is converted to its type; for another shape it is meaningless.
+// If a parameter's data was replaced, its state is converted to the new type; with another shape, it is meaningless.
 TensorPtr ParameterGroup::like_parameter(size_t i, size_t buffer, const TensorPtr& values) const {
   const Tensor& parameter = *parameters_[i];
   if (values->shape() != parameter.shape())
     throw std::invalid_argument(text(row_.buffers[buffer], " of parameter ", i, " has shape ", values->shape(),
-                                     ", the parameter ", parameter.shape(), "; make a new optimizer"));
+                                     ", the parameter ", parameter.shape(), "; create a new optimizer"));
   return cast(values, parameter.dtype());
 }
 
@@ -161,8 +161,9 @@ void ParameterGroup::set_state(size_t i, const ParameterState& state) {
     if (state.buffers[b] == nullptr) continue;
     const Array& values = state.buffers[b]->array();
     if (values.shape != parameters_[i]->shape() || values.dtype != parameters_[i]->dtype())
-      throw std::invalid_argument(text(row_.buffers[b], " of parameter ", i, " has shape ", values.shape,
-                                       ", the parameter ", parameters_[i]->shape()));
+      throw std::invalid_argument(text(row_.buffers[b], " of parameter ", i, " is ", name_of(values.dtype),
+                                       values.shape, ", the parameter is ", name_of(parameters_[i]->dtype()),
+                                       parameters_[i]->shape()));
     copy.buffers[b] = std::make_shared<Tensor>(values.shape, values.dtype);
     std::memcpy(copy.buffers[b]->array().data, values.data, values.bytes());
   }

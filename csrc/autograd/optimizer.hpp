@@ -1,4 +1,4 @@
-// Groups of parameters and the state of their updates, for every row of kernels/optimizers.hpp.
+// Groups of parameters and the state of their updates, for every optimizer in kernels/optimizers.hpp.
 #pragma once
 
 #include <array>
@@ -11,13 +11,13 @@
 
 namespace nnlite {
 
-// A row's options, in its order.
+// An optimizer's options, in the order of its row.
 using UpdateOptions = std::array<double, kMostOptions>;
 
-// What an optimizer remembers of one parameter.
+// An optimizer's state for one parameter.
 struct ParameterState {
-  int64_t steps = 0;  // that the buffers have seen
-  double scalar = 1;  // that all elements share
+  int64_t steps = 0;  // that updated the buffers
+  double scalar = 1;  // shared by all elements
   std::array<TensorPtr, kMostBuffers> buffers;
 };
 
@@ -46,28 +46,28 @@ class ParameterGroup : public SharedObject {
   const OptimizerRow& row() const { return row_; }
   const std::vector<TensorPtr>& parameters() const { return parameters_; }
 
-  // A number that no other group of the process has, not even one whose memory this one took over.
+  // Unique within the process, even if the group reuses the memory of another.
   uint64_t serial() const { return serial_; }
 
   // How many times step() has updated the parameters.
   int64_t steps() const { return steps_; }
 
-  // Changes after any operation that has written into a parameter.
+  // A count that every operation that writes to a parameter increases.
   uint64_t changes() const;
 
-  // One step from the parameters' grad; those without one are skipped.
+  // One step with each parameter's grad; parameters without one are skipped.
   void step(const UpdateOptions& options);
   // Allocates all memory that step() needs, so that step() cannot fail.
   void prepare(const UpdateOptions& options);
   void zero_grad();
 
-  // The update of parameter i, at one place as long as the group lives. It follows these options, with its buffers in
-  // place, from prepare() on; after each step, finish(i).
+  // The update of parameter i, at a fixed address for the group's lifetime. prepare() sets its options and allocates
+  // its buffers before a step; finish() follows each step.
   const ParameterUpdate& update(size_t i) const { return updates_[i]; }
   void prepare(size_t i, const UpdateOptions& options);
   void finish(size_t i);
 
-  // The state of parameter i, whose buffers are null where there is none yet.
+  // The state of parameter i; buffers that do not exist yet are null.
   ParameterState state(size_t i) const;
   // The buffers are copied.
   void set_state(size_t i, const ParameterState& state);
@@ -75,7 +75,7 @@ class ParameterGroup : public SharedObject {
  private:
   friend struct ParameterUpdate;
 
-  // A row's rule for the options and steps, which most parameters of a group share.
+  // The rule for the current options and step count, which most parameters of a group share.
   struct Rule {
     int64_t steps = -1;
     double scalar = 1, next_scalar = 1;
@@ -92,7 +92,7 @@ class ParameterGroup : public SharedObject {
   std::vector<TensorPtr> parameters_;
   std::vector<ParameterUpdate> updates_;
   UpdateOptions options_{};
-  unsigned in_use_ = 0;  // a bit for each buffer
+  unsigned in_use_ = 0;  // one bit per buffer
   bool is_plain_ = false;
   double plain_rate_ = 0;
   Rule rule_;

@@ -12,15 +12,15 @@
 namespace nnlite {
 namespace {
 
-// A step whose updates are fused cannot be stopped half-way. Above this many flops (some 20 ms of a core) the gradients
-// are kept apart instead, so that Ctrl-C is answered between kernels.
+// A step with fused updates cannot be stopped halfway. Above this many flops (about 20 ms of a core), gradients are
+// stored separately, so that Ctrl-C takes effect between kernels.
 constexpr double kFuseLimit = 2e9;
 
 bool is_stopped(const Interrupt* interrupt) {
   return interrupt != nullptr && interrupt->stopped();
 }
 
-// Holds interruption off while parameters change.
+// Defers interruption while parameters change.
 class Hold {
  public:
   Hold(Interrupt* interrupt, bool held) : interrupt_(held ? interrupt : nullptr) { set(true); }
@@ -33,7 +33,7 @@ class Hold {
   Interrupt* interrupt_;
 };
 
-// The values of some arrays, put back unless all went well.
+// A copy of some arrays' values, restored on destruction unless discarded.
 class Snapshot {
  public:
   void keep(void* data, size_t bytes) {
@@ -53,9 +53,9 @@ class Snapshot {
   std::vector<Kept> kept_;
 };
 
-// Throws what backward() throws if it reads an input of `node` that a later operation has written into.
+// Throws backward()'s error if it would read an input of `node` that a later operation has written to.
 void require_kept(const Node& node, const Array& written) {
-  const size_t inputs = std::min<size_t>(node.inputs.size(), 63);  // that values are marked for
+  const size_t inputs = std::min<size_t>(node.inputs.size(), 63);  // that have a bit in Values
   Operation::Values wanted = 0;
   for (size_t i = 0; i < inputs; ++i)
     if (node.inputs[i] != nullptr && node.inputs[i]->requires_grad()) wanted |= Operation::Values{1} << i;
@@ -81,7 +81,7 @@ Program::Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr ou
   if (loss_ != nullptr && loss_->array().size() != 1)
     throw std::invalid_argument(text("the loss must be a single number to train on, it has shape ", loss_->shape(),
                                      "; use reduction='mean' or 'sum'"));
-  if (loss_ != nullptr) require_floating("the loss", loss_->dtype());
+  if (loss_ != nullptr) require_floating("loss", loss_->dtype());
   if (loss_ != nullptr) share_ = BatchShare(*loss_, rows());
   plan_forward(trace);
   require_unread_state(trace);
@@ -94,7 +94,7 @@ void Program::plan_forward(const Trace& trace) {
   ends.insert(ends.end(), single_losses_.begin(), single_losses_.end());
   for (const TensorPtr& end : ends)
     if (end != nullptr && end->node != nullptr) needed.insert(end->node.get());
-  // Nodes stand in order of creation, so that every reader of a node has been seen before the node itself.
+  // Nodes are in order of creation, so that in reverse all readers of a node come before it.
   for (auto node = trace.nodes().rbegin(); node != trace.nodes().rend(); ++node) {
     if (needed.count(node->get()) == 0 && !(*node)->operation->is_stateful()) continue;
     for (const TensorPtr& input : (*node)->inputs)
@@ -105,7 +105,7 @@ void Program::plan_forward(const Trace& trace) {
   std::reverse(forward_.begin(), forward_.end());
 }
 
-// A value that Python read while recording is a constant of the program.
+// A value that Python read while recording is a constant of the program, so the step must not change it.
 void Program::require_unread_state(const Trace& trace) const {
   for (const Array& read : trace.reads())
     for (const TensorPtr& tensor : changing())
@@ -164,7 +164,7 @@ void Program::plan_backward() {
     fuse_updates();
 }
 
-// Running statistics may be read before they are updated, unless the backward pass reads them again.
+// Running statistics may be read before their update, unless the backward pass reads them again.
 void Program::require_kept_values() const {
   for (const ForwardStep& writer : forward_)
     for (size_t i = 0; i < writer.node->arrays.size(); ++i) {
@@ -199,8 +199,8 @@ Array Program::planned_gradient(const TensorPtr& tensor, BackwardStep& step) {
   return made;
 }
 
-// A parameter that one operation reads, once, can be updated where its gradient is made: the gradient is never written.
-// Other views of its memory are readers too.
+// A parameter with a single reader can be updated where its gradient is computed, without storing the gradient.
+// Operations on other views of its memory are readers too.
 void Program::fuse_updates() {
   for (auto& slot : parameters_) {
     int64_t readers = 0;
@@ -229,20 +229,20 @@ bool Program::forward() {
   for (const ForwardStep& step : forward_)
     if (step.node->operation->is_stateful()) step.node->operation->save_state(step.node->arrays);
   for (const ForwardStep& step : forward_) {
-    if (interrupt != nullptr && interrupt->spend(0)) break;  // the kernels account for their own work
+    if (interrupt != nullptr && interrupt->spend(0)) break;  // kernels count their own work
     step.node->operation->forward(step.node->arrays, step.node->output);
   }
   if (is_stopped(interrupt)) undo();
   return !is_stopped(interrupt);
 }
 
-// Latest first: the first of several dropouts holds the count from which all of them started.
+// Latest first: the first of several dropouts saved the count that all of them started from.
 void Program::undo() {
   for (auto step = forward_.rbegin(); step != forward_.rend(); ++step)
     if (step->node->operation->is_stateful()) step->node->operation->restore_state(step->node->arrays);
 }
 
-// A parameter is what the step reads and does not make.
+// A parameter is an input of an operation that is neither computed in the step nor an input of the program.
 void Program::freeze() {
   for (const ForwardStep& step : forward_) {
     const auto& inputs = step.node->inputs;
@@ -306,7 +306,7 @@ void Program::run_backward() {
   }
 }
 
-// A stage that is interrupted has seen meaningless gradients.
+// The result of an interrupted stage is meaningless.
 bool Program::run_stages() {
   return std::all_of(stages_.begin(), stages_.end(), [&](const auto& stage) {
     return stage->apply(stage_gradients_) || is_stopped(Interrupt::current());

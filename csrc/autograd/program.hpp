@@ -1,4 +1,4 @@
-// A recorded step as a flat list of kernel calls over buffers planned once.
+// A recorded step as a flat list of kernel calls over preallocated buffers.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ enum class StepStatus { done, diverged, stopped };
 
 class Program : public SharedObject {
  public:
-  // `loss` and `groups` may be absent: then the program only predicts. `single_losses` are computed beside the output.
-  // The trace must have been closed. `stages` stand between the backward pass and the update.
+  // Without `loss` and `groups` the program only predicts. `single_losses` are computed along with the output. The
+  // trace must be closed. `stages` run between the backward pass and the update.
   Program(const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
           std::vector<std::shared_ptr<ParameterGroup>> groups, std::vector<TensorPtr> single_losses = {},
           Stages stages = {});
@@ -26,38 +26,38 @@ class Program : public SharedObject {
   const std::vector<std::shared_ptr<ParameterGroup>>& groups() const { return groups_; }
   const TensorPtr& output() const { return output_; }
   const std::vector<TensorPtr>& single_losses() const { return single_losses_; }
-  // Parameters to train and running statistics: what a step writes into.
+  // What a step writes to: trained parameters and running statistics.
   std::vector<TensorPtr> changing() const;
   struct ParameterGradient {
     TensorPtr parameter;
     Array gradient;
   };
-  // Where the gradients are after a backward pass with stages, of the parameters that the loss depends on.
+  // The gradients of the parameters that the loss depends on, after a backward pass with stages.
   std::vector<ParameterGradient> gradients() const;
   double work() const { return work_; }  // flops of forward()
   int64_t rows() const { return inputs_[0]->shape()[0]; }
 
-  // False: stopped by an Interrupt; nothing but activations has changed.
+  // False if an Interrupt stopped it; only activations have changed then.
   bool forward();
-  // Undoes what the forward pass changed besides activations, for a step that will not be finished.
+  // For a step that is abandoned: undoes all changes of the forward pass except activations.
   void undo();
   double loss() const;
   const BatchShare& share() const { return share_; }
   // Sets each group's options for the following updates; allocates memory first and changes nothing if that throws.
   void set_options(const std::vector<UpdateOptions>& options);
-  // Gradients, stages and updates of all parameters. Stopped, or diverged by what a stage says: undone, no parameter
-  // changed. The same holds where it throws, if it is the `first` step since anything that memory depends on may have
-  // changed: later ones allocate nothing.
+  // Computes the gradients, runs the stages and updates all parameters. If it is stopped, or a stage reports
+  // divergence, the step is undone and no parameter changes. The same holds if it throws in the `first` step after
+  // anything that affects memory may have changed: later ones allocate nothing.
   StepStatus backward_and_update(bool first);
 
   // Marks the memory that steps write as changed.
   void count_changes() const;
 
-  // No parameter may change between the two calls; forward() is faster there.
+  // Between these calls no parameter may change, and forward() is faster.
   void freeze();
   void thaw();
 
-  // One line for each kernel call, for tests and the curious.
+  // One line per kernel call, for tests and debugging.
   std::vector<std::string> describe() const;
 
  private:
@@ -78,9 +78,9 @@ class Program : public SharedObject {
   struct ParameterSlot {
     TensorPtr parameter;
     std::shared_ptr<ParameterGroup> group;
-    size_t group_number, index;  // within the groups, within its group
+    size_t group_number, index;  // of the group, and of the parameter within it
     Array values;                // of the parameter
-    Array gradient;              // empty when the update is fused into the step that makes the gradient
+    Array gradient;              // empty if the update is fused into the step that computes it
 
     const ParameterUpdate& update() const { return group->update(index); }
   };
@@ -107,7 +107,7 @@ class Program : public SharedObject {
   std::vector<BackwardStep> backward_;
   std::vector<ParameterSlot> parameters_;
   Stages stages_;
-  Arrays stage_gradients_;  // what they see: the gradients of all parameters in the groups' order
+  Arrays stage_gradients_;  // of all parameters, in the groups' order
   std::vector<StoragePtr> buffers_;
   std::vector<std::pair<const Tensor*, Array>> gradients_;  // planned so far, by tensor
   double work_ = 0;

@@ -1,7 +1,7 @@
 // Losses reduced to one number, and the losses before the reduction.
 //
-// Over any set of rows the loss is one thing: the sum of the single losses ("sum"), divided by the sum of their weights
-// ("mean"). A batch whose weights sum to 0 has the loss NaN and the gradient 0.
+// Over any set of rows, the loss is the sum of the single losses ("sum"), divided by the sum of their weights ("mean").
+// A batch whose weights sum to 0 has the loss NaN and the gradient 0.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@
 
 namespace nnlite {
 
-// Weights may be absent (all 1), or fewer than the losses: then each stands for as many losses in a row.
+// Weights may be absent (all 1) or fewer than the losses: each then applies to several consecutive losses.
 struct SingleLosses {
   TensorPtr losses, weights;
   Reduction reduction = Reduction::mean;
@@ -22,14 +22,14 @@ class ReducedLoss : public Operation {
   explicit ReducedLoss(Reduction reduction) : reduction_(reduction) {}
 
   Reduction reduction() const { return reduction_; }
-  // Of the last forward pass; without weights it is the number of rows.
+  // Of the last forward pass; the number of rows if there are no weights.
   double weight() const { return weight_; }
   // The same loss before its reduction, from the inputs of its node.
   virtual SingleLosses single(const std::vector<TensorPtr>& inputs) const = 0;
-  virtual int64_t count(const Arrays& inputs) const = 0;  // of the single losses
+  virtual int64_t count(const Arrays& inputs) const = 0;  // the number of single losses
 
  protected:
-  // The loss from the sum of its parts, `each` of which share one weight.
+  // The loss from the sum of the single losses, of which groups of `each` share one weight.
   template <class T>
   T divided(T total, int64_t each) const {
     if (reduction_ == Reduction::sum) return total;
@@ -51,9 +51,8 @@ class ReducedLoss : public Operation {
   }
 };
 
-// The weight of a batch's loss in the loss over a whole data set. Of a loss that no operation here has made, or that
-// is not made of the batch's rows, little is known: it counts by the rows, unless it is a sum, or unless it is NaN
-// because a mean that it is computed from has no weight.
+// The weight of a batch's loss in the loss over a whole data set. A loss that is not a ReducedLoss of the batch's rows
+// is weighted by their number, unless it is a sum, or is NaN because a mean that it was computed from has weight 0.
 class BatchShare {
  public:
   BatchShare() = default;
@@ -61,12 +60,12 @@ class BatchShare {
 
   double weight(double loss) const;        // of the last forward pass, whose loss this is
   bool is_sum() const { return is_sum_; }  // the losses of batches are added, without weights
-  // A batch without weight is like one without rows.
+  // A batch of weight 0 counts like one without rows.
   bool is_empty(double loss) const { return weight(loss) == 0 && (!is_sum_ || loss == 0); }
 
  private:
   const ReducedLoss* operation_ = nullptr;
-  std::vector<const ReducedLoss*> means_;  // that a loss of the user's own is computed from
+  std::vector<const ReducedLoss*> means_;  // from which a user-defined loss is computed
   double rows_ = 0;
   bool is_sum_ = false;
 };
@@ -83,10 +82,10 @@ struct LossTotal {
   double value(bool is_sum) const { return is_sum ? sum : sum / weight; }
 };
 
-// Null losses where `loss` is not made of single losses of the batch's rows.
+// The losses are null if `loss` does not reduce single losses of the batch's rows.
 SingleLosses single_losses(const Tensor& loss, int64_t rows);
 
-// Each row's losses and weights times the weight of the row.
+// Multiplies each row's losses and weights by the row's weight.
 SingleLosses weighted_rows(const SingleLosses& single, const TensorPtr& row_weights);
 
 TensorPtr reduced(const SingleLosses& single);

@@ -11,8 +11,8 @@
 
 namespace nnlite {
 
-// In the order of promotion. Booleans, a byte each, and integers are masks, indices and labels: kernels and the tape
-// compute with the floating types alone.
+// In the order of promotion. Booleans, one byte each, and integers are masks, indices and labels: kernels and the tape
+// compute with floating types only.
 enum class DType : uint8_t { boolean, int64, float32, float64 };
 
 inline bool is_floating(DType dtype) {
@@ -53,8 +53,8 @@ struct TypeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Dimensions of a row-major array, without an allocation. Only those in use are set and copied: every operation copies
-// several shapes.
+// Dimensions of a row-major array, stored without allocation. Only those in use are set and copied, since every
+// operation copies several shapes.
 class Shape {
  public:
   static constexpr int kMaxRank = 16;
@@ -81,7 +81,7 @@ class Shape {
   void insert(int at, int64_t dim);
   void erase(int at);
 
-  // Elements of dimensions first ... last - 1.
+  // The number of elements in dimensions first ... last - 1.
   int64_t count(int first, int last) const {
     int64_t n = 1;
     for (int i = first; i < last; ++i) n *= dims_[static_cast<size_t>(i)];
@@ -99,7 +99,7 @@ class Shape {
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-// Concatenates whatever can be printed.
+// Concatenates printable values.
 template <class... Parts>
 std::string text(const Parts&... parts) {
   std::ostringstream out;
@@ -107,10 +107,10 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
-// A dimension that may count from the end; throws std::out_of_range naming the operation.
+// Resolves a dimension that may count from the end; throws std::out_of_range naming the operation.
 int normalized_dim(const char* operation, int64_t dim, int rank);
 
-// The shape that NumPy's broadcasting gives a and b; throws std::invalid_argument naming the operation and both.
+// The shape of a and b broadcast together by NumPy's rules; throws std::invalid_argument naming the operation and both.
 Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b);
 
 }  // namespace nnlite

@@ -1,4 +1,4 @@
-// What happens to the gradients of a captured step between the backward pass and the update.
+// Stages between the backward pass and the update of a captured step, which change its gradients.
 #pragma once
 
 #include <memory>
@@ -9,20 +9,20 @@
 
 namespace nnlite {
 
-// One stage, which sees all gradients together: clipping, or the sum over processes.
+// A stage processes all gradients together: clipping, or the sum over processes.
 class Stage {
  public:
   virtual ~Stage() = default;
-  // Gets all memory that apply() needs for such gradients.
+  // Allocates all memory that apply() needs for such gradients.
   virtual void prepare(const Arrays&) {}
-  // Changes the gradients in place; false: they are not finite, and the step must not be made.
+  // Changes the gradients in place. False: they are not finite, and the parameters must not be updated.
   virtual bool apply(const Arrays& gradients) = 0;
 };
 
-// In the order in which they run. A sum over processes belongs before the clipping.
+// In the order in which they run. A sum over processes must precede clipping.
 using Stages = std::vector<std::unique_ptr<Stage>>;
 
-// By norm, then by value, as far as they are asked for.
+// Clipping by norm, then by value, as far as requested.
 Stages clipping_stages(std::optional<double> max_norm, std::optional<double> max_value);
 
 }  // namespace nnlite

@@ -17,7 +17,8 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   int64_t bytes = static_cast<int64_t>(size_of(dtype));
   for (int64_t dim : shape)
     if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes))
-      throw std::invalid_argument(text("shape ", shape, " is not a possible shape of ", name_of(dtype), " values"));
+      throw std::invalid_argument(
+          text("shape ", shape, " of ", name_of(dtype), " values has a negative size or is too large"));
   return static_cast<size_t>(bytes);
 }
 
@@ -123,11 +124,11 @@ void Node::count_changes() const {
     if (inputs[i] != nullptr && operation->writes_input(i)) inputs[i]->storage()->count_change();
 }
 
-// A chain of nodes would otherwise be destroyed by recursion, one stack frame per operation. The nodes themselves make
-// the list of nodes still to destroy: a destructor must not allocate.
+// Destroys a chain of nodes in a loop: recursion would take one stack frame per operation. The nodes themselves form
+// the list of nodes to destroy, since a destructor must not allocate.
 Node::~Node() {
   std::shared_ptr<Node> doomed;
-  const auto let_go = [&doomed](std::vector<TensorPtr>& tensors) {
+  const auto release = [&doomed](std::vector<TensorPtr>& tensors) {
     for (TensorPtr& input : tensors) {
       const TensorPtr tensor = std::move(input);
       if (tensor == nullptr || tensor.use_count() > 1 || tensor->node == nullptr || tensor->node.use_count() > 1)
@@ -137,11 +138,11 @@ Node::~Node() {
     }
     tensors.clear();
   };
-  let_go(inputs);
+  release(inputs);
   while (doomed != nullptr) {
     const std::shared_ptr<Node> node = std::move(doomed);
     doomed = std::move(node->next_doomed);
-    let_go(node->inputs);
+    release(node->inputs);
   }
 }
 

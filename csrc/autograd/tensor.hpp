@@ -20,7 +20,7 @@ struct Array {
   void* data = nullptr;
   DType dtype = DType::float32;
   Shape shape;
-  uint32_t version = 0;  // of the memory, where a node keeps the array
+  uint32_t version = 0;  // of the memory when a node saved the array
 
   template <class T>
   T* as() const {
@@ -40,7 +40,7 @@ class Tensor : public SharedObject {
  public:
   Tensor(const Shape& shape, DType dtype);  // memory not initialised
   Tensor(const Shape& shape, DType dtype, StoragePtr storage);
-  Tensor(const Array& array, StoragePtr storage);  // a part of the storage
+  Tensor(const Array& array, StoragePtr storage);  // part of the storage
 
   const Array& array() const { return array_; }
   const Shape& shape() const { return array_.shape; }
@@ -51,33 +51,34 @@ class Tensor : public SharedObject {
   void set_requires_grad(bool requires_grad);
   bool is_leaf() const;
 
-  // Takes the memory, shape and type of `other` and remains the same object. Nodes and programs
-  // keep the memory that they were made with. Only for leaves.
+  // Takes over the memory, shape and type of `other` but remains the same object. Existing nodes and programs keep the
+  // old memory. Only for leaves.
   void set_data(const Tensor& other);
 
-  // Throws CaptureError where there are no values to read: see `trace_number`.
+  // Throws CaptureError if there are no values to read: see `trace_number`.
   const Array& values() const;
 
-  // What the tensor was to operations up to `number`, that of the node which an in-place operation then gave it.
+  // The tensor's state before an in-place operation, for operations up to `number`, that of the in-place operation's
+  // node.
   struct Past {
     uint64_t number;
     std::shared_ptr<Node> node;
     bool requires_grad;
   };
   void become(const std::shared_ptr<Node>& made_by);
-  // What it was to the operation of that number.
+  // Its state for the operation of that number.
   Past at(uint64_t number) const;
-  // A tensor of the same memory and history as this one had then, and nothing else.
+  // A tensor with the same memory and the state for that number, and nothing else.
   TensorPtr snapshot(uint64_t number) const;
 
   TensorPtr grad;
-  TensorPtr base;        // of a view: the tensor whose memory it shows
-  uint64_t changes = 0;  // how often it became another node's; of a view, how often its base had when its node was made
+  TensorPtr base;        // of a view: the tensor whose memory it shares
+  uint64_t changes = 0;  // in-place operations on it; of a view, those on its base when the view's node was created
   std::shared_ptr<const CopiedFrom> copied_from;  // of a copy that stands for a view
   std::vector<Past> past;                         // latest last
-  std::shared_ptr<Node> node;                     // the operation that made it, if a gradient or a trace needs it
-  // Not 0: this tensor only stands for a value in the trace of that number. Its memory is the captured program's, so
-  // nothing but that trace may use it.
+  std::shared_ptr<Node> node;                     // the operation that created it, if a gradient or a trace needs it
+  // If not 0, this tensor is a placeholder in the trace of that number. Its memory belongs to the captured program, so
+  // only that trace may use it.
   uint64_t trace_number = 0;
 
  private:
@@ -88,8 +89,8 @@ class Tensor : public SharedObject {
 
 TensorPtr full(const Shape& shape, DType dtype, double value);
 
-// Where an operation puts the gradient of one input. It writes all of `data`, or skips the input where data is null;
-// with an update, `data` is the parameter itself and the gradient goes into its update instead.
+// Where an operation writes the gradient of one input. It writes all of `data`, or skips the input if data is null;
+// with an update, `data` is the parameter itself, and the operation applies the gradient to it instead.
 struct ParameterUpdate;
 struct Gradient {
   void* data = nullptr;
@@ -105,8 +106,8 @@ struct Gradient {
 using Arrays = std::vector<Array>;
 using Gradients = std::vector<Gradient>;
 
-// One application of a function of tensors: forward and its vector-Jacobian product side by side. An object serves one
-// node and keeps there what the backward pass needs; a captured program calls the same object again and again.
+// One application of a function of tensors: its forward pass and its vector-Jacobian product. An object belongs to one
+// node and stores what the backward pass needs; a captured program calls the same object repeatedly.
 class Operation {
  public:
   virtual ~Operation() = default;
@@ -116,58 +117,58 @@ class Operation {
   // Shape and dtype of the output; checks the inputs. Data pointers need not be valid.
   virtual Array infer(const Arrays& inputs) = 0;
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
-  // inputs, output and doutput are valid; gradients[i] is empty where input i needs none.
+  // inputs, output and doutput are valid; gradients[i] is empty if input i needs none.
   virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
-  // True: the output is the first input's memory, from that element on.
+  // Whether the output is the first input's memory, starting at element alias_offset().
   virtual bool aliases_input() const { return false; }
   virtual int64_t alias_offset() const { return 0; }
-  // The values that vjp() reads where the inputs of `wanted` get a gradient: bit i for input i, and kOutput. It would
-  // be wrong if they changed before.
+  // The values that vjp() reads if the inputs in `wanted` get a gradient, so that they must not change before: bit i
+  // for input i, and kOutput.
   using Values = uint64_t;
   static constexpr Values kOutput = Values{1} << 63;
   virtual Values kept(Values) const { return ~Values{0}; }
-  // True: input i's gradient can be an update in place (see Gradient).
+  // Whether input i's gradient can be applied as an update in place (see Gradient).
   virtual bool can_update(size_t) const { return false; }
-  // For operations whose forward pass changes something (running statistics, a count of draws): keep, and put back,
-  // what it was, so that a step given up half-way leaves it as it was.
+  // For operations whose forward pass changes state (running statistics, a count of draws): saves and restores it, so
+  // that an abandoned step leaves it unchanged.
   virtual bool is_stateful() const { return false; }
-  // True: the forward pass changes input i.
+  // Whether the forward pass writes to input i.
   virtual bool writes_input(size_t) const { return false; }
   virtual void save_state(const Arrays&) {}
   virtual void restore_state(const Arrays&) {}
   // The parameters do not change until thaw(): forward() may use a copy in a better layout.
   virtual void freeze(const Arrays&) {}
   virtual void thaw() {}
-  // Flops of the forward pass, roughly.
+  // Approximate flops of the forward pass.
   virtual double work(const Arrays&, const Array& output) const { return static_cast<double>(output.size()); }
 };
 
 using OperationPtr = std::shared_ptr<Operation>;
 
-// A number above those of all nodes so far.
+// A number greater than those of all existing nodes.
 uint64_t next_number();
 
 class Node {
  public:
   Node(OperationPtr operation, std::vector<TensorPtr> inputs, bool needs_gradient);
   ~Node();
-  void count_changes() const;  // of the inputs that the operation writes
+  void count_changes() const;  // to the inputs that the operation writes
 
   OperationPtr operation;
   std::vector<TensorPtr> inputs;  // null entries are absent optional inputs
   Arrays arrays;                  // of the inputs
-  // Of the inputs that are leaves, which set_data() may give another one; most operations have few.
+  // Memory of the inputs that are leaves, which set_data() may give other memory; most operations have few.
   std::array<StoragePtr, 3> memory;
   std::vector<StoragePtr> more_memory;
   Array output;
   StoragePtr output_storage;
-  uint64_t number;                       // creation order: a tape runs backward from the highest
-  uint64_t last_walk = 0;                // the backward pass that met it last
-  const Tensor* searched_for = nullptr;  // the last tensor whose readers were looked for here
+  uint64_t number;                       // in order of creation; a backward pass starts at the highest
+  uint64_t last_walk = 0;                // the last backward pass that visited it
+  const Tensor* searched_for = nullptr;  // the last tensor whose readers were searched for here
   bool needs_gradient;
-  bool released = false;  // the backward pass has let go of the inputs
+  bool released = false;  // a backward pass has released the inputs
 
-  // The gradient of the output, while a backward pass is under way.
+  // The gradient of the output, during a backward pass.
   TensorPtr doutput;
 
  private:
@@ -196,7 +197,7 @@ class WithoutGrad {
   bool before_;
 };
 
-// d root / d leaf is added to every leaf's grad. `gradient` may be null for a single element.
+// Adds d root / d leaf to every leaf's grad. `gradient` may be null for a single element.
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph);
 
 }  // namespace nnlite

@@ -50,9 +50,9 @@ Trace* Trace::current() {
 void require_usable(const Tensor& tensor, const Trace* current) {
   if (tensor.trace_number == 0 || (current != nullptr && current->number() == tensor.trace_number)) return;
   throw CaptureError(
-      "a tensor that a forward pass made while its step was being captured is used outside that pass (kept on the "
-      "model or in a list?); it stands for a value and holds none: compute it again, or pass compile=False to run the "
-      "step operation by operation");
+      "a tensor that a forward pass created while its step was being captured is used outside that pass (kept on the "
+      "model or in a list?); it has no values: compute it again, or pass compile=False to run the step operation by "
+      "operation");
 }
 
 std::string Trace::leaf_description(const Tensor& leaf, const Arrays& changing) const {
@@ -66,7 +66,7 @@ std::string Trace::leaf_description(const Tensor& leaf, const Arrays& changing) 
   return text("constant ", hash_of(leaf.array()), ' ', type);
 }
 
-// What training and the operations write into: parameters, running statistics, and other views of their memory.
+// Leaves that training or operations write to: parameters, running statistics, and other views of their memory.
 Arrays Trace::changing_leaves() const {
   Arrays changing;
   for (const auto& node : nodes_)

@@ -1,4 +1,4 @@
-// Recording a step by shapes alone.
+// Records a step by shapes alone, without computing.
 #pragma once
 
 #include <memory>
@@ -10,27 +10,27 @@
 
 namespace nnlite {
 
-// Thrown while a trace is open, it also spoils the trace: the forward pass may catch it and go on by another way.
+// Thrown while a trace is open, it also spoils the trace, since the forward pass may catch it and continue differently.
 struct CaptureError : std::runtime_error {
   explicit CaptureError(const std::string& why);
 };
 
-// While a trace is open on a thread, apply_operation() records there and runs nothing.
+// While a trace is open on a thread, apply_operation() records in it and runs nothing.
 class Trace : public SharedObject {
  public:
   Trace();
-  void open();  // throws CaptureError when another one is open
+  void open();  // throws CaptureError if another one is open
   void close();
   ~Trace();
 
   static Trace* current();
 
-  uint64_t number() const { return number_; }  // never 0, and never that of another
+  uint64_t number() const { return number_; }  // unique, never 0
 
-  // An input to be filled in later.
+  // An input, filled in later.
   TensorPtr placeholder(const Shape& shape, DType dtype);
 
-  // The values that Python read while this trace was open are now part of what it recorded.
+  // Python read these values while the trace was open, so what it recorded depends on them.
   void note_read(const Array& array) { reads_.push_back(array); }
   const Arrays& reads() const { return reads_; }
 
@@ -39,9 +39,9 @@ class Trace : public SharedObject {
   void record(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
-  // Operations, attributes, shapes, and whom they read: equal for two traces that do the same. Leaves that the step
-  // itself changes count by identity, others by their values, so that a value that each call makes again (noise) shows.
-  // `ends` (each may be null) are what the step gives back. Throws CaptureError for a spoiled trace.
+  // Operations with attributes, shapes and inputs: equal for two traces that compute the same. Leaves that the step
+  // changes are identified by address, others by value, so that values that differ at each call (noise) show up. `ends`
+  // (each may be null) are the results of the step. Throws CaptureError for a spoiled trace.
   std::string signature(const std::vector<TensorPtr>& ends) const;
 
  private:
@@ -55,8 +55,7 @@ class Trace : public SharedObject {
   std::vector<std::shared_ptr<Node>> nodes_;
 };
 
-// Throws where a tensor has no value to compute with: that of another trace than `current` (which may be null), or of
-// one that is over.
+// Throws CaptureError if a tensor has no values because it belongs to another trace than `current` (which may be null).
 void require_usable(const Tensor& tensor, const Trace* current);
 
 }  // namespace nnlite

@@ -1,4 +1,4 @@
-// Clamping to bounds that are tensors themselves and may want a gradient.
+// Clamping to bounds that are tensors and may require a gradient.
 #include <algorithm>
 
 #include "autograd/broadcasting.hpp"
@@ -8,8 +8,8 @@
 namespace nnlite {
 namespace {
 
-// x, low and high of one shape; either bound may be absent. min(max(x, low), high), a NaN anywhere being the result. A
-// bound that is the result gets the gradient; x gets it within the bounds and on them, as in PyTorch.
+// min(max(x, low), high) of operands of one shape; either bound may be absent, and a NaN in any operand is the result.
+// A bound that is the result gets the gradient; x gets it within the bounds and on them, as in PyTorch.
 class Clamp final : public Operation {
  public:
   const char* name() const override { return "clamp"; }
@@ -55,7 +55,7 @@ TensorPtr clamp(const TensorPtr& x, const TensorPtr& low, const TensorPtr& high)
   Shape shape = x->shape();
   for (const TensorPtr& bound : {low, high}) {
     if (bound == nullptr) continue;
-    // A single value does not widen an array, as in PyTorch.
+    // A single value does not promote an array, as in PyTorch.
     if (bound->shape().rank() > 0 || x->shape().rank() == 0) dtype = std::max(dtype, bound->dtype());
     shape = broadcast_shape("clamp", shape, bound->shape());
   }

@@ -16,7 +16,7 @@ void check_labels(const char* name, const int64_t* labels, int64_t rows, int64_t
                " classes, so targets run from 0 to ", classes - 1, ", or ", ignore_index, " to be ignored"));
 }
 
-// The weight of each label: its class's, 1 without weights, 0 where it is ignored.
+// The weight of each label: that of its class, 1 without class weights, 0 if it is ignored.
 class LabelWeights final : public Operation {
  public:
   LabelWeights(int64_t ignore_index, DType dtype) : ignore_index_(ignore_index), dtype_(dtype) {}
@@ -43,8 +43,8 @@ class LabelWeights final : public Operation {
   DType dtype_;
 };
 
-// Rows of class scores (N, C) against labels (N) or probabilities (N, C), weights (C). A row's loss comes with its unit
-// gradient, so that backward only scales.
+// Rows of class scores (N, C) against labels (N) or probabilities (N, C), with weights (C). The forward pass also
+// computes each row's unit gradient, so that the backward pass only scales it.
 class ClassLoss : public ReducedLoss {
  public:
   explicit ClassLoss(const ClassLossSettings& settings) : ReducedLoss(settings.reduction), settings_(settings) {}
@@ -178,8 +178,7 @@ class NegativeLogLikelihood final : public ClassLossOf<NegativeLogLikelihood> {
   }
 };
 
-// Shapes of both class losses: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or
-// (M, C).
+// Shapes of both class losses: (C), (N, C) or (N, C, d1, ...) becomes rows (M, C) and targets (M) or (M, C).
 struct ClassRows {
   TensorPtr scores, target;
   Shape loss_shape;  // of the losses without reduction
@@ -238,7 +237,7 @@ TensorPtr shaped_loss(const TensorPtr& loss, const Shape& shape, Reduction reduc
   return reduction == Reduction::none ? reshape(loss, shape) : loss;
 }
 
-// Probabilities, or weights with them, that want a gradient: the same loss from the tape's own operations.
+// For probabilities or class weights that require a gradient: the same loss, composed of recorded operations.
 TensorPtr differentiable_target_loss(const ClassRows& rows, const TensorPtr& weight,
                                      const ClassLossSettings& settings) {
   const DType dtype = rows.scores->dtype();
@@ -272,7 +271,8 @@ TensorPtr cross_entropy(const TensorPtr& logits, const TensorPtr& target, const 
 
 TensorPtr nll_loss(const TensorPtr& log_probabilities, const TensorPtr& target, const TensorPtr& weight,
                    const ClassLossSettings& settings) {
-  if (target->dtype() != DType::int64) throw TypeError("[nll_loss] target must hold class indices (int64), got floats");
+  if (target->dtype() != DType::int64)
+    throw TypeError(text("[nll_loss] target must hold class indices (int64), got ", name_of(target->dtype())));
   const ClassRows rows("nll_loss", log_probabilities, target);
   const TensorPtr loss = apply_new<NegativeLogLikelihood>(
       {rows.scores, rows.target, checked_weight("nll_loss", weight, rows.scores, true)}, settings);

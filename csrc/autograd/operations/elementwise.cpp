@@ -1,4 +1,4 @@
-// Elementwise functions of one and two tensors, and the choice between two.
+// Elementwise functions of one and two tensors, selection between two, and conversion.
 #include <cmath>
 #include <cstring>
 
@@ -10,7 +10,7 @@
 namespace nnlite {
 namespace {
 
-constexpr int64_t kGrain = 4096;        // elements of the smallest span worth a thread's turn
+constexpr int64_t kGrain = 4096;        // elements of the smallest span worth a task
 constexpr double kWorkOfFunction = 16;  // flops of an exp or the like, per element
 
 constexpr Operation::Values kInput = 1, kOther = 2;
@@ -55,7 +55,7 @@ class Unary final : public Operation {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       const UnaryKernel<T>& kernel = kernels<T>().unary[index_];
-      // relu shows the sign as well as x does, and x may have changed.
+      // relu's output shows the sign as well as x, which may have changed.
       const Array& x = (kept_by_unary(index_) & kInput) != 0 ? in[0] : out;
       parallel_spans(out.size(), kGrain, kWorkOfFunction, [&](int64_t begin, int64_t end) {
         kernel.backward(x.as<T>() + begin, out.as<T>() + begin, dout.as<T>() + begin, din[0].as<T>() + begin,
@@ -120,9 +120,9 @@ class Binary final : public Operation {
   Broadcast runs_;
 };
 
-using Boolean = uint8_t;  // any byte but 0 is true: foreign memory may hold others than 1
+using Boolean = uint8_t;  // any nonzero byte is true: foreign memory may hold other values than 1
 
-// Chooses by a boolean condition of the output's shape.
+// Selects by a boolean condition of the output's shape.
 class Where final : public Operation {
  public:
   const char* name() const override { return "where"; }

@@ -51,8 +51,8 @@ class Linear final : public Operation {
     });
   }
 
-  // dx = dy weight; dweight = dy^T x and dbias = sum of dy, over the batch. The updates come last: dx needs the weight
-  // as it was.
+  // dx = dy weight; dweight = dy^T x and dbias = sum of dy, over the batch. dx comes first: it needs the weight before
+  // its update.
   void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -73,7 +73,7 @@ class Linear final : public Operation {
 
   bool can_update(size_t input) const override { return input > 0; }
 
-  // The weight transposed once, so that no product has to do it.
+  // Transposes the weight once instead of in every product.
   void freeze(const Arrays& in) override {
     frozen_ = std::make_unique<Storage>(in[1].bytes());
     dispatch(in[1].dtype, [&](auto zero) {
@@ -155,7 +155,7 @@ class Matmul final : public Operation {
     });
   }
 
-  // da = dc b^T, db = a^T dc (over the rows of a, which are a batch's).
+  // da = dc b^T, db = a^T dc (over the rows of a, which form a batch).
   void vjp(const Arrays& in, const Array& out, const Array& dout, const Gradients& din) override {
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -240,7 +240,8 @@ TensorPtr linear(const TensorPtr& x, const TensorPtr& weight, const TensorPtr& b
     throw TypeError(text("[linear] x is ", name_of(x->dtype()), ", weight ", name_of(weight->dtype()),
                          ": both must be the same floating type (use .float() or .double())"));
   if (bias != nullptr && bias->dtype() != weight->dtype())
-    throw TypeError(text("[linear] bias is ", name_of(bias->dtype()), ", weight ", name_of(weight->dtype())));
+    throw TypeError(
+        text("[linear] bias is ", name_of(bias->dtype()), ", weight ", name_of(weight->dtype()), ": they must agree"));
   return apply_new<Linear>({x, weight, bias});
 }
 

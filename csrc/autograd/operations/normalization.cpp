@@ -96,9 +96,9 @@ class LayerNorm final : public Operation {
   std::unique_ptr<Storage> normalized_, inverse_std_;
 };
 
-// Inputs x (N, C), running mean and variance, weight, bias (C), count of batches seen (). Training takes the batch's
-// statistics and moves the running ones (variance by N/(N-1), as PyTorch): by `momentum`, or where that is negative to
-// the plain average.
+// Inputs x (N, C), running mean and variance, weight, bias (C), number of batches seen (). Training uses the batch's
+// statistics and updates the running ones (variance with N/(N-1), as in PyTorch): by `momentum`, or to the cumulative
+// average if it is negative.
 class BatchNorm final : public Operation {
  public:
   explicit BatchNorm(const BatchNormSettings& settings) : settings_(settings) {}
@@ -126,7 +126,7 @@ class BatchNorm final : public Operation {
     if (use_batch_ && rows_ < 2)
       throw std::invalid_argument(
           text("[batch_norm] training needs more than one value per channel, got an input of shape ", in[0].shape,
-               ": use another batch size, or leave a last batch of one row out by drop_last=True"));
+               ": use another batch size, or skip a last batch of one row with drop_last=True"));
     normalized_ = room_for(in[0].size(), in[0].dtype);
     scratch_ = room_for(in[0].size(), in[0].dtype);
     statistics_ = room_for(4 * columns_, in[0].dtype);
@@ -175,7 +175,7 @@ class BatchNorm final : public Operation {
   }
 
  private:
-  // mean and (biased) variance of the batch; moves the running statistics.
+  // Mean and (biased) variance of the batch; updates the running statistics.
   template <class T>
   void batch_statistics(const Arrays& in, T* mean, T* variance) {
     T *x = in[0].as<T>(), *centred = data<T>(normalized_), *squares = data<T>(scratch_);
@@ -209,14 +209,14 @@ class BatchNorm final : public Operation {
                    [&](int64_t begin, int64_t end) { f(begin, end - begin); });
   }
 
-  static constexpr size_t kRunning[] = {1, 2, 5};  // the inputs that training moves
+  static constexpr size_t kRunning[] = {1, 2, 5};  // the inputs that training updates
 
   BatchNormSettings settings_;
   std::vector<char> saved_[6];
   bool use_batch_ = true;
   int64_t rows_ = 0, columns_ = 0;
-  std::unique_ptr<Storage> normalized_, scratch_,
-      statistics_;  // statistics: mean, inverse_std, and two sums of the backward pass
+  std::unique_ptr<Storage> normalized_, scratch_;
+  std::unique_ptr<Storage> statistics_;  // mean, inverse_std, and two sums of the backward pass
 };
 
 void require_dtype(const char* name, const TensorPtr& x, std::initializer_list<TensorPtr> others) {
@@ -239,7 +239,7 @@ TensorPtr batch_norm(const TensorPtr& x, const BatchNormState& state, const Tens
                      const BatchNormSettings& settings) {
   const auto& [running_mean, running_var, batches] = state;
   if (settings.momentum < 0 && batches == nullptr)
-    throw std::invalid_argument("[batch_norm] a plain average needs a count of batches");
+    throw std::invalid_argument("[batch_norm] a cumulative average (momentum=None) needs num_batches_tracked");
   require_dtype("batch_norm", x, {running_mean, running_var, weight, bias});
   const Shape& shape = x->shape();
   if (shape.rank() != 2 && shape.rank() != 3)

@@ -1,4 +1,4 @@
-// The reduction of losses that were computed apart, and what stands behind a reduced loss.
+// Reduces losses that were computed separately, and finds the reductions that a loss is computed from.
 #include "autograd/reduced_loss.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ T sum_of(const Array& x) {
                              : kernels<T>().sum_all(x.as<T>(), x.shape[0], x.shape.count(1, x.shape.rank()));
 }
 
-// losses, and perhaps weights -> one number
+// losses, optional weights -> one number
 class LossReduction final : public ReducedLoss {
  public:
   using ReducedLoss::ReducedLoss;
@@ -59,14 +59,14 @@ class LossReduction final : public ReducedLoss {
   int64_t each_ = 1;
 };
 
-// Null where the node makes no reduced loss.
+// Null if the node is not a reduced loss.
 const ReducedLoss* reduced_loss_of(const Node* node) {
   if (node == nullptr) return nullptr;
   const auto* operation = dynamic_cast<const ReducedLoss*>(node->operation.get());
   return operation == nullptr || operation->reduction() == Reduction::none ? nullptr : operation;
 }
 
-// The means nearest to a loss that is computed from them.
+// The closest means among the operations that a loss is computed from.
 std::vector<const ReducedLoss*> means_behind(const Tensor& loss) {
   std::vector<const ReducedLoss*> means;
   std::vector<const Node*> open{loss.node.get()};
@@ -89,7 +89,7 @@ bool is_made_of_rows(const ReducedLoss& operation, const Tensor& loss, int64_t r
   return rows > 0 && count > 0 && count % rows == 0;
 }
 
-// Each of `x`, (rows, ...) or flat, times its row's factor.
+// Multiplies each element of `x`, (rows, ...) or flat, by its row's factor.
 TensorPtr times_rows(const TensorPtr& x, const TensorPtr& factors) {
   const int64_t rows = factors->shape().size();
   const TensorPtr product = binary(binary_index("mul"), reshape(x, {rows, -1}), reshape(factors, {rows, 1}));

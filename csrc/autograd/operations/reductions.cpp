@@ -6,7 +6,7 @@
 namespace nnlite {
 namespace {
 
-// x seen as (outer, axis, inner); everything as (1, size, 1).
+// x viewed as (outer, axis, inner); for all dimensions, as (1, size, 1).
 struct Axes {
   int64_t outer, axis, inner;
   bool batch = false;  // the axis is the first dimension
@@ -77,9 +77,9 @@ class Sum final : public Operation {
   bool keepdim_, mean_;
 };
 
-// Who gets the gradient of a row's largest value: max(dim) gives it to the first, whose place it returns; max() and
-// amax() share it among ties. Where that value is a NaN, max() shares among all that are, and amax() gives NaN to the
-// row.
+// Which elements get the gradient of a row's largest value: max(dim) gives it to the first, whose index it returns;
+// max() and amax() split it among ties. If the largest value is NaN, max() splits among all NaNs, and amax() gives NaN
+// to the whole row.
 enum class Ties { first, shared, shared_or_nan };
 
 // The largest value of each row of (rows, columns).
@@ -93,7 +93,8 @@ class Max final : public Operation {
 
   Array infer(const Arrays& in) override {
     const Shape& x = in[0].shape;
-    if (x.back() == 0) throw std::invalid_argument(text("[max] has nothing to choose from in an input of shape ", x));
+    if (x.back() == 0)
+      throw std::invalid_argument(text("[max] an input of shape ", x, " has no elements to choose from"));
     positions_.resize(static_cast<size_t>(x.count(0, x.rank() - 1)));
     Shape out = x;
     out.erase(x.rank() - 1);

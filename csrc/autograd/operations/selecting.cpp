@@ -1,4 +1,4 @@
-// Elements chosen by position.
+// Selection of elements by position.
 #include <cstring>
 
 #include "autograd/operations.hpp"
@@ -7,7 +7,7 @@
 namespace nnlite {
 namespace {
 
-// out = x at the selection; the gradients of one element add up in their order.
+// out = x at the selection; the gradients of a repeated element are added in order.
 class Gather final : public Operation {
  public:
   explicit Gather(Selection selection) : selection_(std::move(selection)) {}
@@ -46,7 +46,7 @@ class Gather final : public Operation {
   Selection selection_;
 };
 
-// x with a value at the selection, in x's own memory. Where positions repeat, the last one stays.
+// Writes a value into x's own memory at the selection. Where positions repeat, the last one wins.
 class Assign final : public Operation {
  public:
   explicit Assign(Selection selection) : selection_(std::move(selection)) {}
@@ -86,7 +86,8 @@ class Assign final : public Operation {
   Selection selection_;
 };
 
-// out (outer, count, inner) = x (outer, axis, inner) at the indices; the gradients of one index add up in their order.
+// out (outer, count, inner) = x (outer, axis, inner) at the indices; the gradients of a repeated index are added in
+// order.
 class Take final : public Operation {
  public:
   Take(int dim, int64_t padding_index, const char* name) : dim_(dim), padding_index_(padding_index), name_(name) {}

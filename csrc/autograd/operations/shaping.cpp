@@ -1,4 +1,4 @@
-// Reshaping, reordering, slicing and joining: no arithmetic but the sums of their gradients.
+// Reshaping, permuting, slicing and concatenating.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -9,7 +9,7 @@
 namespace nnlite {
 namespace {
 
-// Elements move by their width alone.
+// Moving elements depends only on their width.
 template <class F>
 void dispatch_width(DType dtype, F&& f) {
   if (size_of(dtype) == 1)
@@ -20,8 +20,8 @@ void dispatch_width(DType dtype, F&& f) {
     f(uint64_t());
 }
 
-// Visits the elements of `shape` in row-major order at offset + sum of index * stride; f(position, offset, count,
-// stride) takes runs along the last dimension.
+// Visits the elements of `shape` in row-major order at offset + sum of index * stride; calls f(position, offset, count,
+// stride) for each run along the last dimension.
 template <class F>
 void for_strided(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset, const F& f) {
   if (shape.size() == 0) return;
@@ -46,7 +46,7 @@ std::vector<int64_t> row_major_strides(const Shape& shape) {
   return strides;
 }
 
-// The elements from `offset` in the memory of x, with another shape.
+// The elements of x's memory from `offset` on, with another shape.
 class ViewOf final : public Operation {
  public:
   ViewOf(int64_t offset, const Shape& shape) : offset_(offset), shape_(shape) {}
@@ -93,7 +93,7 @@ class Permute final : public Operation {
   }
 
  private:
-  // Between `source`, in its own order, and `permuted`, in the order of `like`.
+  // Copies `source`, in its own order, to `permuted`, in the order of `like`, or back.
   void copy(const Array& source, void* permuted, const Array& like, bool back) const {
     const std::vector<int64_t> own = row_major_strides(source.shape);
     std::vector<int64_t> strides;
@@ -182,7 +182,7 @@ class Concatenate final : public Operation {
       if (other.rank() == out.rank()) other[dim_] = in[0].shape[dim_];
       if (other != in[0].shape)
         throw std::invalid_argument(text("[concatenate] tensor ", i, " has shape ", in[i].shape, ", tensor 0 ",
-                                         in[0].shape, ": they may differ in dimension ", dim_, " only"));
+                                         in[0].shape, ": they may differ only in dimension ", dim_));
       out[dim_] += in[i].shape[dim_];
     }
     return {nullptr, in[0].dtype, out};
@@ -199,7 +199,7 @@ class Concatenate final : public Operation {
   }
 
  private:
-  // The part's rows stand `at` bytes into the whole's; returns where the next part stands.
+  // The part begins `at` bytes into each row of the whole; returns where the next part begins.
   size_t copy_part(const Array& part, char* part_data, const Array& whole, char* whole_data, size_t at,
                    bool back) const {
     const size_t width = static_cast<size_t>(part.shape.count(dim_, part.shape.rank())) * size_of(part.dtype);
@@ -234,11 +234,11 @@ TensorPtr reshape(const TensorPtr& x, const Shape& wanted) {
   if (unknown >= 0 && known > 0) shape[unknown] = size / known;
   if (shape.size() != size || (unknown >= 0 && known == 0))
     throw std::invalid_argument(
-        text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot take the shape ", wanted));
+        text("[reshape] a tensor of shape ", x->shape(), " (", size, " elements) cannot be reshaped to ", wanted));
   return shape == x->shape() ? x : view(x, 0, shape);
 }
 
-// In a trace it is an operation like any other, so that what made x runs.
+// In a trace it is recorded like any other operation, so that the operations that compute x run.
 TensorPtr detach(const TensorPtr& x) {
   const Trace* trace = Trace::current();
   if (trace != nullptr && (x->trace_number == trace->number() || x->requires_grad())) {
@@ -261,7 +261,7 @@ TensorPtr permute(const TensorPtr& x, const std::vector<int>& dims) {
         text("[permute] needs each of the ", rank, " dimensions of shape ", x->shape(), " once"));
   if (dims == natural) return x;
   Shape shape;
-  std::vector<int> moved;  // dimensions of one element go wherever they like without any element moving
+  std::vector<int> moved;  // dimensions of size 1 move without moving any element
   for (int dim : dims) {
     shape.push_back(x->shape()[dim]);
     if (x->shape()[dim] != 1) moved.push_back(dim);
@@ -276,7 +276,7 @@ TensorPtr view(const TensorPtr& x, int64_t offset, const Shape& shape) {
 // Consecutive rows are a view; other selections are copies.
 TensorPtr slice(const TensorPtr& x, const std::vector<Slice>& slices, const Shape& shape) {
   int64_t offset = 0, stride = 1;
-  bool together = true, whole = true;  // the dimensions behind have been taken completely
+  bool together = true, whole = true;  // all later dimensions are taken completely
   for (int i = x->shape().rank(); i-- > 0; stride *= x->shape()[i]) {
     const Slice& slice = slices[static_cast<size_t>(i)];
     offset += slice.start * stride;
