@@ -1,5 +1,5 @@
 // Prints a checksum of every kernel's output on fixed inputs: equal lines mean equal bits. Compiled by test_neon.py for
-// several machines together with kernels/wide.cpp and common.cpp.
+// several machines together with kernels/wide.cpp, common.cpp and shared.cpp.
 #include <cstdio>
 #include <cstring>
 #include <string>

@@ -58,7 +58,7 @@ def test_kernels_stay_within_their_operands(isa: str, proof: Any, no_core_files:
     ]
     # The short form compiles without optimisation, in a third of the time: its loads and stores are those in the source.
     options = [*INSTRUCTIONS[isa], *(["-O0"] if last < 257 else [])]
-    kernels = [ROOT / "csrc/kernels/wide.cpp", ROOT / "csrc/kernels/common.cpp"]
+    kernels = [ROOT / f"csrc/kernels/{name}.cpp" for name in ("wide", "common", "shared")]
     sources = [*kernels, Path(__file__).with_name("guard_pages.cpp")]
     subprocess.run(["g++", *FLAGS, *options, *definitions, *sources, "-o", program], check=True)
     trials = trials_of([program, 1, last, 1])
