@@ -1,5 +1,6 @@
 // What the modules of Python hold: walks over them, and whether anything has changed since.
 #include <algorithm>
+#include <cstring>
 
 #include "bindings/bindings.hpp"
 
@@ -15,7 +16,8 @@ bool add(Objects& found, py::handle object) {
   return true;
 }
 
-py::dict registry_of(py::handle module, PyObject* name) {
+// An attribute that is a dictionary.
+py::dict attribute_of(py::handle module, PyObject* name) {
   auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(module.ptr(), name));
   if (!found) throw py::error_already_set();
   return found;
@@ -24,7 +26,7 @@ py::dict registry_of(py::handle module, PyObject* name) {
 void walk(py::handle module, Objects& found) {
   static PyObject* const modules = PyUnicode_InternFromString("_modules");
   if (module.is_none() || !add(found, module)) return;
-  for (const auto& [name, child] : registry_of(module, modules)) walk(child, found);
+  for (const auto& [name, child] : attribute_of(module, modules)) walk(child, found);
 }
 
 // `module` and all below it, each once, a module before its own.
@@ -38,13 +40,39 @@ Objects modules_below(py::handle module) {
 Objects tensors_below(py::handle module, const py::str& registry) {
   Objects found;
   for (const py::object& each : modules_below(module))
-    for (const auto& [name, tensor] : registry_of(each, registry.ptr()))
+    for (const auto& [name, tensor] : attribute_of(each, registry.ptr()))
       if (!tensor.is_none()) add(found, tensor);
   return found;
 }
 
-bool is_of_nnlite(py::handle kind) {
-  return py::str(kind.attr("__module__")).cast<std::string>().rfind("nnlite.", 0) == 0;
+// Whether a class or function is nnlite's.
+bool is_of_nnlite(py::handle thing) {
+  static PyObject* const name = PyUnicode_InternFromString("__module__");
+  const auto where = py::reinterpret_steal<py::object>(PyObject_GetAttr(thing.ptr(), name));
+  if (!where) PyErr_Clear();
+  const char* const text = where && PyUnicode_Check(where.ptr()) ? PyUnicode_AsUTF8(where.ptr()) : nullptr;
+  return text != nullptr && std::strncmp(text, "nnlite.", 7) == 0;
+}
+
+// Switches a module and all below it to training or evaluation mode; returns each with the mode it had. None, and
+// nothing done, if one of another class or with a train() of its own might do more.
+py::object switch_mode(py::handle module, const py::bool_& training) {
+  static PyObject* const mode = PyUnicode_InternFromString("training");
+  static PyObject* const train = PyUnicode_InternFromString("train");
+  static PyObject* const attributes_name = PyUnicode_InternFromString("__dict__");
+  const Objects modules = modules_below(module);
+  std::vector<py::dict> attributes;
+  for (const py::object& each : modules) {
+    attributes.push_back(attribute_of(each, attributes_name));
+    if (!is_of_nnlite(py::type::handle_of(each)) || PyDict_Contains(attributes.back().ptr(), train) != 0)
+      return py::none();
+  }
+  py::list before;
+  for (size_t i = 0; i < modules.size(); ++i) {
+    before.append(py::make_tuple(modules[i], attributes[i][mode]));
+    attributes[i][mode] = training;
+  }
+  return std::move(before);
 }
 
 // Modules of nnlite's own classes, whose results depend on nothing but what their attributes hold.
@@ -163,6 +191,7 @@ void define_modules(py::module_& module) {
       .def(py::init(&make<Watch, const Objects&>), py::arg("roots"))
       .def("holds", &Watch::holds);
   module.def("modules_below", &modules_below, py::arg("module"));
+  module.def("switch_mode", &switch_mode, py::arg("module"), py::arg("training"));
   module.def("tensors_below", &tensors_below, py::arg("module"), py::arg("registry"));
 }
 

@@ -371,6 +371,9 @@ class Watch:
 def modules_below(module: Any) -> list[Any]:
     """`module` and all below it, each once."""
 
+def switch_mode(module: Any, training: bool) -> list[tuple[Any, bool]] | None:
+    """Sets the mode of `module` and all below it; returns those before. None, and nothing done, if train() may do more."""
+
 def tensors_below(module: Any, registry: str) -> list[Any]:
     """What a registry of `module` and of all below it holds, each once."""
 

@@ -169,3 +169,13 @@ def test_a_callback_between_epochs_is_heeded():
         trainer.fit(X, Y, epochs=4, callbacks=[Freezing()], compile=compile, progress=False)
         prints.append(trainer.model.fingerprint())
     assert prints[0] == prints[1]
+
+
+def test_a_train_method_of_an_instance_is_called():
+    trainer = trainer_of()
+    dropout = trainer.model[2].eval()
+    dropout.train = lambda mode=True: dropout
+    seen = []
+    dropout.register_forward_hook(lambda module, args, output: seen.append(module.training))
+    trainer.fit(X, Y, compile=False, progress=False)
+    assert set(seen) == {False}, "fit switched a layer whose own train() keeps its mode"

@@ -124,7 +124,8 @@ class Optimizer:
     def _check_kinds(self, options: Mapping[str, Any]) -> None:
         """Raises TypeError for options that are not of their defaults' kind: numbers, pairs of numbers, bools."""
         for name, default in self.defaults.items():
-            require_kind(f"{type(self).__name__}: {name}", options[name], default)
+            if type(options[name]) is not type(default) or type(default) not in (bool, int, float):
+                require_kind(f"{type(self).__name__}: {name}", options[name], default)
 
     def require_options(self) -> None:
         """Raises KeyError for an option removed from a group, TypeError for one of the wrong kind."""

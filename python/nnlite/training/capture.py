@@ -48,6 +48,7 @@ class Programs(NamedTuple):
     follows_epochs: bool  # the step read what changes from epoch to epoch
     single: SingleLosses | None  # in evaluation, of the batches of the first program
     is_sum: bool  # the losses of batches are added
+    is_own: bool  # all code of the step is nnlite's, and it depends on nothing but what the modules hold
 
 
 def run_model(model: Module, inputs: Sequence[Any], rows: int) -> Tensor:
@@ -169,32 +170,36 @@ class Capture:
         groups = [] if step.optimizer is None else [group.serial for group in step.optimizer.native_groups()]
         count = len(rows)
         sizes = (batch_size if count >= batch_size else 0, count % batch_size)
-        key = (sizes, step.clipping, len(rows.inputs), *((a.shape[1:], a.dtype) for a in rows.arrays()))
+        key = (sizes, step.clipping, rows.kinds)
         settled = self._settled.get(step.kind())
         if settled is None or not settled.serves(step, groups):
-            settled = None
+            watch = Watch([part for part in (step.model, step.criterion) if part is not None])
+            settled = self._settled[step.kind()] = _Settled(step, groups, watch, OrderedDict())
         elif key in settled.programs:
             return settled.programs[key]
-        self._depends = False
-        programs = self._recorded(step, rows, {size for size in sizes if size})
-        if not self._depends:
-            if settled is None:
-                watch = Watch([part for part in (step.model, step.criterion) if part is not None])
-                settled = self._settled[step.kind()] = _Settled(step, groups, watch, OrderedDict())
+        programs = self._recorded(step, rows, {size for size in sizes if size}, settled.watch)
+        if programs.is_own:
             settled.programs[key] = programs
             while len(settled.programs) > _KEPT:
                 settled.programs.popitem(last=False)
         return programs
 
-    def _recorded(self, step: Step, rows: Rows, sizes: set[int]) -> Programs:
-        self._follows_epochs = False
+    def _recorded(self, step: Step, rows: Rows, sizes: set[int], watch: Watch) -> Programs:
+        self._depends = self._follows_epochs = False
         with undone_on_failure(*step.roots()) as before:
             found = {size: self._program(step, rows, size, before) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
             raise CaptureError(f"the criterion returns row losses for some batch sizes only; {_WAY_OUT}")
-        programs = {size: known.program for size, known in found.items()}
-        return Programs(programs, output.shape[1:], output.dtype, self._follows_epochs, loss.single, loss.is_sum)
+        return Programs(
+            {size: known.program for size, known in found.items()},
+            output.shape[1:],
+            output.dtype,
+            self._follows_epochs,
+            loss.single,
+            loss.is_sum,
+            is_own=watch.holds() and not self._depends,
+        )
 
     def _program(self, step: Step, rows: Rows, size: int, before: PythonState) -> "_Known":
         """Recording is cheap and shows whether the step has changed; plans are kept."""

@@ -7,7 +7,7 @@ import warnings
 from .capture import Programs, Step
 from .evaluation import Evaluation
 from .plan import Plan
-from .rows import check_labels
+from .rows import check_labels, is_class_loss
 from .state import TrainingState
 
 
@@ -17,16 +17,19 @@ def require_trainable(state: TrainingState, shown: list[str]) -> list[str]:
     own = [p for p in state.model.parameters() if p.requires_grad]
     if not own:
         raise ValueError("there is nothing to train: no parameter of the model requires a gradient")
-    if not any(id(p) in known for p in own):
+    held = sum(id(p) in known for p in own)
+    if held == 0:
         raise ValueError("the optimizer holds none of the model's parameters; make it from model.parameters()")
+    if held == len(own):
+        return shown
     left = [name for name, p in state.model.named_parameters() if p.requires_grad and id(p) not in known]
-    if left and left != shown:
+    if left != shown:
         warnings.warn(
             f"the optimizer does not hold {_listed(left)}, so fit leaves {'it' if len(left) == 1 else 'them'} "
             "unchanged; add to the optimizer what should be trained, and freeze the rest by requires_grad_(False)",
             stacklevel=3,
         )
-    return left or shown
+    return left
 
 
 def check_plan(state: TrainingState, evaluation: Evaluation, plan: Plan, eager: bool) -> Programs | None:
@@ -44,6 +47,13 @@ def check_plan(state: TrainingState, evaluation: Evaluation, plan: Plan, eager: 
         check_labels(state.criterion, plan.validation.target, outputs.shape[1:], "validation ")
         evaluation.check_metrics(plan.validation, outputs.shape[1:], outputs.dtype)
     return programs
+
+
+def rows_are_checked(state: TrainingState, programs: Programs, plan: Plan) -> bool:
+    """Whether no batch can be bad once the fit runs: a loss of one's own may refuse labels, a layer indices."""
+    rows = plan.rows
+    labels = rows.target is None or rows.target.dtype.kind == "f" or is_class_loss(state.criterion)
+    return programs.is_own and labels and all(array.dtype.kind == "f" for array in rows.inputs)
 
 
 def _listed(names: list[str]) -> str:

@@ -63,16 +63,20 @@ class Evaluation:
         """The metrics of outputs: the training's, or those given."""
         assert rows.target is not None
         figures: dict[str, float] = {}
+        metrics = self._state.metrics if metrics is None else metrics
+        if not metrics:
+            return figures
         chosen = counted(self._state.criterion, outputs, rows.target)
-        for name, metric in self._state.metrics if metrics is None else metrics:
+        for name, metric in metrics:
             own = chosen if is_known(metric) else (outputs, rows.target)
             figures[name] = number(f"the metric {name!r}", metric(*own)) if len(own[1]) else math.nan
         return figures
 
     def check_metrics(self, rows: Rows, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Tries the metrics on a few such outputs."""
-        if self._state.metrics:
-            self.threshold.note(rows.target)
+        if not self._state.metrics:
+            return
+        self.threshold.note(rows.target)
         few = rows.select(slice(0, _FEW_ROWS))
         known = [entry for entry in self._state.metrics if is_known(entry[1])]
         self.figures(np.zeros((len(few), *row_shape), dtype), few, known)

@@ -6,8 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +23,7 @@ from .arrays import Array
 from .callbacks.base import CallbackList, Logs
 from .callbacks.schedules import schedules_of, stepped_per_batch
 from .capture import Programs, Step, eager_batch
-from .checks import check_plan
+from .checks import check_plan, rows_are_checked
 from .divergence import Memento, divergence
 from .evaluation import Evaluation
 from .history import History
@@ -90,18 +89,19 @@ class Fit:
         self.state.begin_history(self.plan.validation is not None)
         self.state.figures += self._rates()
         try:
-            self._run_all()
+            self._run_all(programs)
         finally:
             self._bar.close()
 
-    def _run_all(self) -> None:
+    def _run_all(self, programs: Programs | None) -> None:
         if self._checkpoints is None or not self._checkpoints.resumes:
             self._require_steps()
         self.listeners.on_train_begin()
         if self._checkpoints is not None:
             self._checkpoints.begin(self)
         self._bar.begin(self.first_epoch, self.state.epoch, self.position.batch)
-        self._beginning = Beginning(self.state, self._schedules)
+        if programs is None or not rows_are_checked(self.state, programs, self.plan):
+            self._beginning = Beginning(self.state, self._schedules)
         self._run_epochs()
         self._save()
         self.listeners.on_train_end()
@@ -183,24 +183,28 @@ class Fit:
         epochs = 1 if programs.follows_epochs else epochs
         if state.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
-        with self._bad_rows_undone(), OptionRows(state.optimizer, self._schedules) as rows:
-            done = train_epochs(
-                EpochRequest(
-                    programs.by_rows,
-                    plan.rows.arrays(),
-                    plan.batch_size,
-                    rows.ahead(plan.batches * epochs - position.batch),
-                    epochs,
-                    state.seed,
-                    state.epoch,
-                    position.batch,
-                    (position.loss.total, position.loss.weight),
-                    orders=None if plan.shuffle else np.arange(len(plan.rows))[None],
-                    outputs=position.outputs,
-                    poll=self._poll if self._bar.shown or self._checkpoints is not None else None,
-                    drop_last=plan.drop_last,
+        try:
+            with OptionRows(state.optimizer, self._schedules) as rows:
+                done = train_epochs(
+                    EpochRequest(
+                        programs.by_rows,
+                        plan.rows.arrays(),
+                        plan.batch_size,
+                        rows.ahead(plan.batches * epochs - position.batch),
+                        epochs,
+                        state.seed,
+                        state.epoch,
+                        position.batch,
+                        (position.loss.total, position.loss.weight),
+                        orders=None if plan.shuffle else np.arange(len(plan.rows))[None],
+                        outputs=position.outputs,
+                        poll=self._poll if self._bar.shown or self._checkpoints is not None else None,
+                        drop_last=plan.drop_last,
+                    )
                 )
-            )
+        except (ValueError, TypeError, IndexError):
+            self._undo_bad_rows()
+            raise
         count = len(done.losses)
         if count < epochs:
             rows.back_to(count * plan.batches + done.batch - position.batch)
@@ -218,15 +222,10 @@ class Fit:
         if done.diverged:
             raise self._divergence(done.batch)
 
-    @contextmanager
-    def _bad_rows_undone(self) -> Iterator[None]:
+    def _undo_bad_rows(self) -> None:
         """Restores everything if a row of the first epoch is bad in a way that only its batch shows: an index, a custom loss's label."""
-        try:
-            yield
-        except (ValueError, TypeError, IndexError):
-            if self._beginning is not None:
-                self._beginning.restore()
-            raise
+        if self._beginning is not None:
+            self._beginning.restore()
 
     def _poll(self, epoch: int, batch: int) -> bool:
         """Called by the native loop now and then; True ends it at this batch."""
@@ -240,8 +239,10 @@ class Fit:
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             self.listeners.on_batch_begin(batch)
             try:
-                with self._bad_rows_undone():
-                    value = self._eager_step(chosen)
+                value = self._eager_step(chosen)
+            except (ValueError, TypeError, IndexError):
+                self._undo_bad_rows()
+                raise
             except KeyboardInterrupt:
                 self._save()
                 raise

@@ -23,24 +23,22 @@ class mode:
     """Training or evaluation mode within the block; every module then gets its own mode back. Functions have none."""
 
     def __init__(self, model: Any, training: bool) -> None:
-        self._previous = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
         self._model = model
         self._training = training
-        # Others may override train() and have more to set.
-        self._is_plain = all(
-            type(module).__module__.startswith("nnlite.") and "train" not in vars(module)
-            for module, _ in self._previous
-        )
 
     def __enter__(self) -> None:
-        if self._is_plain:
-            for module, _ in self._previous:
-                module.__dict__["training"] = self._training
-        else:
+        if not isinstance(self._model, Module):
+            self._previous: list[tuple[Module, bool]] = []
+            self._is_plain = True
+            return
+        switched = _core.switch_mode(self._model, self._training)
+        self._is_plain = switched is not None
+        self._previous = switched or [(module, module.training) for module in self._model.modules()]
+        if not self._is_plain:
             self._model.train(self._training)
 
     def __exit__(self, *exception: object) -> None:
         if not self._is_plain:
-            self._model.train(self._previous[0][1])
+            self._model.train(self._previous[0][1])  # an overridden train() may have more to restore
         for module, training in self._previous:
             module.__dict__["training"] = training

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,7 @@ from .. import _core
 from .arrays import Array
 
 
-@dataclass(frozen=True)
-class EpochRequest:
+class EpochRequest(NamedTuple):
     """Epochs of captured steps, from batch `first_batch` of `first_epoch` on."""
 
     programs: dict[int, _core.Program]  # by their number of rows
@@ -33,8 +32,7 @@ class EpochRequest:
     drop_last: bool = False  # skip a last batch that is not full
 
 
-@dataclass(frozen=True)
-class EpochResult:
+class EpochResult(NamedTuple):
     """How far the epochs got."""
 
     losses: NDArray[np.float64]  # of the complete epochs

@@ -39,8 +39,10 @@ class OptionRows:
     def ahead(self, steps: int) -> Rows:
         """The options of each of the steps if schedules change them, else those of all."""
         first = self._step()
-        rows = [np.array([options] * (steps if self._schedules else 1)) for options in first]
-        for step in range(1, len(rows[0])):
+        if not self._schedules:
+            return [np.array([options]) for options in first]
+        rows = [np.array([options] * steps) for options in first]
+        for step in range(1, steps):
             for group, options in zip(rows, self._step(), strict=True):
                 group[step] = options
         return rows

@@ -4,10 +4,12 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._core import Tensor
 from ..data.dataset import IterableDataset, arrays_of, has_parts
 from ..data.loader import DataLoader
@@ -28,6 +30,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
+    @cached_property
+    def kinds(self) -> tuple[Any, ...]:
+        """Shape and type of a row of each array; the number of inputs."""
+        return len(self.inputs), *((array.shape[1:], array.dtype) for array in self.arrays())
+
     def arrays(self) -> list[Array]:
         """All of them, in the order in which programs take them."""
         return [*self.inputs, *(a for a in (self.target, self.weight) if a is not None)]
@@ -40,9 +47,8 @@ class Rows:
 
 def model_dtype(model: Module) -> np.dtype[Any]:
     """The floating type of the model's parameters (float32 where it has none)."""
-    for parameter in model.parameters():
-        return parameter.dtype
-    return np.dtype(np.float32)
+    parameters = _core.tensors_below(model, "_parameters")
+    return parameters[0].dtype if parameters else np.dtype(np.float32)
 
 
 def input_dtypes(model: Module, criterion: Any, rows: Rows) -> list[np.dtype[Any]]:
@@ -201,6 +207,8 @@ def check_labels(criterion: Any, target: Array | None, row_shape: tuple[int, ...
     if target is None or target.dtype.kind == "f" or not is_class_loss(criterion) or not row_shape:
         return
     classes = row_shape[0]
+    if target.min() >= 0 and target.max() < classes:
+        return
     found = first_where(((target < 0) | (target >= classes)) & (target != getattr(criterion, "ignore_index", None)))
     if found is not None:
         raise ValueError(
@@ -214,6 +222,8 @@ def counted(criterion: Any, outputs: Array, target: Array) -> tuple[Array, Array
     losses = criterion.modules() if isinstance(criterion, Module) else ()
     ignored = [loss.ignore_index for loss in losses if isinstance(loss, CrossEntropyLoss | NLLLoss)]
     if not ignored or target.dtype.kind not in "iu" or target.shape != outputs.shape[:1] + outputs.shape[2:]:
+        return outputs, target
+    if target.min() > max(ignored):
         return outputs, target
     counts = ~np.isin(target, ignored)
     return (outputs, target) if counts.all() else (np.moveaxis(outputs, 1, -1)[counts], target[counts])
