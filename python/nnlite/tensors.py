@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = [
-    "arange", "as_tensor", "cat", "concatenate", "from_numpy", "full", "maximum", "minimum", "ones", "ones_like",
-    "rand", "randn", "stack", "tensor", "where", "zeros", "zeros_like",
+    "arange", "as_tensor", "cat", "concatenate", "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace", "logspace", "maximum",
+    "minimum", "ones", "ones_like", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "stack", "tensor",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -44,6 +45,11 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return _core.as_tensor(array)
 
 
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor on the memory of another library's CPU tensor."""
+    return _core.as_tensor(np.from_dlpack(ext_tensor))
+
+
 def full(
     size: int | Sequence[int], fill_value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -54,22 +60,34 @@ def full(
 
 def zeros(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return full(_sizes(shape), 0, dtype, requires_grad)
+    return full(sizes(shape), 0, dtype, requires_grad)
 
 
 def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return full(_sizes(shape), 1, dtype, requires_grad)
+    return full(sizes(shape), 1, dtype, requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`fill_value` in the shape of `input`, and its type unless `dtype` says otherwise."""
+    return Tensor(np.full(input.shape, fill_value), input.dtype if dtype is None else dtype, requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Zeros with the shape of `input`, and its type unless `dtype` says otherwise."""
-    return full(input.shape, 0, input.dtype if dtype is None else dtype, requires_grad)
+    """`full_like` of 0."""
+    return full_like(input, 0, dtype=dtype, requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Ones with the shape of `input`, and its type unless `dtype` says otherwise."""
-    return full(input.shape, 1, input.dtype if dtype is None else dtype, requires_grad)
+    """`full_like` of 1."""
+    return full_like(input, 1, dtype=dtype, requires_grad=requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+    """(n, m), by default (n, n), with ones on the diagonal, else 0."""
+    return Tensor(np.eye(n, m), dtype, requires_grad)
 
 
 def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
@@ -79,18 +97,90 @@ def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
     return Tensor(values.astype(default if dtype is None else dtype))
 
 
+def linspace(
+    start: float, end: float, steps: int, *, dtype: DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers from start to end, both included, at equal distances."""
+    return Tensor(np.linspace(float(start), float(end), steps), dtype, requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DTypeLike = np.float32,
+    requires_grad: bool = False,
+) -> Tensor:
+    """base to the powers of `linspace`."""
+    powers = linspace(start, end, steps, dtype=np.float64)
+    return Tensor(_core.binary("pow", float(base), powers), dtype, requires_grad)
+
+
 def rand(
     *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """Uniform numbers in [0, 1) from a generator, by default the one that `manual_seed` sets."""
-    return Tensor((generator or _core.default_generator()).uniform(_sizes(size), dtype=dtype), None, requires_grad)
+    return Tensor(_from(generator).uniform(sizes(size), dtype=dtype), None, requires_grad)
 
 
 def randn(
     *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
 ) -> Tensor:
-    """Normal numbers of mean 0 and standard deviation 1 from a generator, by default the one that `manual_seed` sets."""
-    return Tensor((generator or _core.default_generator()).normal(_sizes(size), dtype=dtype), None, requires_grad)
+    """Normal numbers of mean 0 and standard deviation 1 from a generator, as `rand`."""
+    return Tensor(_from(generator).normal(sizes(size), dtype=dtype), None, requires_grad)
+
+
+def rand_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`rand` in the shape and type of `input`."""
+    return rand(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def randn_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`randn` in the shape and type of `input`."""
+    return randn(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = np.int64,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Whole numbers in [low, high), or in [0, low) where only one bound is given: randint(10, (3,))."""
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise RuntimeError(f"randint(): low must be less than high, got {low} and {high}")
+    uniform = _from(generator).uniform(size, dtype=np.float64)
+    return Tensor((low + np.floor(uniform * (high - low))).astype(np.int64), dtype, requires_grad)
+
+
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """`randint` in the shape and type of `input`."""
+    low, high = (0, low) if high is None else (low, high)
+    return randint(low, high, input.shape, generator=generator, dtype=dtype or input.dtype)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DTypeLike = np.int64, requires_grad: bool = False
+) -> Tensor:
+    """The numbers 0 to n - 1 in random order."""
+    return Tensor(_from(generator).permutation(n), dtype, requires_grad)
+
+
+def _from(generator: Generator | None) -> Generator:
+    return generator or _core.default_generator()
 
 
 def where(condition: ArrayLike, input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
@@ -121,7 +211,6 @@ def stack(tensors: Sequence[Tensor | ArrayLike], dim: int = 0) -> Tensor:
     return _core.stack(tensors, dim)
 
 
-def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(shape) == 1 and not isinstance(shape[0], int):
-        return tuple(shape[0])
-    return shape
+def sizes(values: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes one by one or as one sequence."""
+    return tuple(values[0]) if len(values) == 1 and not isinstance(values[0], int) else values

@@ -21,18 +21,17 @@ _FAMILIES = {
         take_along_dim""",
     "order": """allclose argsort bincount count_nonzero cummax cummin equal isclose kthvalue median nonzero quantile sort
         topk unique""",
-    "creation": """empty empty_like full_like rand_like randn_like eye linspace logspace randint randint_like randperm
-        from_dlpack""",
+    "tensors": "eye from_dlpack full_like linspace logspace rand_like randint randint_like randn_like randperm",
 }
 ALIASES = {
     "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
-    "arctan2": "atan2", "concat": "cat", "divide": "div", "fix": "trunc", "ger": "outer",
+    "arctan2": "atan2", "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like", "fix": "trunc", "ger": "outer",
     "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "row_stack": "vstack", "subtract": "sub",
     "swapdims": "swapaxes", "true_divide": "div",
 }  # fmt: skip
 _NATIVE = """abs all amax amin any argmax argmin clamp clip clone detach exp flatten log log_softmax matmul max mean min numel
     permute pow relu reshape sigmoid softmax sqrt squeeze sum tanh transpose unsqueeze"""
-_ONLY_FUNCTIONS = {"concat", "einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
+_ONLY_FUNCTIONS = {"einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
 _ONLY_METHODS = {"expand", "expand_as", "repeat"}
 # In place: these, and what is elementwise.
 _IN_PLACE = {
@@ -48,7 +47,7 @@ OPERATORS = {
 NATIVE = set(_NATIVE.split())
 _WHERE = {name: family for family, names in _FAMILIES.items() for name in names.split()}
 _WHERE.update(dict.fromkeys(NATIVE, "native"))
-_WHERE.update({alias: _WHERE.get(name, "") for alias, name in ALIASES.items()})
+_WHERE.update({alias: _WHERE.get(name, "tensors") for alias, name in ALIASES.items()})
 FUNCTIONS = _WHERE.keys() - _ONLY_METHODS
 METHODS = {
     name
@@ -56,7 +55,7 @@ METHODS = {
         *_WHERE,
         *(f"{name}_" for name, family in _WHERE.items() if family == "elementwise" or name in _IN_PLACE),
     ]
-    if name not in _ONLY_FUNCTIONS and _WHERE.get(name) != "creation" and not hasattr(Tensor, name)
+    if name not in _ONLY_FUNCTIONS and _WHERE.get(name) != "tensors" and not hasattr(Tensor, name)
 }
 
 
@@ -71,10 +70,9 @@ def load(name: str) -> Any:
     family, original = _WHERE[name], ALIASES.get(name, name)
     if family == "native":
         return calling.function_of(original)
-    if not family:
+    if family == "tensors":
         return getattr(importlib.import_module("nnlite.tensors"), original)
-    function = getattr(importlib.import_module(f"{__name__}.{family}"), original)
-    return function if family == "creation" else calling.with_numpy_names(function)
+    return calling.with_numpy_names(getattr(importlib.import_module(f"{__name__}.{family}"), original))
 
 
 class _Method:

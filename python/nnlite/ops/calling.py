@@ -121,13 +121,6 @@ def normal_dims(name: str, dim: int | Sequence[int] | None, ndim: int) -> list[i
     return dims if ndim else []
 
 
-def sizes(values: tuple[Any, ...]) -> list[int]:
-    """Sizes one by one or as one sequence."""
-    if len(values) == 1 and not isinstance(values[0], int):
-        return list(values[0])
-    return list(values)
-
-
 def integers(name: str, index: Operand) -> np.ndarray[Any, Any]:
     """Indices as an int64 array."""
     array = array_of(index)

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .calling import Operand, integers, normal_dim, normal_dims, sizes
+from ..tensors import sizes
+from .calling import Operand, integers, normal_dim, normal_dims
 
 
 def _taken(input: Tensor, dim: int, index: Any) -> Tensor:
@@ -58,8 +59,8 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
 
 def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`, with ones in front where there are fewer numbers than dimensions."""
-    wanted = sizes(counts) if dims is None else list(dims)
-    return repeat(input, [1] * (input.ndim - len(wanted)) + wanted)
+    wanted = sizes(counts) if dims is None else dims
+    return repeat(input, [1] * (input.ndim - len(wanted)) + list(wanted))
 
 
 def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
