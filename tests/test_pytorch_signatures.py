@@ -13,6 +13,7 @@ import torch
 
 import nnlite as nl
 from nnlite import nn, ops, optim
+from nnlite.autograd.function import FunctionCtx
 from nnlite.nn import functional as F
 
 PAGE = Path(__file__).parents[1] / "docs/pytorch.md"
@@ -22,18 +23,24 @@ LEFT_OUT = {
     "_weight", "_freeze", "foreach", "fused", "differentiable", "capturable", "generator", "out", "memory_format", "non_blocking",
     "layout", "pin_memory", "copy",
 }  # fmt: skip
+CHECKS = {
+    "check_backward_ad", "check_batched_forward_grad", "check_batched_grad", "check_forward_ad", "check_fwd_over_rev",
+    "check_grad_dtypes", "check_rev_over_rev", "check_undefined_grad", "fast_mode", "gen_non_contig_grad_outputs", "masked",
+    "nondet_tol",
+}  # fmt: skip
 LEFT_OUT_HERE = {
+    "autograd.gradcheck": CHECKS, "autograd.gradgradcheck": CHECKS, "autograd.backward": {"grad_variables"},
     "BatchNorm1d": {"bias"}, "GroupNorm": {"bias"}, "InstanceNorm1d": {"bias"}, "Hardtanh": {"min_value", "max_value"},
     "mse_loss": {"weight"}, "l1_loss": {"weight"}, "huber_loss": {"weight"},
 }  # fmt: skip
 ONLY_OURS = {"MLP"}
 FREE = {"args", "kwargs", "_stacklevel"}  # not specified by PyTorch's signature, or not for users
-FUNCTIONS = ["cat", "maximum", "minimum", "stack", "where"]
+FUNCTIONS = ["cat", "inference_mode", "maximum", "minimum", "stack", "where"]
 # Methods whose documentation in PyTorch does not give their signature (overloads, separate sizes, other names than they
-# accept), that have an option for other devices, or a default that depends on create_graph.
+# accept), or that have an option for other devices.
 NOT_COMPARED = {
     "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "uniform_",
-    "numpy", "backward",
+    "numpy",
 }  # fmt: skip
 # Functions with several signatures, or whose documentation names arguments differently than they are called.
 OVERLOADED = {
@@ -73,6 +80,12 @@ def pairs() -> list[tuple[str, Callable[..., Any], Callable[..., Any]]]:
     found += [(name, getattr(nn.Module, name), getattr(torch.nn.Module, name)) for name in METHODS]
     composed = {name for name in ops.FUNCTIONS - OVERLOADED if ops.ALIASES.get(name, name) not in ops.NATIVE}
     found += [(name, getattr(nl, name), getattr(torch, name)) for name in [*FUNCTIONS, *sorted(composed)]]
+    for name in ("backward", "grad", "gradcheck", "gradgradcheck"):
+        found.append((f"autograd.{name}", getattr(nl.autograd, name), getattr(torch.autograd, name)))
+    for name in dir(nl.autograd.functional):
+        found.append((name, getattr(nl.autograd.functional, name), getattr(torch.autograd.functional, name)))
+    for name in ("save_for_backward", "mark_non_differentiable", "mark_dirty", "set_materialize_grads"):
+        found.append((name, getattr(FunctionCtx, name), getattr(torch.autograd.function.FunctionCtx, name)))
     for name, ours in vars(nl.Tensor).items():
         if callable(ours) and not name.startswith("_") and name not in NOT_COMPARED | ops.METHODS:
             found.append((f"Tensor.{name}", ours, getattr(torch.Tensor, name)))

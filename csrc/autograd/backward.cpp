@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autograd/in_place.hpp"
+#include "autograd/tape.hpp"
 #include "autograd/tensor.hpp"
 #include "autograd/trace.hpp"
 #include "runtime/dispatch.hpp"
@@ -11,20 +12,6 @@
 namespace nnlite {
 namespace {
 
-// An input as a node saw it: the node that made it, and whether it required a gradient.
-struct Origin {
-  Node* node = nullptr;
-  bool wants_gradient = false;
-};
-
-// Called several times per input of a backward pass; the first two lines nearly always suffice.
-[[gnu::always_inline]] inline Origin origin_of(const TensorPtr& input, const Node& reader) {
-  if (input == nullptr) return {};
-  if (input->past.empty()) return {input->node.get(), input->requires_grad()};
-  const Tensor::Past then = input->at(reader.number);
-  return {then.node.get(), then.requires_grad};
-}
-
 // Throws if a value that a node's backward pass reads has changed since the node read it.
 void require_unchanged(const Node& node) {
   const size_t inputs = std::min<size_t>(node.inputs.size(), 63);
@@ -32,16 +19,69 @@ void require_unchanged(const Node& node) {
   for (size_t i = 0; i < inputs; ++i)
     if (origin_of(node.inputs[i], node).wants_gradient) wanted |= Operation::Values{1} << i;
   const Operation::Values kept = node.operation->kept(wanted);
-  for (size_t i = 0; i < inputs; ++i) {
-    if ((kept >> i & 1) == 0 || !node.arrays[i]) continue;
-    const bool held = i < node.memory.size() && node.memory[i] != nullptr;
-    const Storage& storage = held ? *node.memory[i] : *node.inputs[i]->storage();
-    if (storage.version() != node.arrays[i].version)
-      refuse_changed(node, text("its input ", i), node.arrays[i], storage.version());
-  }
-  if ((kept & Operation::kOutput) != 0 && node.output_storage->version() != node.output.version)
+  for (size_t i = 0; i < inputs; ++i)
+    if ((kept >> i & 1) != 0 && node.arrays[i]) require_unchanged(node, i);
+  if ((kept & Operation::kOutput) != 0) require_unchanged_output(node);
+}
+
+}  // namespace
+
+void require_unchanged(const Node& node, size_t i) {
+  const bool held = i < node.memory.size() && node.memory[i] != nullptr;
+  const Storage& storage = held ? *node.memory[i] : *node.inputs[i]->storage();
+  if (storage.version() != node.arrays[i].version)
+    refuse_changed(node, text("its input ", i), node.arrays[i], storage.version());
+}
+
+void require_unchanged_output(const Node& node) {
+  if (node.output_storage->version() != node.output.version)
     refuse_changed(node, "its output", node.output, node.output_storage->version());
 }
+
+void require_readable(const Node& node) {
+  if (node.released)
+    throw std::runtime_error(
+        "backward() was called a second time on the same operations, whose values were released; pass "
+        "retain_graph=True to the first call");
+  require_unchanged(node);
+}
+
+void add_into(const Array& target, const Array& term) {
+  dispatch(target.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    parallel_spans(target.size(), 4096, 1, [&](int64_t begin, int64_t end) {
+      kernels<T>().add(target.as<T>() + begin, term.as<T>() + begin, target.as<T>() + begin, end - begin);
+    });
+  });
+}
+
+void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
+  if (tensor.shape() == gradient.shape() && tensor.dtype() == gradient.dtype()) return;
+  throw std::runtime_error(text("backward() computed a gradient of shape ", gradient.shape(), " and type ",
+                                name_of(gradient.dtype()), " for a tensor that now has shape ", tensor.shape(),
+                                " and type ", name_of(tensor.dtype()),
+                                ": convert a model before computing the loss, and clear old gradients"));
+}
+
+TensorPtr root_gradient(const TensorPtr& root, const TensorPtr& gradient) {
+  require_usable(*root, nullptr);
+  if (gradient != nullptr) require_usable(*gradient, nullptr);
+  if (!root->requires_grad())
+    throw std::runtime_error("backward() needs a tensor that requires a gradient; this one does not depend on any");
+  if (gradient == nullptr) {
+    if (root->array().size() != 1)
+      throw std::runtime_error(text("backward() without a gradient needs a tensor of one element, this one has shape ",
+                                    root->shape(), "; reduce it (sum, mean) or pass gradient="));
+    return full(root->shape(), root->dtype(), 1.0);
+  }
+  if (gradient->shape() != root->shape() || gradient->dtype() != root->dtype())
+    throw std::invalid_argument(text("backward() got a gradient of shape ", gradient->shape(), " and type ",
+                                     name_of(gradient->dtype()), " for a tensor of shape ", root->shape(), " and type ",
+                                     name_of(root->dtype())));
+  return gradient;
+}
+
+namespace {
 
 constexpr size_t kUsualNodes = 32;  // enough for a small network, so that the lists do not grow
 
@@ -55,11 +95,7 @@ std::vector<Node*> nodes_behind(const TensorPtr& root) {
     Node* node = pending.back();
     pending.pop_back();
     if (std::exchange(node->last_walk, walk) == walk) continue;
-    if (node->released)
-      throw std::runtime_error(
-          "backward() was called a second time on the same operations, whose values were released; pass "
-          "retain_graph=True to the first call");
-    require_unchanged(*node);
+    require_readable(*node);
     found.push_back(node);
     for (const TensorPtr& input : node->inputs) {
       const Origin origin = origin_of(input, *node);
@@ -68,24 +104,6 @@ std::vector<Node*> nodes_behind(const TensorPtr& root) {
   }
   std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->number > b->number; });
   return found;
-}
-
-void add_into(const Array& target, const Array& term) {
-  dispatch(target.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    parallel_spans(target.size(), 4096, 1, [&](int64_t begin, int64_t end) {
-      kernels<T>().add(target.as<T>() + begin, term.as<T>() + begin, target.as<T>() + begin, end - begin);
-    });
-  });
-}
-
-// A leaf's data or its existing gradient may have been replaced by one of another shape or type.
-void require_same_kind(const Tensor& tensor, const Tensor& gradient) {
-  if (tensor.shape() == gradient.shape() && tensor.dtype() == gradient.dtype()) return;
-  throw std::runtime_error(text("backward() computed a gradient of shape ", gradient.shape(), " and type ",
-                                name_of(gradient.dtype()), " for a tensor that now has shape ", tensor.shape(),
-                                " and type ", name_of(tensor.dtype()),
-                                ": convert a model before computing the loss, and clear old gradients"));
 }
 
 // The slot that accumulates the gradient of `tensor`: a leaf's grad, or the gradient of its node's output.
@@ -125,31 +143,13 @@ void propagate(Node& node, Scratch& scratch) {
   }
 }
 
-TensorPtr checked_root_gradient(const TensorPtr& root, const TensorPtr& gradient) {
-  if (gradient == nullptr) {
-    if (root->array().size() != 1)
-      throw std::runtime_error(text("backward() without a gradient needs a tensor of one element, this one has shape ",
-                                    root->shape(), "; reduce it (sum, mean) or pass gradient="));
-    return full(root->shape(), root->dtype(), 1.0);
-  }
-  if (gradient->shape() != root->shape() || gradient->dtype() != root->dtype())
-    throw std::invalid_argument(text("backward() got a gradient of shape ", gradient->shape(), " and type ",
-                                     name_of(gradient->dtype()), " for a tensor of shape ", root->shape(), " and type ",
-                                     name_of(root->dtype())));
-  return gradient;
-}
-
 }  // namespace
 
 void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_graph) {
   const FloatingPointScope scope;
   if (Trace::current() != nullptr)
     throw CaptureError("backward() was called inside a traced forward pass; pass compile=False");
-  require_usable(*root, nullptr);
-  if (gradient != nullptr) require_usable(*gradient, nullptr);
-  if (!root->requires_grad())
-    throw std::runtime_error("backward() needs a tensor that requires a gradient; this one does not depend on any");
-  const TensorPtr seed = checked_root_gradient(root, gradient);
+  const TensorPtr seed = root_gradient(root, gradient);
   if (root->node == nullptr) {
     const Tensor copy = *seed;
     if (root->grad == nullptr) root->grad = full(root->shape(), root->dtype(), 0.0);

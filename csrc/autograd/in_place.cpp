@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "autograd/gradients.hpp"
 #include "autograd/trace.hpp"
 
 namespace nnlite {
@@ -46,7 +47,9 @@ void cut_cycles(const Tensor& x, const std::shared_ptr<Node>& made_by) {
 
 void record_change(const TensorPtr& x, const TensorPtr& result) {
   if (result->node == nullptr) return;
+  const bool retained = retains_grad(x);
   x->become(result->node);
+  if (retained) retain_grad(x);
   ++x->changes;
   cut_cycles(*x, result->node);
 }

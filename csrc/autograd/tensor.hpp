@@ -34,7 +34,9 @@ struct Array {
 
 class Tensor;
 using TensorPtr = std::shared_ptr<Tensor>;
-struct CopiedFrom;  // in_place.hpp
+struct CopiedFrom;     // in_place.hpp
+struct GradientHooks;  // gradients.hpp
+class Recorded;        // recorded.hpp
 
 class Tensor : public SharedObject {
  public:
@@ -72,7 +74,8 @@ class Tensor : public SharedObject {
   TensorPtr snapshot(uint64_t number) const;
 
   TensorPtr grad;
-  TensorPtr base;        // of a view: the tensor whose memory it shares
+  std::shared_ptr<GradientHooks> hooks;  // of a leaf; those of other tensors are their node's
+  TensorPtr base;                        // of a view: the tensor whose memory it shares
   uint64_t changes = 0;  // in-place operations on it; of a view, those on its base when the view's node was created
   std::shared_ptr<const CopiedFrom> copied_from;  // of a copy that stands for a view
   std::vector<Past> past;                         // latest last
@@ -119,6 +122,8 @@ class Operation {
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
   // inputs, output and doutput are valid; gradients[i] is empty if input i needs none.
   virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
+  // The same, for the inputs that `node` wants, by operations of the tape: these gradients have gradients themselves.
+  virtual std::vector<TensorPtr> differentiable_vjp(const Recorded& node);
   // Whether the output is the first input's memory, starting at element alias_offset().
   virtual bool aliases_input() const { return false; }
   virtual int64_t alias_offset() const { return 0; }
@@ -170,6 +175,7 @@ class Node {
 
   // The gradient of the output, during a backward pass.
   TensorPtr doutput;
+  std::shared_ptr<GradientHooks> hooks;  // of the output
 
  private:
   std::shared_ptr<Node> next_doomed;  // while a chain is destroyed

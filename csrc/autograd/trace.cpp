@@ -4,6 +4,8 @@
 #include <atomic>
 #include <unordered_map>
 
+#include "autograd/gradients.hpp"
+
 namespace nnlite {
 namespace {
 
@@ -96,6 +98,14 @@ std::string Trace::signature(const std::vector<TensorPtr>& ends) const {
   }
   for (const TensorPtr& end : ends) all += "end " + description(end) + '\n';
   return all;
+}
+
+void Trace::record(std::shared_ptr<Node> node) {
+  for (const TensorPtr& input : node->inputs)
+    if (node->needs_gradient && input != nullptr && input->hooks != nullptr && input->hooks->hook != nullptr &&
+        !input->hooks->hook->does_nothing())
+      throw CaptureError("a captured step cannot run the backward hooks of a parameter; pass compile=False");
+  nodes_.push_back(std::move(node));
 }
 
 TensorPtr Trace::placeholder(const Shape& shape, DType dtype) {

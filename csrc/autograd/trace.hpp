@@ -36,7 +36,7 @@ class Trace : public SharedObject {
 
   void spoil(const std::string& why) { spoiled_by_ = why; }
 
-  void record(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
+  void record(std::shared_ptr<Node> node);
   const std::vector<std::shared_ptr<Node>>& nodes() const { return nodes_; }
 
   // Operations with attributes, shapes and inputs: equal for two traces that compute the same. Leaves that the step

@@ -20,6 +20,7 @@ void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
 void define_in_place(TensorClass& tensor);
 void define_numpy_operators(TensorClass& tensor);
+void define_backward(TensorClass& tensor);
 void define_numpy_protocol(TensorClass& tensor);
 void document_tensor(TensorClass& tensor);  // once all is defined
 void define_functions(py::module_& module);
@@ -29,11 +30,14 @@ void define_optimizers(py::module_& module);
 void define_training(py::module_& module);
 void define_prediction(py::module_& module);
 void define_gradients(py::module_& module);
+void define_python_functions(py::module_& module);
 void define_runtime(py::module_& module);
 void define_modules(py::module_& module);
 
-// gradients.cpp; then a backward pass must hold Python's lock
-bool any_hooks();
+// python_functions.cpp; then a backward pass must hold Python's lock
+bool any_python_functions();
+// What PyTorch calls it: "leaky_relu" is LeakyReluBackward0.
+std::string gradient_name(const Node& node);
 
 // conversions.cpp
 

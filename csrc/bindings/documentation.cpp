@@ -72,10 +72,20 @@ constexpr Documentation kDocumentation[] = {
     // Gradients
     {"requires_grad_", "Sets requires_grad and returns the tensor itself.\n\nRaises TypeError for integers."},
     {"backward",
-     "Adds d self / d x to x.grad of every leaf x that self was computed from and that requires a gradient.\n\n"
+     "Adds d self / d x to x.grad of every leaf x that self was computed from and that requires a gradient, or of the "
+     "tensors `inputs` alone.\n\n"
      "`gradient` (shape of self) is the gradient of what follows, 1 for a single number. `retain_graph` keeps the "
-     "record for another call.\nRaises RuntimeError where nothing was recorded, or for more than one element without "
-     "`gradient`."},
+     "record for another call; `create_graph` gives the gradients a record of their own, see autograd.grad.\nRaises "
+     "RuntimeError where nothing was recorded, or for more than one element without `gradient`."},
+    {"register_hook",
+     "Calls `hook(gradient)` in backward passes once the gradient of self is complete; what it returns, unless None, "
+     "replaces the gradient. Returns a handle with remove().\n\nRaises RuntimeError for a tensor that requires no "
+     "gradient. A step with hooks cannot be captured: fit(compile=False)."},
+    {"retain_grad",
+     "Lets backward() set the grad of self, though self is not a leaf.\n\nRaises RuntimeError for a tensor that "
+     "requires no gradient."},
+    {"retains_grad", "Whether retain_grad() was called."},
+    {"grad_fn", "The operation that made this tensor, if it was recorded; None for a leaf."},
     // Element by element: the result has the shape of self
     {"exp", "e ** x, element by element; same shape."},
     {"log", "The natural logarithm, element by element: -inf at 0, NaN below; same shape."},

@@ -1,5 +1,4 @@
-// Gradients for code from elsewhere: a loss as a function of one vector, and hooks.
-#include <cstring>
+// A loss as a function of one vector, for code from elsewhere.
 #include <mutex>
 
 #include "autograd/program.hpp"
@@ -88,53 +87,7 @@ class ValueAndGradient {
   std::mutex mutex_;  // the program's buffers serve one call at a time
 };
 
-int64_t tapes_with_hooks = 0;  // under Python's lock
-
-// Its input, and in the backward pass a call of a function with the gradient, which may give another one.
-class Hooked final : public Operation {
- public:
-  explicit Hooked(py::function hook) : hook_(hook.release().ptr()) { ++tapes_with_hooks; }
-  ~Hooked() override {  // a tape may be destroyed where Python's lock is not held
-    with_gil([this] {
-      Py_DECREF(hook_);
-      --tapes_with_hooks;
-    });
-  }
-  Hooked(const Hooked&) = delete;
-  Hooked& operator=(const Hooked&) = delete;
-
-  const char* name() const override { return "hook"; }
-  Values kept(Values) const override { return 0; }
-  bool aliases_input() const override { return true; }
-
-  Array infer(const Arrays& in) override { return {nullptr, in[0].dtype, in[0].shape}; }
-  void forward(const Arrays&, const Array&) override {}
-  void vjp(const Arrays&, const Array&, const Array& dout, const Gradients& din) override {
-    auto gradient = std::make_shared<Tensor>(dout.shape, dout.dtype);
-    std::memcpy(gradient->array().data, dout.data, dout.bytes());
-    const py::object given = py::handle(hook_)(gradient);
-    if (!given.is_none()) gradient = operand(given, dout.dtype);
-    if (gradient->shape() != dout.shape || gradient->dtype() != dout.dtype)
-      throw std::invalid_argument(text("a backward hook gave a gradient of shape ", gradient->shape(), " and type ",
-                                       name_of(gradient->dtype()), " in place of shape ", dout.shape, " and type ",
-                                       name_of(dout.dtype)));
-    std::memcpy(din[0].data, gradient->values().data, dout.bytes());
-  }
-
- private:
-  PyObject* hook_;
-};
-
-TensorPtr hooked(const TensorPtr& x, const py::function& hook) {
-  if (Trace::current() != nullptr) throw CaptureError("a captured step cannot run backward hooks; pass compile=False");
-  return apply_new<Hooked>({x}, hook);
-}
-
 }  // namespace
-
-bool any_hooks() {
-  return tapes_with_hooks > 0;
-}
 
 void define_gradients(py::module_& module) {
   module.def(
@@ -145,7 +98,6 @@ void define_gradients(py::module_& module) {
         return py::cpp_function([made](const Vector& vector) { return made->call(vector); });
       },
       py::arg("trace"), py::arg("input"), py::arg("loss"), py::arg("group"));
-  module.def("hooked", &hooked, py::arg("input"), py::arg("hook"));
 }
 
 }  // namespace nnlite

@@ -31,6 +31,7 @@ PYBIND11_MODULE(_core, module) {
   define_training(module);
   define_prediction(module);
   define_gradients(module);
+  define_python_functions(module);
   define_runtime(module);
   define_modules(module);
   define_call_errors(module);

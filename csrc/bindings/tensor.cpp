@@ -8,8 +8,6 @@
 namespace nnlite {
 namespace {
 
-constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
-
 py::object number_of(const TensorPtr& x) {
   if (x->array().size() != 1)
     throw std::invalid_argument(text("only a tensor of one element has an item(), this one has shape ", x->shape()));
@@ -45,7 +43,7 @@ std::string repr_of(const TensorPtr& x) {
                                                        py::arg("precision") = 4, py::arg("prefix") = "tensor(")
                                  .cast<std::string>();
   if (x->dtype() == DType::float64) values += ", dtype=float64";
-  if (x->node != nullptr) values += text(", grad_fn=<", x->node->operation->name(), '>');
+  if (!x->is_leaf()) values += text(", grad_fn=<", gradient_name(*x->node), '>');
   if (x->node == nullptr && x->requires_grad()) values += ", requires_grad=True";
   return "tensor(" + values + ")";
 }
@@ -174,14 +172,7 @@ void define_gradients(TensorClass& tensor) {
         return x;
       },
       py::arg("requires_grad") = true);
-  tensor.def(
-      "backward",
-      [](const TensorPtr& x, py::handle gradient, bool retain_graph) {
-        refresh(x);
-        const TensorPtr seed = optional_operand(gradient, x->dtype());
-        without_gil(any_hooks() ? 0 : kBackwardWork, [&] { backward(x, seed, retain_graph); });
-      },
-      py::arg("gradient") = py::none(), py::arg("retain_graph") = false);
+  define_backward(tensor);
 }
 
 }  // namespace

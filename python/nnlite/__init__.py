@@ -8,7 +8,7 @@ from . import _startup as _startup  # isort: skip
 import numpy as _numpy  # noqa: F401
 
 from . import _openmp as _openmp
-from . import nn
+from . import autograd, nn
 from ._core import (
     Generator,
     Tensor,
@@ -18,7 +18,7 @@ from ._core import (
     set_num_threads,
     show_config,
 )
-from .autograd import enable_grad, gradcheck, no_grad, set_grad_enabled
+from .autograd import enable_grad, gradcheck, inference_mode, no_grad, set_grad_enabled
 from .dtypes import (
     bool,
     double,
@@ -73,11 +73,12 @@ Size: type[tuple[Any, ...]] = tuple
 
 __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Size", "Tensor", "Trainer",
-    "accelerator", "arange", "as_tensor", "backends", "bool", "callbacks", "cat", "concatenate", "cuda", "data", "device", "double",
-    "dtype", "enable_grad", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads", "gradcheck", "int", "int16",
-    "int32", "int64", "int8", "is_grad_enabled", "load", "load_model", "long", "manual_seed", "maximum", "metrics", "minimum", "mps",
-    "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled", "set_num_threads", "short",
-    "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like", *sorted(_FUNCTIONS),
+    "accelerator", "arange", "as_tensor", "autograd", "backends", "bool", "callbacks", "cat", "concatenate", "cuda", "data", "device",
+    "double", "dtype", "enable_grad", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads", "gradcheck",
+    "inference_mode", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "load", "load_model", "long", "manual_seed",
+    "maximum", "metrics", "minimum", "mps", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled",
+    "set_num_threads", "short", "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like",
+    *sorted(_FUNCTIONS),
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.

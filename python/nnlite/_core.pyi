@@ -9,6 +9,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .autograd.hooks import Node, RemovableHandle
+
 Array = NDArray[Any]
 
 class CaptureError(RuntimeError):
@@ -37,7 +39,19 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any: ...
     def dim(self) -> _int: ...
     def requires_grad_(self, requires_grad: _bool = True) -> Tensor: ...
-    def backward(self, gradient: Tensor | ArrayLike | None = None, retain_graph: _bool = False) -> None: ...
+    def backward(
+        self,
+        gradient: Tensor | ArrayLike | None = None,
+        retain_graph: _bool | None = None,
+        create_graph: _bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None: ...
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle: ...
+    def retain_grad(self) -> None: ...
+    @property
+    def retains_grad(self) -> _bool: ...
+    @property
+    def grad_fn(self) -> Node | None: ...
     def detach(self) -> Tensor: ...
     def clone(self) -> Tensor: ...
     def numpy(self) -> Array:
@@ -189,8 +203,26 @@ def concatenate(tensors: Sequence[Operand], dim: int = 0) -> Tensor: ...
 def stack(tensors: Sequence[Operand], dim: int = 0) -> Tensor: ...
 def softmax(input: Operand, dim: int) -> Tensor: ...
 def log_softmax(input: Operand, dim: int) -> Tensor: ...
-def hooked(input: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Tensor:
-    """`input`; a backward pass calls the hook with the gradient and passes on what it returns, unless None."""
+def gradient_hooks(tensor: Tensor, new_hooks: Any) -> Any:
+    """The object that is called with the tensor's gradient and returns what replaces it: `new_hooks` where there was none."""
+
+def has_gradient_hooks() -> _bool:
+    """Whether any tensor in the process has hooks."""
+
+def call_function(
+    name: str, backward: Callable[..., Any], inputs: Sequence[Tensor], result: Tensor, kept: int
+) -> Tensor:
+    """The result as made of the inputs; `backward(result if recorded else None, gradient)`. Bit i of `kept`: it reads input i."""
+
+def gradients(
+    outputs: Sequence[Tensor],
+    seeds: Sequence[Any],
+    inputs: Sequence[Tensor],
+    accumulate: bool,
+    retain_graph: bool,
+    create_graph: bool,
+) -> list[Tensor | None]:
+    """The gradients of the inputs (none: all leaves, accumulated); see `autograd.grad`."""
 
 def dropout(input: Operand, p: float) -> Tensor:
     """Zeroes each element with probability p (default generator), scales the others by 1/(1-p); always active."""

@@ -16,6 +16,8 @@ _WHERE = (
     "nnlite.optim",
     "nnlite.optim.lr_scheduler",
     "nnlite.data",
+    "nnlite.autograd",
+    "nnlite.autograd.functional",
 )
 _IMAGES = "nnlite has no image operations: flatten each image to a row for nn.Linear or nn.MLP"
 _SEQUENCES = "nnlite has no recurrent layers: pass a window of the sequence as one row to nn.Linear or nn.MLP"
@@ -58,12 +60,10 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"[A-Z]", "nnlite has {sgd}, {adam}, {adaptive}, {lbfgs}, and trains any Optimizer subclass with a step()"),
     ),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "pass a TensorDataset, Subset, or objects with __len__ and __getitem__"),),
-    "nnlite.autograd": ((r"[A-Za-z]", "gradients come from x.backward(); nl.gradcheck checks them"),),
     "nnlite": (
         (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|set_default_dt", _TYPES),
         (r"cpu|mtia|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
-        (r"inference_mode|set_grad_enabled", "use nl.no_grad() or nl.enable_grad()"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),
         (r"distributed|multiprocessing|futures|.*interop", _THREADS),
         (r"seed|initial_seed|.*rng_state|random", "use nl.manual_seed(seed) and nl.Generator(seed)"),

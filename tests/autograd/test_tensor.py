@@ -114,7 +114,7 @@ def test_single_values() -> None:
 def test_repr_shows_values_and_origin() -> None:
     x = nl.tensor([1.0], requires_grad=True)
     assert repr(x) == "tensor([1.], requires_grad=True)"
-    assert "grad_fn=<mul>" in repr(x * 2)
+    assert "grad_fn=<MulBackward0>" in repr(x * 2)
     assert "dtype=float64" in repr(x.double())
 
 

@@ -76,6 +76,19 @@ class enable_grad(_Switch):
     _enabled = True
 
 
+class inference_mode(_GradMode):
+    """`no_grad` under another name; with mode=False, `enable_grad`."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        self._enabled = not mode
+
+    def _another(self) -> _GradMode:
+        return inference_mode(not self._enabled)
+
+
 class set_grad_enabled(_GradMode):
     """Switches recording on or off at the call; as a context manager it switches back at the end of the block.
 

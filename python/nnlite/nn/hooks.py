@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
+from ..autograd.hooks import RemovableHandle, watched
 
 _numbers = itertools.count()
 
@@ -16,24 +17,6 @@ Hook = Callable[..., Any]
 
 Entry = tuple[Hook, bool, bool]  # with_kwargs, always_call
 Hooks = dict[int, Entry]
-
-
-class RemovableHandle:
-    """Removes a hook by `remove()`, or at the end of a `with` block."""
-
-    def __init__(self, hooks: Hooks, number: int) -> None:
-        self._hooks = hooks
-        self.id = number
-
-    def remove(self) -> None:
-        """Removes the hook, if it is still registered."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
 
 
 class BackwardHooks:
@@ -53,13 +36,13 @@ class BackwardHooks:
         if not isinstance(value, Tensor) or not value.requires_grad:
             return value
         self._watched += 1
-        return _core.hooked(value, lambda gradient: self._input_gradient(at, gradient))
+        return watched(value, lambda gradient: self._input_gradient(at, gradient))
 
     def watch_output(self, output: Any) -> Any:
         """The output, whose gradient comes first."""
         if not isinstance(output, Tensor):
             raise RuntimeError(f"backward hooks need a module that returns one tensor, got {type(output).__name__}")
-        return _core.hooked(output, self._output_gradient) if output.requires_grad else output
+        return watched(output, self._output_gradient) if output.requires_grad else output
 
     def _output_gradient(self, gradient: Tensor) -> Tensor:
         self._grad_output, self._arrived = (gradient,), 0

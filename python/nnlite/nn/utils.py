@@ -15,9 +15,9 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from ..autograd.grad_mode import no_grad
+from ..autograd.hooks import RemovableHandle
 from ..naming import publish
 from .functional.layers import normalize
-from .hooks import RemovableHandle
 from .module import Module
 from .parameter import Parameter
 

@@ -147,9 +147,8 @@ class _Settled(NamedTuple):
     def serves(self, step: Step, groups: list[int]) -> bool:
         """Whether that step does the same."""
         own = self.step
-        return (
-            own.model is step.model and own.criterion is step.criterion and self.groups == groups and self.watch.holds()
-        )
+        same = own.model is step.model and own.criterion is step.criterion and self.groups == groups
+        return same and self.watch.holds() and not _core.has_gradient_hooks()  # a parameter's would go unnoticed
 
 
 class Capture:
