@@ -39,7 +39,7 @@ FUNCTIONS = ["cat", "inference_mode", "maximum", "minimum", "stack", "where"]
 # Methods whose documentation in PyTorch does not give their signature (overloads, separate sizes, other names than they
 # accept), or that have an option for other devices.
 NOT_COMPARED = {
-    "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "uniform_",
+    "max", "min", "permute", "reshape", "view", "div_", "matmul", "mul_", "pow_", "requires_grad_", "sub_", "to", "cuda", "type_as", "uniform_",
     "numpy",
 }  # fmt: skip
 # Functions with several signatures, or whose documentation names arguments differently than they are called.

@@ -18,6 +18,7 @@ using TensorClass = py::class_<Tensor, TensorPtr>;
 
 void define_tensor(py::module_& module);
 void define_tensor_operations(TensorClass& tensor);
+void define_reductions(TensorClass& tensor);
 void define_in_place(TensorClass& tensor);
 void define_numpy_operators(TensorClass& tensor);
 void define_backward(TensorClass& tensor);

@@ -36,11 +36,43 @@ constexpr Operator kOperators[] = {
     {"__iand__", "bitwise_and"},       {"__ior__", "bitwise_or"},      {"__ixor__", "bitwise_xor"},
 };
 
-TensorPtr apply_operator(const Operator& row, const TensorPtr& x, py::handle other) {
-  const TensorPtr right = operand(other, x->dtype());
-  const DType dtype = common_type(x, right);
+// Methods of another operand.
+constexpr Operator kMethods[] = {
+    {"lt", "less", true},
+    {"le", "less_equal", true},
+    {"gt", "greater", true},
+    {"ge", "greater_equal", true},
+    {"eq", "equal", true},
+    {"ne", "not_equal", true},
+    {"logical_and", "logical_and", true},
+    {"logical_or", "logical_or", true},
+    {"logical_xor", "logical_xor", true},
+    {"bitwise_and", "bitwise_and"},
+    {"bitwise_or", "bitwise_or"},
+    {"bitwise_xor", "bitwise_xor"},
+};
+
+// Methods without one.
+constexpr Operator kUnary[] = {
+    {"isnan", "isnan", true},
+    {"isinf", "isinf", true},
+    {"isfinite", "isfinite", true},
+    {"isposinf", "isposinf", true},
+    {"isneginf", "isneginf", true},
+    {"signbit", "signbit", true},
+    {"logical_not", "logical_not", true},
+    {"bitwise_not", "invert"},
+    {"__invert__", "invert"},
+};
+
+void require_accepted(const Operator& row, DType dtype) {
   if (!row.takes_floats && is_floating(dtype))
     throw TypeError(text('[', row.function, "] needs bool or int64 tensors, got ", name_of(dtype)));
+}
+
+TensorPtr apply_operator(const Operator& row, const TensorPtr& x, py::handle other) {
+  const TensorPtr right = operand(other, x->dtype());
+  require_accepted(row, common_type(x, right));
   return binary_by_numpy(row.function, x, right);
 }
 
@@ -80,11 +112,14 @@ TensorPtr binary_by_numpy(const char* function, const TensorPtr& a, const Tensor
   return by_numpy(function, py::make_tuple(values_as(a, dtype), values_as(b, dtype)));
 }
 
-TensorPtr reduced_by_numpy(const char* function, const TensorPtr& x, std::optional<int64_t> dim, bool keepdim) {
+TensorPtr reduced_by_numpy(const char* function, const TensorPtr& x, const Dims& given, bool keepdim) {
   py::dict options;
   options["keepdims"] = keepdim;
-  if (dim) normalized_dim(function, *dim, x->shape().rank());
-  if (dim && x->shape().rank() > 0) options["axis"] = *dim;
+  for (int64_t dim : given.dims) normalized_dim(function, dim, x->shape().rank());
+  if (!given.all && x->shape().rank() > 0) {
+    const py::tuple axes = tuple_of(given.dims);
+    options["axis"] = axes.size() == 1 ? py::object(axes[0]) : py::object(axes);  // argmax takes no tuple
+  }
   return by_numpy(function, py::make_tuple(numpy_view(x)), options);
 }
 
@@ -99,7 +134,15 @@ void define_numpy_operators(TensorClass& tensor) {
       return py::cast(x);
     });
   }
-  tensor.def("__invert__", [](const TensorPtr& x) { return by_numpy("invert", py::make_tuple(numpy_view(x))); });
+  for (const Operator& row : kMethods)
+    tensor.def(
+        row.symbol, [&row](const TensorPtr& x, py::handle other) { return apply_operator(row, x, other); },
+        py::arg("other"));
+  for (const Operator& row : kUnary)
+    tensor.def(row.symbol, [&row](const TensorPtr& x) {
+      require_accepted(row, x->dtype());
+      return by_numpy(row.function, py::make_tuple(numpy_view(x)));
+    });
   tensor.def("__contains__", [](const TensorPtr& x, py::handle value) {
     return is_arithmetic(value) &&
            numpy_view(binary_by_numpy("equal", x, operand(value, x->dtype()))).attr("any")().cast<bool>();

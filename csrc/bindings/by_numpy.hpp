@@ -2,7 +2,7 @@
 // type the result is.
 #pragma once
 
-#include "bindings/bindings.hpp"
+#include "bindings/dims.hpp"
 
 namespace nnlite {
 
@@ -17,7 +17,7 @@ TensorPtr matrix_product(const TensorPtr& a, const TensorPtr& b);
 // A function of NumPy's of two operands in their common type.
 TensorPtr binary_by_numpy(const char* function, const TensorPtr& a, const TensorPtr& b);
 
-// max, argmax, any and their kind, along `dim` or over all elements.
-TensorPtr reduced_by_numpy(const char* function, const TensorPtr& x, std::optional<int64_t> dim, bool keepdim);
+// max, argmax, any and their kind.
+TensorPtr reduced_by_numpy(const char* function, const TensorPtr& x, const Dims& given, bool keepdim);
 
 }  // namespace nnlite

@@ -21,8 +21,14 @@ constexpr Documentation kDocumentation[] = {
     {"requires_grad", "Whether operations on this tensor are recorded, so that backward() reaches it. Floats only."},
     {"grad", "The gradient that backward() has added up here, a Tensor of the same shape and type, or None."},
     {"data", "The same values without the record of operations; assigning a Tensor replaces memory, shape and type."},
+    {"device", "nl.device('cpu'), the only one."},
+    {"mT", "The tensor with its last two dimensions exchanged."},
     {"T", "The tensor with its dimensions in reverse order: (d0, ..., dn) becomes (dn, ..., d0)."},
     {"numel", "The number of elements."},
+    {"nelement", "The number of elements."},
+    {"element_size", "The bytes of an element."},
+    {"is_contiguous", "True: every tensor is."},
+    {"is_floating_point", "Whether the elements are float32 or float64."},
     {"dim", "The number of dimensions."},
     {"size",
      "The shape as a tuple, or the size of the dimension `dim`.\n\nRaises IndexError if there is no such dimension."},
@@ -36,7 +42,14 @@ constexpr Documentation kDocumentation[] = {
     {"detach", "The same values in the same memory, without the record of operations: no gradient flows back from it."},
     {"clone", "A copy in new memory, of the same shape; gradients flow back through it."},
     {"to",
-     "The tensor with elements of type `dtype`, same shape; gradients flow back in the type that they came from."},
+     "The tensor with elements of another type, given as `dtype` or as a tensor's, same shape; itself where nothing "
+     "changes, unless `copy`.\n\nGradients flow back in the type that they came from. Raises ValueError for a `device` "
+     "other than the CPU."},
+    {"type", "The tensor with elements of type `dtype`, or without it the name of its type: 'nnlite.FloatTensor'."},
+    {"type_as", "The tensor with elements of the type of `other`."},
+    {"cpu", "The tensor itself: there is no other device."},
+    {"contiguous", "The tensor itself: every tensor is."},
+    {"cuda", "Raises ValueError: nnlite runs on the CPU."},
     {"float", "The tensor as float32; the same as to('float32')."},
     {"double", "The tensor as float64; the same as to('float64')."},
     {"long", "The tensor as int64, cut towards 0; the same as to('int64')."},
@@ -106,9 +119,34 @@ constexpr Documentation kDocumentation[] = {
     {"matmul",
      "The matrix product self @ other: (..., n, k) @ (..., k, m) is (..., n, m). A vector (k,) counts as one row or "
      "column, whose dimension the result drops.\n\nRaises ValueError where the inner sizes differ."},
-    // Along a dimension
-    {"sum", "The sum along `dim`, which the result drops unless `keepdim`; of all elements without it, shape ()."},
-    {"mean", "The mean along `dim`, which the result drops unless `keepdim`; of all elements without it, shape ()."},
+    // Comparisons, as bool; `other` broadcasts
+    {"eq", "self == other, element by element."},
+    {"ne", "self != other, element by element."},
+    {"lt", "self < other, element by element."},
+    {"le", "self <= other, element by element."},
+    {"gt", "self > other, element by element."},
+    {"ge", "self >= other, element by element."},
+    {"logical_and", "Whether both differ from 0."},
+    {"logical_or", "Whether one differs from 0."},
+    {"logical_xor", "Whether just one differs from 0."},
+    {"logical_not", "Whether each element is 0."},
+    {"bitwise_and", "self & other, for bool and int64."},
+    {"bitwise_or", "self | other, for bool and int64."},
+    {"bitwise_xor", "self ^ other, for bool and int64."},
+    {"bitwise_not", "~self, for bool and int64."},
+    {"isnan", "Which elements are NaN."},
+    {"isinf", "Which elements are infinite."},
+    {"isfinite", "Which elements are neither infinite nor NaN."},
+    {"isposinf", "Which elements are +inf."},
+    {"isneginf", "Which elements are -inf."},
+    {"signbit", "Which elements have a minus sign, -0.0 too."},
+    // Along a dimension, or several where it says dimensions
+    {"sum",
+     "The sum along the dimensions `dim`, which the result drops unless `keepdim`; of all elements without it. The "
+     "elements become `dtype` first."},
+    {"mean",
+     "The mean along the dimensions `dim`, which the result drops unless `keepdim`; of all elements without it. The "
+     "elements become `dtype` first."},
     {"max",
      "The largest element, shape (); with `dim` a pair (values, indices) along it, without that dimension unless "
      "`keepdim`.\n\nEqual elements share the gradient; with `dim` the first gets it. Raises IndexError where there is "
@@ -118,15 +156,17 @@ constexpr Documentation kDocumentation[] = {
      "`keepdim`.\n\nEqual elements share the gradient; with `dim` the first gets it. Raises IndexError where there is "
      "no such dimension."},
     {"amax",
-     "The largest element along `dim`, which the result drops unless `keepdim`; of all without it.\n\nEqual elements "
+     "The largest element along the dimensions `dim`, which the result drops unless `keepdim`; of all without "
+     "it.\n\nEqual elements "
      "share the gradient."},
     {"amin",
-     "The smallest element along `dim`, which the result drops unless `keepdim`; of all without it.\n\nEqual elements "
+     "The smallest element along the dimensions `dim`, which the result drops unless `keepdim`; of all without "
+     "it.\n\nEqual elements "
      "share the gradient."},
     {"argmax", "The index of the largest element along `dim`, as int64; in the flat tensor without it."},
     {"argmin", "The index of the smallest element along `dim`, as int64; in the flat tensor without it."},
-    {"any", "Whether some element along `dim` differs from 0, as bool; of all elements without it."},
-    {"all", "Whether every element along `dim` differs from 0, as bool; of all elements without it."},
+    {"any", "Whether some element along the dimensions `dim` differs from 0, as bool; of all elements without it."},
+    {"all", "Whether every element along the dimensions `dim` differs from 0, as bool; of all elements without it."},
     {"softmax", "e ** x / sum(e ** x) along `dim`, safe for large x; same shape."},
     {"log_softmax", "x - log(sum(e ** x)) along `dim`, safe for large x; same shape."},
     // Shapes: the same elements in the same order, unless said otherwise

@@ -34,6 +34,10 @@ py::object array_protocol(const TensorPtr& x, const py::object& dtype, const py:
   return array.attr("astype")(dtype, py::arg("copy") = wanted);
 }
 
+TensorPtr cloned(const TensorPtr& x) {
+  return is_floating(x->dtype()) ? unary("scale", x, 1.0) : gather(x, everything(x->shape()));
+}
+
 std::string repr_of(const TensorPtr& x) {
   refresh(x);
   std::string values = x->trace_number != 0
@@ -95,7 +99,7 @@ void define_properties(TensorClass& tensor) {
     const auto& other = value.cast<const Tensor&>();
     between_operations([&] { x->set_data(other); });
   });
-  tensor.def("numel", [](const TensorPtr& x) { return x->array().size(); });
+  for (const char* name : {"numel", "nelement"}) tensor.def(name, [](const TensorPtr& x) { return x->array().size(); });
   tensor.def("dim", [](const TensorPtr& x) { return x->shape().rank(); });
   tensor.def(
       "size",
@@ -154,14 +158,40 @@ void define_values(TensorClass& tensor) {
                           py::make_tuple(plain_array(x).attr("copy")(), py::none(), x->requires_grad()));
   });
   tensor.def("detach", &detached);
-  tensor.def("clone", [](const TensorPtr& x) {
-    return is_floating(x->dtype()) ? unary("scale", x, 1.0) : gather(x, everything(x->shape()));
+  tensor.def("clone", &cloned);
+}
+
+// Types and devices, of which there is one.
+void define_conversions(TensorClass& tensor) {
+  tensor.def("to", [](const TensorPtr& x, const py::args& args, const py::kwargs& options) {
+    const auto [dtype, copy] =
+        py::module_::import("nnlite.devices").attr("requested")(*args, **options).cast<std::pair<py::object, bool>>();
+    const TensorPtr converted = dtype.is_none() ? x : cast(x, dtype_from(dtype));
+    return copy && converted == x ? cloned(x) : converted;
   });
-  tensor.def("to", [](const TensorPtr& x, py::handle dtype) { return cast(x, dtype_from(dtype)); }, py::arg("dtype"));
   for (const auto& [name, dtype] :
        {std::pair{"float", DType::float32}, std::pair{"double", DType::float64}, std::pair{"long", DType::int64},
         std::pair{"int", DType::int64}, std::pair{"bool", DType::boolean}})
     tensor.def(name, [type = dtype](const TensorPtr& x) { return cast(x, type); });
+  tensor.def(
+      "type",
+      [](const TensorPtr& x, const py::object& dtype) {
+        if (!dtype.is_none()) return py::cast(cast(x, dtype_from(dtype)));
+        constexpr const char* kNames[] = {"Bool", "Long", "Float", "Double"};  // by DType
+        return py::object(py::str(text("nnlite.", kNames[static_cast<int>(x->dtype())], "Tensor")));
+      },
+      py::arg("dtype") = py::none());
+  tensor.def(
+      "type_as", [](const TensorPtr& x, const Tensor& other) { return cast(x, other.dtype()); }, py::arg("other"));
+  tensor.def("cuda", [](const TensorPtr&, const py::args&, const py::kwargs&) {
+    py::module_::import("nnlite.devices").attr("require_cpu")("cuda");
+  });
+  for (const char* name : {"cpu", "contiguous"}) tensor.def(name, [](const TensorPtr& x) { return x; });
+  tensor.def("is_contiguous", [](const TensorPtr&) { return true; });
+  tensor.def("is_floating_point", [](const TensorPtr& x) { return is_floating(x->dtype()); });
+  tensor.def("element_size", [](const TensorPtr& x) { return size_of(x->dtype()); });
+  tensor.def_property_readonly(
+      "device", [](const TensorPtr&) { return py::module_::import("nnlite.devices").attr("device")("cpu"); });
 }
 
 void define_gradients(TensorClass& tensor) {
@@ -189,6 +219,7 @@ void define_tensor(py::module_& module) {
              py::arg("data"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false);
   define_properties(tensor);
   define_values(tensor);
+  define_conversions(tensor);
   define_gradients(tensor);
   define_arithmetic(tensor, "__add__", "__radd__", "add");
   define_arithmetic(tensor, "__sub__", "__rsub__", "sub");

@@ -8,10 +8,6 @@
 namespace nnlite {
 namespace {
 
-int64_t dim_or_all(const std::optional<int64_t>& dim) {
-  return dim.value_or(kAllDims);
-}
-
 bool is_number(py::handle value) {
   return PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr());
 }
@@ -30,49 +26,6 @@ TensorPtr clip_of(const TensorPtr& x, py::handle low, py::handle high) {
   const double infinity = std::numeric_limits<double>::infinity();
   return unary("clip", x, low.is_none() ? -infinity : low.cast<double>(),
                high.is_none() ? infinity : high.cast<double>());
-}
-
-py::object extreme_of(const TensorPtr& x, std::optional<int64_t> dim, bool keepdim, bool largest) {
-  const TensorPtr values = !is_floating(x->dtype()) ? reduced_by_numpy(largest ? "max" : "min", x, dim, keepdim)
-                           : largest                ? max(x, dim_or_all(dim), keepdim)
-                                                    : min(x, dim_or_all(dim), keepdim);
-  if (!dim) return py::cast(values);
-  static const py::handle kPair =
-      py::module_::import("collections").attr("namedtuple")("extreme", "values indices").release();
-  return py::reinterpret_borrow<py::object>(kPair)(values,
-                                                   reduced_by_numpy(largest ? "argmax" : "argmin", x, dim, keepdim));
-}
-
-void define_reductions(TensorClass& tensor) {
-  using Dim = std::optional<int64_t>;
-  const auto dim = py::arg("dim") = py::none();
-  const auto keepdim = py::arg("keepdim") = false;
-  const auto define = [&](const char* name, auto* floating) {
-    tensor.def(
-        name,
-        [name, floating](const TensorPtr& x, Dim d, bool keep) {
-          return is_floating(x->dtype()) ? floating(x, dim_or_all(d), keep) : reduced_by_numpy(name, x, d, keep);
-        },
-        dim, keepdim);
-  };
-  define("sum", &sum);
-  define("amax", &amax);
-  define("amin", &amin);
-  tensor.def("mean", [](const TensorPtr& x, Dim d, bool keep) { return mean(x, dim_or_all(d), keep); }, dim, keepdim);
-  for (const auto& [name, operation] : {std::pair{"max", "maximum"}, std::pair{"min", "minimum"}}) {
-    const int index = binary_index(operation);
-    tensor.def(
-        name, [index](const TensorPtr& x, const TensorPtr& other) { return arithmetic(index, x, other); },
-        py::arg("other").none(false));
-  }
-  tensor.def("max", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, true); }, dim, keepdim);
-  tensor.def("min", [](const TensorPtr& x, Dim d, bool keep) { return extreme_of(x, d, keep, false); }, dim, keepdim);
-  for (const char* name : {"argmax", "argmin", "any", "all"})
-    tensor.def(
-        name, [name](const TensorPtr& x, Dim d, bool keep) { return reduced_by_numpy(name, x, d, keep); }, dim,
-        keepdim);
-  tensor.def("softmax", [](const TensorPtr& x, int64_t d) { return softmax(x, d); }, py::arg("dim"));
-  tensor.def("log_softmax", [](const TensorPtr& x, int64_t d) { return log_softmax(x, d); }, py::arg("dim"));
 }
 
 TensorPtr flattened(const TensorPtr& x, int64_t start, int64_t end) {
@@ -144,6 +97,7 @@ void define_shaping(TensorClass& tensor) {
   tensor.def("transpose", &transposed, py::arg("dim0"), py::arg("dim1"));
   tensor.def("permute", &permuted);
   tensor.def_property_readonly("T", &reversed);
+  tensor.def_property_readonly("mT", [](const TensorPtr& x) { return transposed(x, -2, -1); });
   tensor.def("__getitem__", &index_tensor);
   tensor.def("__iter__", [](const TensorPtr& x) {
     if (x->shape().rank() == 0) throw TypeError("a single value cannot be iterated over");

@@ -55,19 +55,20 @@ def is_device(value: Any) -> bool:
     return False
 
 
-def requested_dtype(
+def requested(
     *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False
-) -> Any:
-    """The type that the arguments of a `to` ask for, directly or as a tensor's; None for just a device."""
+) -> tuple[Any, bool]:
+    """What the arguments of a `to` ask for: a type, directly or as a tensor's, or None for just a device; and a copy."""
+    switches = [value for value in args if isinstance(value, bool)]  # non_blocking, copy
     for value in args:
         if isinstance(value, Tensor):
             dtype = value.dtype
         elif is_device(value):
             device = value
-        elif value is not None and not isinstance(value, bool):  # non_blocking, copy
+        elif value is not None and not isinstance(value, bool):
             dtype = value
     require_cpu(device)
-    return dtype
+    return dtype, copy or switches[1:] == [True]
 
 
 class _Absent:

@@ -19,6 +19,23 @@ VALUES = [[0, 1, 2], [3, 2, 1]]
 ARITHMETIC = {f.__name__: f for f in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)}
 COMPARISONS = {f.__name__: f for f in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)}
 BITS = {f.__name__: f for f in (operator.and_, operator.or_, operator.xor)}
+METHODS: dict[str, Callable[..., Any]] = {
+    name: lambda x, y, name=name: getattr(x, name)(y)
+    for name in (
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+    )
+}
 IN_PLACE = {
     f.__name__: f
     for f in (
@@ -97,6 +114,7 @@ def test_a_result_in_place_must_fit_the_type(name: str) -> None:
         same(x, tx, f"{name} {a} {b}: the tensor itself")
 
 
+PREDICATES = ["isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "logical_not"]
 UNARY: dict[str, Callable[..., Any]] = {
     "neg": lambda x: -x, "abs": lambda x: abs(x), "invert": lambda x: ~x, "relu": lambda x: x.relu(), "exp": lambda x: x.exp(),
     "sqrt": lambda x: x.sqrt(), "tanh": lambda x: x.tanh(), "sigmoid": lambda x: x.sigmoid(), "log": lambda x: (x + 1).log(),
@@ -105,6 +123,13 @@ UNARY: dict[str, Callable[..., Any]] = {
     "amax": lambda x: x.amax(1), "amin": lambda x: x.amin(0), "any": lambda x: x.any(), "all": lambda x: x.all(), "any 1": lambda x: x.any(1),
     "all 0": lambda x: x.all(0, keepdim=True), "clone": lambda x: x.clone(), "T": lambda x: x.T, "reshape": lambda x: x.reshape(3, 2),
     "column": lambda x: x[:, 1], "steps": lambda x: x[:, ::2], "permute": lambda x: x.permute(1, 0), "float": lambda x: x.float(),
+    "sum dims": lambda x: x.sum((0, 1), keepdim=True), "any dims": lambda x: x.any((0, -1)), "all dims": lambda x: x.all((-2, 1), True),
+    "sum no dims": lambda x: x.sum(()), "any no dims": lambda x: x.any(()), "sum typed": lambda x: x.sum(1, dtype=x.double().dtype),
+    "mean typed": lambda x: x.mean(dtype=x.float().dtype), "sum whole": lambda x: x.sum(dtype=x.long().dtype),
+    "softmax": lambda x: x.softmax(1, dtype=x.double().dtype), "log_softmax": lambda x: x.log_softmax(0, x.float().dtype),
+    "mT": lambda x: x.mT, "cpu": lambda x: x.cpu(), "contiguous": lambda x: x.contiguous(), "to": lambda x: x.to("cpu", x.double().dtype),
+    "to like": lambda x: x.to(x.long()), "type": lambda x: x.type(x.double().dtype), "type_as": lambda x: x.type_as(x > 0),
+    "bitwise_not": lambda x: x.bitwise_not(), **{name: lambda x, name=name: getattr(x, name)() for name in PREDICATES},
     "double": lambda x: x.double(), "long": lambda x: x.long(), "bool": lambda x: x.bool(), "mask": lambda x: x[x > 1], "iter": lambda x: tuple(x),
 }  # fmt: skip
 NOT_OF_BOOL = {"neg", "abs", "relu"}  # which NumPy has, or where PyTorch differs between versions
@@ -123,6 +148,76 @@ def test_functions_of_all_types(name: str) -> None:
             (x, tx) = pair(dtype)
             compared += same_call((UNARY | NUMERIC)[name], [x], [tx], (name, dtype))
     assert compared >= 2
+
+
+def test_methods_of_two_tensors() -> None:
+    compared = 0
+    for name, a, b in itertools.product(METHODS, DTYPES, DTYPES):
+        (x, tx), (y, ty) = pair(a, [[0, 1], [2, -1]]), pair(b, [1, 0])
+        compared += same_call(METHODS[name], [x, y], [tx, ty], (name, a, b))
+    assert compared > 100
+
+
+def test_predicates_see_special_values() -> None:
+    for name in PREDICATES:
+        for dtype in ("float32", "float64"):
+            x, tx = pair(dtype, [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0])
+            same(getattr(x, name)(), getattr(tx, name)(), (name, dtype))
+
+
+@pytest.mark.parametrize("dim", [(0, 1), (0, 2), (1, -1), (2,), (0, 1, 2), ()])
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "amin"])
+def test_reductions_over_several_dimensions(name: str, dim: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).permutation(24).reshape(2, 3, 4).astype(np.float64)
+    for keepdim in (False, True):
+        x, tx = nl.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+        ours, theirs = getattr(x, name)(dim, keepdim), getattr(tx, name)(dim, keepdim)
+        same(ours, theirs, (name, dim, keepdim))
+        for result in (ours, theirs):
+            (result * result).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), tx.grad.numpy(), 1e-14)
+
+
+def test_a_dimension_counts_once() -> None:
+    with pytest.raises(RuntimeError, match="dim -2 is given twice"):
+        nl.zeros(2, 3).sum((0, -2))
+    with pytest.raises(IndexError, match="2 is out of range"):
+        nl.zeros(2, 3).any((0, 2))
+
+
+def test_to_is_the_tensor_itself_unless_copied() -> None:
+    x = nl.ones(2, requires_grad=True)
+    for same_tensor in (
+        x.to("cpu"),
+        x.to(nl.device("cpu"), nl.float32),
+        x.to(x),
+        x.cpu(),
+        x.contiguous(),
+        x.float(),
+        x.type(nl.float),
+    ):
+        assert same_tensor is x
+    for copied in (x.to("cpu", copy=True), x.to(nl.float32, False, True)):
+        assert not np.shares_memory(copied.detach().numpy(), x.detach().numpy())
+    (x.to(nl.double) * 3).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    for refused in (
+        lambda: x.to("cuda"),
+        lambda: x.to(device="cuda:0"),
+        lambda: x.cuda(),
+        lambda: x.to("mps", nl.double),
+    ):
+        with pytest.raises(ValueError, match="CPU only"):
+            refused()
+
+
+def test_what_a_tensor_says_of_itself() -> None:
+    x = nl.zeros(2, 3, dtype=nl.bool)
+    assert (x.device, x.nelement(), x.element_size(), x.is_contiguous()) == (nl.device("cpu"), 6, 1, True)
+    assert [t.type() for t in (x, x.long(), x.float(), x.double())] == [
+        f"nnlite.{n}Tensor" for n in ("Bool", "Long", "Float", "Double")
+    ]
+    assert [t.is_floating_point() for t in (x, x.long(), x.float(), x.double())] == [False, False, True, True]
 
 
 def test_nan_and_ties_of_indices() -> None:

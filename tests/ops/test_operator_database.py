@@ -25,12 +25,9 @@ NOT_OF = {torch.int64: {"linspace", "logspace"}, torch.bool: {"square"}}
 # Variants of an operator that nnlite does not take, and arguments of a sample.
 LEFT_OUT = {
     ("norm", "nuc"): "no singular values",
-    ("softmax", "with_dtype"): "x.double()",
-    ("log_softmax", "with_dtype"): "x.double()",
     ("squeeze", "multiple"): "one dimension",
 }  # fmt: skip
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
-SINGLE_DIM = {"all", "amax", "any", "amin", "mean", "sum"}  # which take one dimension or all of them
 TOLERANCE = {torch.float32: (3e-6, 2e-5, 1e-4), torch.float64: (1e-9, 1e-9, 1e-8)}  # relative, absolute, of gradients
 
 
@@ -51,9 +48,6 @@ def is_left_out(name: str, sample: Any, dtype: torch.dtype) -> bool:
         return True
     if name in ("addmm", "baddbmm") and dtype == torch.int64:
         return any(factor % 1 for factor in sample.kwargs.values())  # which PyTorch truncates
-    dim = sample.kwargs.get("dim", sample.args[0] if sample.args else None)
-    if name in SINGLE_DIM and isinstance(dim, tuple):
-        return True
     if name in ("max", "min") and sample.input.ndim == 0 and sample.args:
         return True  # a single value has no dimension 0
     return name == "concat" and len({x.ndim for x in sample.input}) > 1  # PyTorch lets tensors of shape (0,) pass

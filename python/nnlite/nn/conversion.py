@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .._core import Tensor
-from ..devices import requested_dtype
+from ..devices import requested
 
 DType = np.dtype[Any]
 C = TypeVar("C", bound="Convertible")
@@ -18,7 +18,7 @@ _TYPES: tuple[DType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
 def floating_dtype(*args: Any, **kwargs: Any) -> DType | None:
     """The type that arguments of `Module.to` ask for, directly or as a tensor's; None for just the device "cpu"."""
-    wanted = requested_dtype(*args, **kwargs)
+    wanted, _ = requested(*args, **kwargs)
     if wanted is None:
         return None
     for supported in _TYPES:

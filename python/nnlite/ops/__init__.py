@@ -26,11 +26,14 @@ _FAMILIES = {
 ALIASES = {
     "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
     "arctan2": "atan2", "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like", "fix": "trunc", "ger": "outer",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
     "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "row_stack": "vstack", "subtract": "sub",
     "swapdims": "swapaxes", "true_divide": "div",
 }  # fmt: skip
-_NATIVE = """abs all amax amin any argmax argmin clamp clip clone detach exp flatten log log_softmax matmul max mean min numel
-    permute pow relu reshape sigmoid softmax sqrt squeeze sum tanh transpose unsqueeze"""
+_NATIVE = """abs all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor clamp clip clone detach eq exp
+    flatten ge gt is_floating_point isfinite isinf isnan isneginf isposinf le log log_softmax logical_and logical_not logical_or
+    logical_xor lt matmul max mean min ne numel permute pow relu reshape sigmoid signbit softmax sqrt squeeze sum tanh transpose
+    unsqueeze"""
 _ONLY_FUNCTIONS = {"einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
 _ONLY_METHODS = {"expand", "expand_as", "repeat"}
 # In place: these, and what is elementwise.
