@@ -105,7 +105,7 @@ def test_every_wrong_assignment_to_a_property_gets_one_line() -> None:
         (lambda: TENSOR.clamp(min="low"), "Tensor.clamp(): min must be a Tensor, an array or numbers, got 'low' (str)"),
         (lambda: TENSOR.relu(1), "Tensor.relu(): takes 0 arguments at most, got 1"),
         (lambda: nl.Tensor.relu(None), "Tensor.relu(): self must be a Tensor, got None"),
-        (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape and its dimensions are integers, got <class 'str'>"),
+        (lambda: TENSOR.reshape("ab"), "Tensor.reshape(): a shape consists of integers, got <class 'str'>"),
         (lambda: nl.Tensor(), "Tensor(): needs data"),
         (lambda: _core.ParameterGroup("SGD", [3]), "ParameterGroup(): parameters[0] must be a Tensor, got 3 (int)"),
         (lambda: _core.unary("relu", None), "unary(): input must be a Tensor, an array or numbers, got None"),

@@ -1,4 +1,4 @@
-// The Python face, a family of definitions a file.
+// Python bindings, one family of definitions per file.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -23,7 +23,7 @@ void define_in_place(TensorClass& tensor);
 void define_numpy_operators(TensorClass& tensor);
 void define_backward(TensorClass& tensor);
 void define_numpy_protocol(TensorClass& tensor);
-void document_tensor(TensorClass& tensor);  // once all is defined
+void document_tensor(TensorClass& tensor);  // after all definitions
 void define_functions(py::module_& module);
 void define_random(py::module_& module);
 void define_clipping(py::module_& module);
@@ -35,36 +35,36 @@ void define_python_functions(py::module_& module);
 void define_runtime(py::module_& module);
 void define_modules(py::module_& module);
 
-// python_functions.cpp; then a backward pass must hold Python's lock
+// python_functions.cpp; if true, a backward pass must hold the GIL
 bool any_python_functions();
-// What PyTorch calls it: "leaky_relu" is LeakyReluBackward0.
+// PyTorch's name: "leaky_relu" is LeakyReluBackward0.
 std::string gradient_name(const Node& node);
 
 // conversions.cpp
 
-// `value` as a tensor: a Tensor itself; an array without a copy where its layout allows and it may be written; a number
-// or a list. Arrays and numbers take the type `like` where it is floating, and become floats without it; beside
-// integers and booleans they keep their own.
+// `value` as a tensor: a Tensor is returned as is; an array is shared if its layout allows and it is writable; else
+// numbers or a list. Arrays and numbers take the type `like` if it is floating and become floats without it; beside
+// integers and booleans they keep their own type.
 TensorPtr operand(py::handle value, std::optional<DType> like = std::nullopt);
 
-// A fresh tensor with PyTorch's defaults: float lists are float32, integers int64, booleans stay, arrays keep their
-// float type.
+// A new tensor with PyTorch's defaults: lists of floats become float32, integers int64; booleans stay, and arrays keep
+// their float type.
 TensorPtr new_tensor(py::handle value, std::optional<DType> dtype);
 
 // Class labels or probabilities: integers (and booleans) become int64, floats stay floats of type `like`.
 TensorPtr target_operand(py::handle value, DType like);
 
-// Anything, sharing memory where its layout allows and it may be written: what has a type of its own keeps float64,
+// Any value, sharing its memory if the layout allows and it is writable. Values with a type of their own keep float64;
 // lists of floats become float32.
 TensorPtr as_tensor(py::handle value);
 
-// Indices: anything integer, as int64.
+// Indices: any integers, as int64.
 TensorPtr index_operand(py::handle value);
 
 TensorPtr optional_operand(py::handle value, std::optional<DType> like = std::nullopt);
 
-// A number that a function takes as an option and does not differentiate by: TypeError for a tensor that wants a
-// gradient, as it would get none.
+// A number that a function takes as an option, without a derivative: TypeError for a tensor that requires a gradient,
+// which it would not get.
 double number_option(const char* function, const char* option, py::handle value);
 
 // The widest type of the Tensors among the values, if any.
@@ -80,24 +80,23 @@ py::tuple tuple_of(const Shape& shape);
 // A view of the tensor's memory that keeps the memory alive.
 py::array numpy_view(const TensorPtr& x);
 
-// The same memory without the tape behind it, as a tensor and as an array.
+// The same memory detached from the tape, as a tensor and as an array.
 TensorPtr detached(const TensorPtr& x);
 py::object plain_array(const TensorPtr& x);
 
 bool is_tensor(py::handle value);
 
-// Whether arithmetic supports the operand; anything else gets NotImplemented, so that its own operator is
-// asked.
+// Whether arithmetic supports the operand; others get NotImplemented, so that Python tries their own operator.
 bool is_arithmetic(py::handle value);
 
-// For py::init: an object that belongs to a shared pointer from the start. With py::init<...> pybind11 makes the
-// pointer where nothing catches std::bad_alloc any more.
+// For py::init: creates the object in a shared pointer from the start. py::init<...> would create the pointer where
+// nothing catches std::bad_alloc.
 template <class T, class... Arguments>
 std::shared_ptr<T> make(Arguments... arguments) {
   return std::make_shared<T>(std::forward<Arguments>(arguments)...);
 }
 
-// Runs f without the GIL where it is long enough to matter.
+// Runs f, without the GIL if it takes long enough to matter.
 template <class F>
 auto without_gil(double work, F&& f) {
   if (work <= 2e6) return f();

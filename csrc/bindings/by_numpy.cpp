@@ -12,7 +12,7 @@ py::object values_as(const TensorPtr& x, DType dtype) {
   return x->dtype() == dtype ? py::object(values) : values.attr("astype")(numpy_dtype(dtype));
 }
 
-// NumPy's name of a function that the kernels have, where it stays within integers and booleans.
+// NumPy's name for a kernel's function whose results on integers and booleans are integers or booleans, or null.
 const char* numpy_name(const std::string& kernel) {
   constexpr std::pair<const char*, const char*> kNames[] = {
       {"add", "add"},         {"sub", "subtract"},    {"mul", "multiply"}, {"pow", "power"},

@@ -1,12 +1,12 @@
-// Integers, booleans and comparisons: NumPy computes them, on the tensors' own memory, and PyTorch's rules say of which
-// type the result is.
+// Integers, booleans and comparisons: NumPy computes them on the tensors' memory, and PyTorch's rules determine the
+// type of the result.
 #pragma once
 
 #include "bindings/dims.hpp"
 
 namespace nnlite {
 
-// The tensor on the memory of what a function of NumPy's returns.
+// A tensor that shares the memory of the result of NumPy's `function`.
 TensorPtr by_numpy(const char* function, const py::tuple& arguments, const py::dict& options = {});
 
 // unary(), binary() and matmul() for tensors of every type.
@@ -14,10 +14,10 @@ TensorPtr elementwise(int index, const TensorPtr& x, double alpha = 0, double be
 TensorPtr arithmetic(int index, const TensorPtr& a, const TensorPtr& b);
 TensorPtr matrix_product(const TensorPtr& a, const TensorPtr& b);
 
-// A function of NumPy's of two operands in their common type.
+// NumPy's `function` of two operands converted to their common type.
 TensorPtr binary_by_numpy(const char* function, const TensorPtr& a, const TensorPtr& b);
 
-// max, argmax, any and their kind.
+// NumPy's reductions: max, argmax, any, ...
 TensorPtr reduced_by_numpy(const char* function, const TensorPtr& x, const Dims& given, bool keepdim);
 
 }  // namespace nnlite

@@ -1,6 +1,6 @@
-// Error messages of wrong calls. pybind11 prints every signature and all arguments in full; here each function of
-// the module gets, before its own entry, one that turns a TypeError into a line: the function, the argument, what was
-// given, what is allowed. A right call pays a jump.
+// Error messages for wrong calls. pybind11 prints every signature and all arguments in full. Here an entry in front of
+// each function's own turns a TypeError into one line: the function, the argument, what was given, what is allowed. A
+// correct call pays one jump.
 #include "bindings/call_errors.hpp"
 
 #include <algorithm>
@@ -21,16 +21,16 @@ struct Call {
 
 using Entry = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*);
 
-Entry pybind_entry = nullptr;  // one for all functions
+Entry pybind_entry = nullptr;  // the same for all functions
 
-// By the object that a function is bound to. Never destroyed: functions are called until the interpreter has ended.
+// Keyed by the object that a function is bound to. Never destroyed: functions are called until the interpreter exits.
 std::unordered_map<const PyObject*, Signature>& signatures() {
   static auto* const known = new std::unordered_map<const PyObject*, Signature>();
   return *known;
 }
 
-// The value of each parameter, null where there is none; a complaint where arguments and parameters do not pair up.
-std::string pair_up(const Signature& signature, const Call& call, std::vector<py::handle>& values) {
+// Sets the value of each parameter, null if there is none; returns an error if arguments and parameters do not match.
+std::string match(const Signature& signature, const Call& call, std::vector<py::handle>& values) {
   const std::vector<Parameter>& parameters = signature.parameters;
   values.assign(parameters.size(), py::handle());
   if (call.positional.size() > parameters.size() && !signature.any_positional)
@@ -51,7 +51,7 @@ std::string pair_up(const Signature& signature, const Call& call, std::vector<py
   return "";
 }
 
-// What is wrong inside of a sequence, if anything is.
+// The error in an element of a sequence, or an empty string.
 std::string wrong_element(py::handle value, const Parameter& parameter) {
   const std::optional<Parameter> element = element_of(parameter);
   if (!element) return "";
@@ -62,11 +62,11 @@ std::string wrong_element(py::handle value, const Parameter& parameter) {
   return "";
 }
 
-// What is wrong with a call that pybind11 refused.
+// The error in a call that pybind11 rejected.
 std::string complaint(const Signature& signature, const Call& call) {
   std::vector<py::handle> values;
-  const std::string unpaired = pair_up(signature, call, values);
-  if (!unpaired.empty()) return unpaired;
+  const std::string mismatch = match(signature, call, values);
+  if (!mismatch.empty()) return mismatch;
   std::string all;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!values[i]) continue;
@@ -77,13 +77,13 @@ std::string complaint(const Signature& signature, const Call& call) {
     if (!element.empty()) return label(signature, i) + element;
     if (i >= signature.bound) all += (all.empty() ? "" : ", ") + label(signature, i) + " = " + given(values[i]);
   }
-  return "cannot take " + all;  // a number out of its range
+  return "cannot take " + all;  // a number is out of range
 }
 
-// The message about an argument that cannot become a tensor, if that is why `message` was thrown.
+// The message for an argument that cannot become a tensor, if that caused `message`.
 std::string refused_operand(const Signature& signature, const Call& call, const std::string& message) {
   std::vector<py::handle> values;
-  pair_up(signature, call, values);
+  match(signature, call, values);
   const auto is_refused = [](py::handle value) {
     try {
       operand(value);
@@ -103,7 +103,7 @@ std::string refused_operand(const Signature& signature, const Call& call, const 
   return message;
 }
 
-// A TypeError of our own as one line.
+// A TypeError raised by this module, as one line.
 std::string rewritten(const Signature& signature, const Call& call, const std::string& message) {
   const bool refused = message.find("incompatible function arguments") != std::string::npos ||
                        message.find("incompatible constructor arguments") != std::string::npos;
@@ -125,7 +125,7 @@ Call call_of(PyObject* const* arguments, size_t flagged, PyObject* names) {
   return call;
 }
 
-// A pending exception that C++ raised has no traceback yet; one that comes out of Python code is not ours to change.
+// An exception raised in C++ has no traceback yet; one raised in Python code is left alone.
 void rewrite_pending(const PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
@@ -138,21 +138,21 @@ void rewrite_pending(const PyObject* function, PyObject* const* arguments, size_
         Py_DECREF(value);
         value = words;
       }
-    } catch (...) {  // the message stays as it is
+    } catch (...) {  // keep the original message
     }
     PyErr_Clear();
   }
   PyErr_Restore(type, value, traceback);
 }
 
-// pybind11 lets None pass for any object of the module. Where the signature does not say so, it is refused.
+// pybind11 accepts None for any object of the module. It is refused unless the signature allows it.
 bool is_refused_none(const Signature& signature, size_t i) {
   const Parameter& parameter = signature.parameters[i];
   return !(i >= signature.bound && parameter.optional) && parameter.type.rfind("nnlite._core.", 0) == 0 &&
          parameter.type.find("| None") == std::string::npos;
 }
 
-// The index of the parameter that is given None and refuses it, or the count of parameters.
+// The index of a parameter that got None and refuses it, or the number of parameters.
 size_t refused_none(const Signature& signature, PyObject* const* arguments, size_t count, PyObject* names) {
   const std::vector<bool>& refused = signature.refuses_none;
   for (size_t i = 0; i < std::min(count, refused.size()); ++i)
@@ -189,7 +189,7 @@ PyObject* entry(PyObject* function, PyObject* const* arguments, size_t flagged, 
   return result;
 }
 
-// Of functions with a parameter that refuses None.
+// The entry of functions with a parameter that refuses None.
 PyObject* entry_without_none(PyObject* function, PyObject* const* arguments, size_t flagged, PyObject* names) {
   const auto count = PyVectorcall_NARGS(flagged) + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
   for (py::ssize_t i = 0; i < count; ++i)

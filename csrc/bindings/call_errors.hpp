@@ -4,7 +4,7 @@
 
 namespace nnlite {
 
-// Must come last: it visits the functions that the module has.
+// Call it last: it wraps the functions that the module has.
 void define_call_errors(py::module_& module);
 
 }  // namespace nnlite

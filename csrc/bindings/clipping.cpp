@@ -24,7 +24,7 @@ auto with_gradients(const std::vector<TensorPtr>& gradients, const F& f) {
   });
 }
 
-// The same for what changes them.
+// The same for an f that changes the gradients.
 template <class F>
 void change_gradients(const std::vector<TensorPtr>& gradients, const F& f) {
   with_gradients(gradients, f);

@@ -1,4 +1,4 @@
-// Between Python's values and tensors.
+// Conversions between Python values and tensors.
 #include <algorithm>
 #include <cstring>
 
@@ -8,7 +8,7 @@
 namespace nnlite {
 namespace {
 
-// The interpreter may have ended before a tensor releases an array.
+// A tensor may outlive the interpreter, so that its array cannot be released.
 StoragePtr shared_memory(const py::array& array) {
   PyObject* owner = py::object(array).release().ptr();
   return std::make_shared<Storage>(const_cast<void*>(array.data()), [owner] {
@@ -21,7 +21,7 @@ py::array as_numpy(py::handle value) {
   const py::array array = py::array::ensure(value);
   const bool foreign = array && array.dtype().kind() == 'O' && py::hasattr(value, "__dlpack__");
   if (array && !foreign) return array;
-  try {  // ensure() has dropped the error
+  try {  // again, because ensure() discards the error
     return py::module_::import("numpy").attr(foreign ? "from_dlpack" : "asarray")(value);
   } catch (const py::error_already_set& error) {
     throw TypeError(text("cannot make a tensor of a ", py::str(py::type::of(value)).cast<std::string>(), ": ",
@@ -29,8 +29,8 @@ py::array as_numpy(py::handle value) {
   }
 }
 
-// Whether the value itself says what type its elements have (an array, a Series, another library's tensor, a buffer),
-// and is not a number, a list or a tuple of Python's.
+// Whether the value specifies the type of its elements (an array, a Series, another library's tensor, a buffer), unlike
+// Python's numbers, lists and tuples.
 bool has_own_dtype(py::handle value) {
   if (py::isinstance<py::array>(value) || py::hasattr(value, "dtype")) return true;
   if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr()) || PyFloat_Check(value.ptr())) return false;
@@ -45,15 +45,15 @@ bool has_own_dtype(py::handle value) {
                        "; convert it to float32, float64 or an integer type first"));
 }
 
-// The array with the element type `dtype`, contiguous, aligned and native; itself where it already is all that. With
-// `writeable` memory that must not be written (a memory map, bytes, another library's immutable array) is copied.
+// The array with element type `dtype`, contiguous, aligned and native; itself if it is that already. With `writeable`,
+// read-only memory (a memory map, bytes, another library's immutable array) is copied.
 py::array conform(const py::array& array, DType dtype, bool writeable) {
   using Flags = py::detail::npy_api;
   constexpr int kReadable = py::array::c_style | Flags::NPY_ARRAY_ALIGNED_;  // dtype identity covers the byte order
   const int wanted = writeable ? kReadable | Flags::NPY_ARRAY_WRITEABLE_ : kReadable;
   const bool ready = array.dtype().is(numpy_dtype(dtype)) && (array.flags() & wanted) == wanted;
   if (ready) return array;
-  // ascontiguousarray would let unaligned memory through.
+  // ascontiguousarray would accept unaligned memory.
   const char* requirements = writeable ? "CAW" : "CA";
   return py::array(py::module_::import("numpy").attr("require")(array, numpy_dtype(dtype), requirements));
 }
@@ -88,7 +88,7 @@ DType own_dtype(const py::array& array) {
   return kind == 'f' ? floating_dtype(array, std::nullopt) : kind == 'b' ? DType::boolean : DType::int64;
 }
 
-// An unsigned value beyond int64 is refused, not wrapped.
+// Unsigned values beyond int64 are refused, not wrapped.
 void require_fits(const py::array& array) {
   if (array.dtype().kind() != 'u' || array.dtype().itemsize() < 8 || array.size() == 0) return;
   if (array.attr("max")().cast<unsigned long long>() > static_cast<unsigned long long>(INT64_MAX))
@@ -138,8 +138,7 @@ Shape shape_of(const py::array& array) {
 Shape shape_from(py::handle sizes) {
   const auto size_from = [](py::handle size) -> int64_t {
     if (PyIndex_Check(size.ptr()) == 0)
-      throw TypeError(
-          text("a shape and its dimensions are integers, got ", py::repr(py::type::of(size)).cast<std::string>()));
+      throw TypeError(text("a shape consists of integers, got ", py::repr(py::type::of(size)).cast<std::string>()));
     const Py_ssize_t number = PyNumber_AsSsize_t(size.ptr(), PyExc_OverflowError);
     if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
     return number;
@@ -162,9 +161,9 @@ py::tuple tuple_of(const Shape& shape) {
   return sizes;
 }
 
-// The view's owner is a tensor of its own: `x` may get other memory.
+// The view is owned by a separate tensor, because `x` may be given other memory.
 py::array numpy_view(const TensorPtr& x) {
-  x->values();  // raises where there are none
+  x->values();  // throws if there are none
   const TensorPtr owner = detached(x);
   const Array& array = owner->array();
   return py::array(numpy_dtype(array.dtype), std::vector<py::ssize_t>(array.shape.begin(), array.shape.end()),
@@ -196,7 +195,7 @@ TensorPtr operand(py::handle value, std::optional<DType> like) {
 double number_option(const char* function, const char* option, py::handle value) {
   if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
   if (is_tensor(value) && value.cast<const Tensor&>().requires_grad())
-    throw TypeError(text(function, ": ", option, " is a tensor that requires a gradient, and would get none; pass ",
+    throw TypeError(text(function, ": ", option, " is a tensor that requires a gradient but would get none; pass ",
                          option, ".item(), or write the function with operations on tensors"));
   try {
     return value.cast<double>();

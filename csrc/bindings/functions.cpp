@@ -1,4 +1,4 @@
-// Operations as module functions, and the switches of the tape.
+// Operations as module functions, and switches of the tape.
 #include "autograd/reduced_loss.hpp"
 #include "autograd/trace.hpp"
 #include "bindings/by_numpy.hpp"

@@ -1,6 +1,5 @@
-// Acquires and releases the GIL. During finalisation, Python up to 3.13 ends a thread that asks for the GIL
-// by unwinding its stack; destructors may not be unwound, and the process would abort. Such a thread sleeps here
-// instead.
+// Acquires and releases the GIL. During finalisation, Python up to 3.13 ends a thread that requests the GIL by
+// unwinding its stack, which aborts the process in a destructor. Such a thread sleeps here instead.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -12,7 +11,7 @@
 
 namespace nnlite {
 
-// Runs f, which throws nothing of its own: whatever unwinds it is the end of the thread.
+// Runs f, which does not throw: only the end of the thread unwinds it.
 template <class F>
 void or_sleep(const F& f) noexcept {
   try {
@@ -22,7 +21,7 @@ void or_sleep(const F& f) noexcept {
   }
 }
 
-// Runs f, calls of Python's C interface, under the lock.
+// Runs f, which calls Python's C API, with the GIL.
 template <class F>
 void with_gil(const F& f) {
   or_sleep([&] {
@@ -45,19 +44,19 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-// Operations that run without the GIL share this lock; whoever replaces a tensor's memory holds it exclusively, and
-// Python's lock besides.
+// Operations that run without the GIL hold this lock shared; code that replaces a tensor's memory holds it exclusively,
+// in addition to the GIL.
 inline std::shared_mutex& tensor_memory() {
   static auto* const mutex = new std::shared_mutex();
   return *mutex;
 }
 
-// Runs f when no operation is under way.
+// Runs f while no operation is running.
 template <class F>
 void between_operations(const F& f) {
   std::unique_lock<std::shared_mutex> alone(tensor_memory(), std::defer_lock);
   {
-    const WithoutGil release;  // an operation may need it to come to its end
+    const WithoutGil release;  // a running operation may need it to finish
     alone.lock();
   }
   f();

@@ -1,4 +1,4 @@
-// A loss as a function of one vector, for code from elsewhere.
+// A loss as a function of one vector, for external code.
 #include <mutex>
 
 #include "autograd/program.hpp"
@@ -8,7 +8,7 @@
 namespace nnlite {
 namespace {
 
-// Leaves the parameters to the caller.
+// Leaves the update of the parameters to the caller.
 class NoUpdate final : public Stage {
  public:
   bool apply(const Arrays&) override { return false; }
@@ -50,7 +50,7 @@ class ValueAndGradient {
     double* to = gradient.mutable_data();
     without_gil(3 * program_.work(), [&] {
       const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-      if (!lock) throw std::runtime_error("another thread is in this function: make one for each thread");
+      if (!lock) throw std::runtime_error("another thread is running this function: create one per thread");
       const FloatingPointScope scope;
       for (const Part& part : parts_) from = read(part.values, from);
       program_.forward();
@@ -64,7 +64,7 @@ class ValueAndGradient {
  private:
   struct Part {
     TensorPtr parameter;
-    Array values, gradient;  // of the parameter; no gradient where the loss does not depend on it
+    Array values, gradient;  // of the parameter; no gradient if the loss does not depend on it
   };
 
   static const double* read(const Array& values, const double* from) {

@@ -13,13 +13,13 @@
 namespace nnlite {
 namespace {
 
-// A value to be written into x: its type does not matter, but integers stay exact.
+// A value to be written into x, of any type; integers stay exact.
 TensorPtr value_for(const TensorPtr& x, py::handle value) {
   return is_floating(x->dtype()) ? operand(value, x->dtype()) : target_operand(value, DType::float64);
 }
 
 void compute_into(const TensorPtr& x, int index, const TensorPtr& other, const char* name) {
-  // Only then a derivative reads what x was.
+  // Only these derivatives read the old value of x.
   static const int power = binary_index("pow");
   const bool kept = grad_enabled() && (other->requires_grad() || index == power);
   replace(x, arithmetic(index, current(x, kept), other), name);

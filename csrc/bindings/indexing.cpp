@@ -34,7 +34,7 @@ py::array index_array(py::handle item) {
   return array;
 }
 
-// The items between the brackets, everything array-like as an array.
+// The items of a key, everything array-like as an array.
 std::vector<py::object> items_of(py::handle key) {
   std::vector<py::object> items;
   if (py::isinstance<py::tuple>(key))
@@ -51,7 +51,7 @@ bool is_boolean(py::handle item) {
   return PyBool_Check(item.ptr());
 }
 
-// How many dimensions of the tensor an item takes.
+// The number of the tensor's dimensions that an item indexes.
 int dims_taken(py::handle item) {
   if (item.is_none() || item.is(py::ellipsis())) return 0;
   if (!is_boolean(item)) return 1;
@@ -107,7 +107,7 @@ void Key::add(py::handle item, const Shape& x, int& dim) {
   }
 }
 
-// True adds a dimension of one element, False one of none.
+// True adds a dimension of size 1, False one of size 0.
 void Key::add_boolean(bool value) {
   Indices positions(value ? 1 : 0);
   if (value) *positions.mutable_data() = 0;
@@ -125,7 +125,7 @@ void Key::add_array(const py::array& array, const Shape& x, int& dim) {
     add_mask(array, x, dim);
 }
 
-// A mask replaces the dimensions that it covers: one integer array of the true positions for each.
+// A mask stands for one integer array per dimension it covers: the positions of its true elements.
 void Key::add_mask(const py::array& mask, const Shape& x, int& dim) {
   for (int i = 0; i < mask.ndim(); ++i)
     if (mask.shape(i) != x[dim + i])
@@ -154,8 +154,7 @@ void Key::add_integer(py::handle item, const Shape& x, int& dim) {
   ++dim;
 }
 
-// The arrays index their dimensions together: their common shape, and for each of its elements where
-// it stands.
+// Arrays index their dimensions together. Sets their common shape; returns each of its elements' offset in x.
 std::vector<int64_t> Key::array_offsets(Shape& shape) const {
   try {
     for (const IndexArray& array : arrays_) shape = broadcast_shape("index", shape, shape_of(array.indices));
@@ -163,7 +162,7 @@ std::vector<int64_t> Key::array_offsets(Shape& shape) const {
     throw py::index_error(error.what());
   }
   std::vector<int64_t> offsets(static_cast<size_t>(shape.size()), 0);
-  if (selects_nothing()) return offsets;  // as in PyTorch an index out of range does not matter then
+  if (selects_nothing()) return offsets;  // indices are not checked then, as in PyTorch
   for (const IndexArray& array : arrays_) {
     const Indices all(py::module_::import("numpy").attr("broadcast_to")(array.indices, tuple_of(shape)));
     const int64_t stride = strides_[static_cast<size_t>(array.axis)];
@@ -187,7 +186,7 @@ bool Key::selects_nothing() const {
   return false;
 }
 
-// Adjacent arrays put their common shape in their place, others put it first.
+// The common shape of adjacent arrays takes their place; that of others comes first.
 Selection Key::selection() const {
   bool adjacent = true;
   for (size_t i = 1; i < arrays_.size(); ++i) adjacent &= arrays_[i].axis == arrays_[i - 1].axis + 1;
@@ -215,7 +214,7 @@ Selection Key::selection() const {
   return selection;
 }
 
-// A view is a separate object even where it shows everything.
+// A view is a separate object even if it covers all of x.
 TensorPtr as_view(const TensorPtr& result, const TensorPtr& x) {
   return result == x ? view(x, 0, x->shape()) : result;
 }

@@ -1,4 +1,4 @@
-// What stands between the brackets of tensor[...].
+// The key of tensor[key].
 #pragma once
 
 #include "autograd/operations.hpp"
@@ -7,15 +7,15 @@
 namespace nnlite {
 
 // A key resolved against a shape: integers, slices, None, ... and integer or boolean arrays. NumPy and PyTorch agree on
-// nearly every key. Where they do not, an integer beside a slice and arrays selects first, as in PyTorch; negative
-// steps, boolean scalars of NumPy, and small integer types as indices mean what they mean in NumPy. Throws
-// py::index_error for a value that is not an index, does not fit, or is out of range.
+// nearly every key. Where they differ, an integer beside a slice and arrays selects first, as in PyTorch; negative
+// steps, NumPy's boolean scalars, and small integer types as indices work as in NumPy. Throws py::index_error for a
+// value that is not an index, does not fit, or is out of range.
 class Key {
  public:
   Key(const Shape& x, py::handle key);
 
   bool is_basic() const { return arrays_.empty(); }             // no arrays: a box of slices
-  const std::vector<Slice>& slices() const { return slices_; }  // one for each dimension of x
+  const std::vector<Slice>& slices() const { return slices_; }  // one per dimension of x
   const Shape& shape() const { return shape_; }                 // what a basic key selects
   Selection selection() const;                                  // what any key selects, element runs by position
 

@@ -9,8 +9,8 @@ namespace py = pybind11;
 PYBIND11_MODULE(_core, module) {
   using namespace nnlite;
   module.doc() = "Native kernels, autograd and training loop of nnlite.";
-  // Invalid settings are reported at import, not in the middle of a run; and a child forked while they are first read
-  // would wait for ever.
+  // Invalid settings are reported at import, not during a run. Besides, a child forked while they are first read would
+  // wait forever.
   kernel_table();
   num_threads();
   py::register_exception<CaptureError>(module, "CaptureError", PyExc_RuntimeError);

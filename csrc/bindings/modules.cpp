@@ -1,4 +1,4 @@
-// What the modules of Python hold: walks over them, and whether anything has changed since.
+// Walks over Python's modules (nn.Module), and detects changes to them.
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +9,7 @@ namespace {
 
 using Objects = std::vector<py::object>;
 
-// Adds an object unless it is there: there are few.
+// Adds an object unless it is present; the list is short.
 bool add(Objects& found, py::handle object) {
   if (std::any_of(found.begin(), found.end(), [&](const py::object& known) { return known.is(object); })) return false;
   found.push_back(py::reinterpret_borrow<py::object>(object));
@@ -29,14 +29,14 @@ void walk(py::handle module, Objects& found) {
   for (const auto& [name, child] : attribute_of(module, modules)) walk(child, found);
 }
 
-// `module` and all below it, each once, a module before its own.
+// `module` and all its descendants, each once, parents first.
 Objects modules_below(py::handle module) {
   Objects found;
   walk(module, found);
   return found;
 }
 
-// What a registry of each of the modules holds, each once.
+// The tensors in a registry of `module` and of all its descendants, each once.
 Objects tensors_below(py::handle module, const py::str& registry) {
   Objects found;
   for (const py::object& each : modules_below(module))
@@ -75,15 +75,15 @@ py::object switch_mode(py::handle module, const py::bool_& training) {
   return std::move(before);
 }
 
-// Modules of nnlite's own classes, whose results depend on nothing but what their attributes hold.
+// Watches modules of nnlite's own classes, whose results depend only on their attributes.
 class Watch : public SharedObject {
  public:
   explicit Watch(const Objects& roots) {
     is_complete_ = std::all_of(roots.begin(), roots.end(), [this](const py::object& root) { return add_root(root); });
-    if (!is_complete_) dictionaries_.clear(), tensors_.clear();  // they may refer to whoever holds this watch
+    if (!is_complete_) dictionaries_.clear(), tensors_.clear();  // they may refer to the owner of this watch
   }
 
-  // Whether all is as it was; false where that cannot be known.
+  // Whether nothing has changed; false if that cannot be known.
   bool holds() const {
     return is_complete_ &&
            std::all_of(classes_.begin(), classes_.end(), [](const Class& known) { return known.is_same(); }) &&
@@ -92,7 +92,8 @@ class Watch : public SharedObject {
   }
 
  private:
-  // An object's class. Python gives a class another tag once it or a base of it has changed, and none until it is used.
+  // An object's class. Python changes a class's version tag when it or a base of it changes, and assigns none before
+  // its first use.
   struct Class {
     py::object object, kind = py::type::of(object);
     unsigned tag = tag_of(kind);
@@ -110,7 +111,7 @@ class Watch : public SharedObject {
     }
   };
 
-  // The values of null are free to change.
+  // Values that are null here may change.
   struct Dictionary {
     py::dict dictionary;
     std::vector<std::pair<py::object, py::object>> items;
@@ -187,7 +188,7 @@ class Watch : public SharedObject {
 }  // namespace
 
 void define_modules(py::module_& module) {
-  py::class_<Watch, std::shared_ptr<Watch>>(module, "Watch", "Tells whether modules of nnlite still hold the same.")
+  py::class_<Watch, std::shared_ptr<Watch>>(module, "Watch", "Detects changes to modules of nnlite.")
       .def(py::init(&make<Watch, const Objects&>), py::arg("roots"))
       .def("holds", &Watch::holds);
   module.def("modules_below", &modules_below, py::arg("module"));

@@ -1,10 +1,10 @@
-// NumPy's functions on tensors: they see arrays and give arrays.
+// NumPy's functions on tensors: they get arrays and return arrays.
 #include "bindings/bindings.hpp"
 
 namespace nnlite {
 namespace {
 
-// These read no values, so that a gradient is not lost.
+// Functions that read no values, so that no gradient is lost.
 bool reads_no_values(const std::string& name) {
   for (const char* known : {"size", "zeros_like", "ones_like", "empty_like", "full_like", "result_type", "can_cast",
                             "iscomplexobj", "isrealobj", "shares_memory", "may_share_memory"})
@@ -12,7 +12,7 @@ bool reads_no_values(const std::string& name) {
   return false;
 }
 
-// The value with every tensor within it as an array.
+// The value, with every tensor in it replaced by an array.
 py::object with_arrays(py::handle value, const std::string& name) {
   if (is_tensor(value)) {
     const auto x = value.cast<TensorPtr>();

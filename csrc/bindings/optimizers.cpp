@@ -10,7 +10,7 @@ namespace {
 
 using GroupPtr = std::shared_ptr<ParameterGroup>;
 
-// The keys of a row's options, which live as long as the process.
+// The keys of a row's options, kept for the life of the process.
 const std::vector<PyObject*>& option_keys(const OptimizerRow& row) {
   static std::map<const OptimizerRow*, std::vector<PyObject*>> known;
   std::vector<PyObject*>& keys = known[&row];
@@ -33,7 +33,7 @@ double number_from(py::handle value) {
   return number;
 }
 
-// The options that a row takes from a parameter group, a dictionary. A repeated key is a pair.
+// A row's options from a parameter group, a dictionary. A repeated key is a pair.
 UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
   UpdateOptions options{};
   const std::vector<PyObject*>& keys = option_keys(row);
@@ -50,7 +50,7 @@ UpdateOptions options_from(const OptimizerRow& row, py::handle group) {
   return options;
 }
 
-// Each parameter's state as in PyTorch, empty if it has none yet.
+// Each parameter's state as in PyTorch; empty if there is none yet.
 py::list states_of(const ParameterGroup& group) {
   py::list states;
   for (size_t i = 0; i < group.parameters().size(); ++i) {
@@ -97,7 +97,7 @@ void set_states(ParameterGroup& group, const py::sequence& states) {
   for (size_t i = 0; i < read.size(); ++i) group.set_state(i, read[i]);
 }
 
-// Whether `params` is a list of the very objects in `held`.
+// Whether `params` is a list of exactly the objects in `held`.
 bool holds_same(py::handle params, const py::tuple& held) {
   const auto count = static_cast<Py_ssize_t>(held.size());
   if (!PyList_CheckExact(params.ptr()) || PyList_GET_SIZE(params.ptr()) != count) return false;
@@ -106,7 +106,7 @@ bool holds_same(py::handle params, const py::tuple& held) {
   return true;
 }
 
-// One step of several groups, whose options stand in dictionaries: whatever can fail, fails before any of them changes.
+// One step of several groups with their options in dictionaries. All errors occur before any group changes.
 void step_groups(const std::vector<GroupPtr>& groups, const py::sequence& param_groups) {
   if (groups.size() != param_groups.size())
     throw std::invalid_argument(text("got options for ", param_groups.size(), " of ", groups.size(), " groups"));

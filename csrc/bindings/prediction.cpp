@@ -1,4 +1,4 @@
-// A model frozen for prediction: arrays in, an array out, with as little in between as there can be.
+// A model frozen for prediction: arrays in, an array out, with minimal overhead.
 #include <pthread.h>
 
 #include <atomic>
@@ -12,11 +12,11 @@
 namespace nnlite {
 namespace {
 
-// Forks behind this process.
+// The number of forks between the first process and this one.
 std::atomic<int> forks{0};
 const int registered = pthread_atfork(nullptr, nullptr, [] {
   ++forks;
-  new (&tensor_memory()) std::shared_mutex();  // whoever held it does not exist here
+  new (&tensor_memory()) std::shared_mutex();  // its holder does not exist in the child
 });
 
 class FrozenProgram : public SharedObject {
@@ -26,8 +26,8 @@ class FrozenProgram : public SharedObject {
     program_.freeze();
   }
 
-  // None if the arrays are not exactly what the program was recorded for: the caller handles that case. So in a
-  // forked child: a thread that the child does not have may have been in here.
+  // None if the arrays do not exactly match the recorded inputs: the caller handles that case. Also None in a forked
+  // child, where the program may have been in use by a thread that the child lacks.
   py::object call(const py::args& values) {
     const std::vector<TensorPtr>& inputs = program_.inputs();
     if (values.size() != inputs.size() || forks != made_after_) return py::none();
@@ -39,7 +39,7 @@ class FrozenProgram : public SharedObject {
     without_gil(program_.work(), [&] {
       const std::lock_guard<std::mutex> lock(mutex_);
       const FloatingPointScope scope;
-      // values[i] would count a reference, which only the holder of the GIL may.
+      // values[i] would change a reference count, which requires the GIL.
       for (size_t i = 0; i < inputs.size(); ++i) {
         PyObject* const value = PyTuple_GET_ITEM(values.ptr(), static_cast<py::ssize_t>(i));
         std::memcpy(inputs[i]->array().data, py::detail::array_proxy(value)->data, inputs[i]->array().bytes());
@@ -62,7 +62,7 @@ class FrozenProgram : public SharedObject {
   }
 
   Program program_;
-  const int made_after_ = forks;  // so many forks
+  const int made_after_ = forks;  // the number of forks at its creation
   std::mutex mutex_;              // the program's buffers serve one call at a time
 };
 
@@ -71,7 +71,7 @@ class FrozenProgram : public SharedObject {
 void define_prediction(py::module_& module) {
   py::class_<FrozenProgram, std::shared_ptr<FrozenProgram>>(
       module, "FrozenProgram",
-      "A recorded forward pass whose parameters stay as they are; None for arrays of another kind.")
+      "A recorded forward pass with frozen parameters; returns None for arrays of another shape or type.")
       .def(py::init(&make<FrozenProgram, const Trace&, std::vector<TensorPtr>, TensorPtr>), py::arg("trace"),
            py::arg("inputs"), py::arg("output"))
       .def("__call__", &FrozenProgram::call);

@@ -10,7 +10,7 @@ namespace {
 
 using GeneratorPtr = std::shared_ptr<Generator>;
 
-// Fills a new array of `shape` from one stream; draw(T*, begin, n).
+// Fills a new array of `shape` from one stream by draw(T*, begin, n).
 template <class Draw>
 py::array drawn(py::handle sizes, py::handle dtype, const Draw& draw) {
   const auto tensor = std::make_shared<Tensor>(shape_from(sizes), dtype_from(dtype));
@@ -43,7 +43,7 @@ py::array normal_of(Generator& generator, py::handle shape, double mean, double 
 }
 
 py::array_t<int64_t> permutation_of(int64_t n, const RandomStream& stream) {
-  if (n < 0) throw std::invalid_argument(text("a permutation of ", n, " elements is not possible"));
+  if (n < 0) throw std::invalid_argument(text("n must be at least 0, got ", n));
   py::array_t<int64_t> order(n);
   kernel_table().permutation(order.mutable_data(), n, stream);
   return order;
@@ -52,7 +52,8 @@ py::array_t<int64_t> permutation_of(int64_t n, const RandomStream& stream) {
 // Negative seeds count from 2^64 down, as in PyTorch.
 uint64_t seed_from(const py::int_& seed) {
   const bool fits = seed.attr("bit_length")().cast<int>() <= (seed < py::int_(0) ? 63 : 64);
-  if (!fits) throw std::invalid_argument(text("a seed has at most 64 bits, got ", py::str(seed).cast<std::string>()));
+  if (!fits)
+    throw std::invalid_argument(text("a seed must have at most 64 bits, got ", py::str(seed).cast<std::string>()));
   return PyLong_AsUnsignedLongLongMask(seed.ptr());
 }
 

@@ -33,7 +33,7 @@ int64_t first_nonfinite(const py::array& array) {
   return kernels<double>().first_nonfinite(values.data(), values.size());
 }
 
-// Runs on the calling thread, without Python's lock.
+// Runs on the calling thread, without the GIL.
 int64_t fma_burst(const std::string& dtype, int64_t rounds) {
   if (dtype != "float32" && dtype != "float64")
     throw std::invalid_argument(text("dtype must be 'float32' or 'float64', got '", dtype, "'"));
@@ -49,7 +49,7 @@ int64_t fma_burst(const std::string& dtype, int64_t rounds) {
 
 void set_threads(const py::object& count) {
   if (PyBool_Check(count.ptr()) || !PyIndex_Check(count.ptr()))
-    throw TypeError(text("the number of threads must be a whole number, got ", py::repr(count).cast<std::string>()));
+    throw TypeError(text("the number of threads must be an integer, got ", py::repr(count).cast<std::string>()));
   const auto number = py::reinterpret_steal<py::int_>(PyNumber_Index(count.ptr()));
   int overflow = 0;
   const int64_t value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);

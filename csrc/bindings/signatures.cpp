@@ -6,14 +6,14 @@ namespace nnlite {
 namespace {
 
 constexpr size_t kLongestValue = 40;       // characters
-const std::string kOwn = "nnlite._core.";  // before the names of our types
+const std::string kOwn = "nnlite._core.";  // prefix of this module's types
 
 std::string trimmed(const std::string& words) {
   const size_t begin = words.find_first_not_of(' '), end = words.find_last_not_of(' ');
   return begin == std::string::npos ? "" : words.substr(begin, end - begin + 1);
 }
 
-// Parts between separators that stand outside of brackets and quotes.
+// Parts between separators outside brackets and quotes.
 std::vector<std::string> split(const std::string& words, char separator) {
   std::vector<std::string> parts(1);
   int depth = 0;
@@ -31,7 +31,7 @@ std::vector<std::string> split(const std::string& words, char separator) {
   return parts;
 }
 
-// The text between the first bracket and the one that closes it.
+// The text between the first `open` and its matching `close`.
 std::string bracketed(const std::string& words, char open, char close) {
   const size_t begin = words.find(open);
   if (begin == std::string::npos) return "";
@@ -127,8 +127,8 @@ bool is_sequence(py::handle value) {
 bool fits(py::handle value, const Parameter& parameter) {
   const std::vector<std::string> types = split(parameter.type, '|');
   return std::any_of(types.begin(), types.end(), [&](const std::string& type) {
-    return type != "typing.SupportsIndex" &&
-           fits_one(value, type);  // which stands beside SupportsInt and SupportsFloat
+    // SupportsIndex always accompanies SupportsInt or SupportsFloat.
+    return type != "typing.SupportsIndex" && fits_one(value, type);
   });
 }
 

@@ -21,7 +21,7 @@ py::array numpy_of(const TensorPtr& x) {
   refresh(x);
   if (x->requires_grad() && Trace::current() == nullptr)
     throw std::runtime_error(
-        "a tensor that requires a gradient cannot become an array unnoticed; use tensor.detach().numpy()");
+        "a tensor that requires a gradient cannot be converted to an array; use tensor.detach().numpy()");
   return numpy_view(x);
 }
 
@@ -85,8 +85,9 @@ void define_properties(TensorClass& tensor) {
       [](const TensorPtr& x, const std::optional<TensorPtr>& given) {
         const TensorPtr grad = given.value_or(nullptr);
         if (grad != nullptr && (grad->shape() != x->shape() || grad->dtype() != x->dtype()))
-          throw std::invalid_argument(text("grad has shape ", grad->shape(), ", its tensor ", x->shape(),
-                                           ": they must be equal, and of one type"));
+          throw std::invalid_argument(text("grad is ", name_of(grad->dtype()), grad->shape(), ", its tensor ",
+                                           name_of(x->dtype()), x->shape(),
+                                           ": they must have the same shape and type"));
         if (grad != nullptr) grad->values();
         if (grad != nullptr && Trace::current() != nullptr)
           throw CaptureError("a tensor's grad is set in a traced forward pass; pass compile=False");
@@ -95,7 +96,7 @@ void define_properties(TensorClass& tensor) {
   tensor.def_property("data", &detached, [](const TensorPtr& x, py::handle value) {
     if (!is_tensor(value))
       throw TypeError(text("data must be a Tensor, got ", py::type::of(value).attr("__name__").cast<std::string>(),
-                           "; make one with nl.tensor"));
+                           "; create one with nl.tensor"));
     const auto& other = value.cast<const Tensor&>();
     between_operations([&] { x->set_data(other); });
   });
@@ -117,7 +118,7 @@ void define_properties(TensorClass& tensor) {
 void define_values(TensorClass& tensor) {
   tensor.def("numpy", &numpy_of);
   tensor.def("__array__", &array_protocol, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
-  tensor.attr("__array_priority__") = 1000;  // array + tensor asks the tensor
+  tensor.attr("__array_priority__") = 1000;  // array + tensor calls the tensor's operator
   tensor.def("__dlpack__",
              [](const TensorPtr& x, const py::kwargs& options) { return numpy_of(x).attr("__dlpack__")(**options); });
   tensor.def("__dlpack_device__", [](const TensorPtr&) { return py::make_tuple(1, 0); });
@@ -138,7 +139,7 @@ void define_values(TensorClass& tensor) {
   tensor.def("__bool__", [](const TensorPtr& x) {
     if (x->array().size() != 1)
       throw std::runtime_error(
-          text("the truth of a tensor of shape ", x->shape(), " is ambiguous; use x.any() or x.all()"));
+          text("the truth value of a tensor of shape ", x->shape(), " is ambiguous; use x.any() or x.all()"));
     return py::bool_(number_of(x));
   });
   tensor.def("__hash__", [](const TensorPtr& x) { return reinterpret_cast<std::uintptr_t>(x.get()) >> 4; });
@@ -149,7 +150,7 @@ void define_values(TensorClass& tensor) {
   tensor.def("__repr__", &repr_of);
   tensor.def("__reduce__", [](const py::object& self) -> py::tuple {
     const auto x = self.cast<TensorPtr>();
-    if (x->trace_number != 0)  // a copy has no value either
+    if (x->trace_number != 0)  // a copy has no values either
       return py::make_tuple(py::module_::import("nnlite._core").attr("placeholder"),
                             py::make_tuple(tuple_of(x->shape()), numpy_dtype(x->dtype())));
     if (!x->is_leaf()) throw std::runtime_error("only leaves can be copied deeply or pickled; use detach() first");
@@ -209,7 +210,7 @@ void define_gradients(TensorClass& tensor) {
 
 void define_tensor(py::module_& module) {
   TensorClass tensor(module, "Tensor",
-                     "A contiguous array of float32, float64, int64 or bool that records the operations made on it.");
+                     "A contiguous array of float32, float64, int64 or bool that records the operations on it.");
   tensor.def(py::init([](py::handle data, const py::object& dtype, bool requires_grad) {
                const TensorPtr made =
                    new_tensor(data, dtype.is_none() ? std::nullopt : std::optional<DType>(dtype_from(dtype)));

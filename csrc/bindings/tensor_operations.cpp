@@ -1,4 +1,4 @@
-// The operations of the tape as methods of Tensor.
+// The tape's operations as methods of Tensor.
 #include <limits>
 
 #include "autograd/in_place.hpp"
@@ -12,7 +12,7 @@ bool is_number(py::handle value) {
   return PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr());
 }
 
-// Bounds that are numbers are options of the function; any others, tensors and arrays, are operands.
+// Bounds that are numbers are options of the function; others, tensors and arrays, are operands.
 TensorPtr clip_of(const TensorPtr& x, py::handle low, py::handle high) {
   if (low.is_none() && high.is_none()) throw std::invalid_argument("clip needs min, max or both");
   if (!is_floating(x->dtype())) {
@@ -49,7 +49,7 @@ TensorPtr squeezed(const TensorPtr& x, std::optional<int64_t> dim) {
   return reshape(x, shape);
 }
 
-// PyTorch's result would show x itself.
+// In PyTorch, the result would be a view of x.
 TensorPtr reordered(const TensorPtr& x, const std::vector<int>& order) {
   const TensorPtr copy = permute(x, order);
   stand_for_view(copy, x, {});

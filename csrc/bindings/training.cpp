@@ -1,4 +1,4 @@
-// Traces, programs and the native epochs.
+// Traces, programs and native epochs.
 #include <algorithm>
 
 #include "autograd/epochs.hpp"
@@ -34,13 +34,13 @@ RowSource source_from(const py::array& array, const Tensor& input) {
       text("arrays of dtype ", py::str(dtype).cast<std::string>(), " cannot be read in batches; convert them first"));
 }
 
-// Keeps what a request points to alive.
+// A request and the arrays it points to.
 struct Prepared {
   EpochRequest request;
   std::vector<py::array> arrays;
 };
 
-// Where `value`, an array of all rows, takes what `computed` holds for the rows of one batch.
+// The rows of `value`, an array for all rows, as the destination of a batch's `computed`.
 OutputRows rows_of(const py::object& value, const Program& program, const Tensor& computed, int64_t rows) {
   auto array = py::array(value);
   if (!(array.flags() & py::array::c_style) || !array.writeable() || !array.dtype().is(numpy_dtype(computed.dtype())) ||
@@ -56,7 +56,7 @@ void require_programs(const EpochRequest& request) {
   for (const RowSource& source : request.sources)
     if (source.rows != rows)
       throw std::invalid_argument(
-          text("the arrays have ", rows, " and ", source.rows, " rows; they must be of one length"));
+          text("the arrays have ", rows, " and ", source.rows, " rows; they must have the same length"));
   if (request.batch_size < 1)
     throw std::invalid_argument(text("batch_size must be at least 1, got ", request.batch_size));
   const int64_t rest = request.drop_last ? 0 : rows % request.batch_size;
@@ -71,7 +71,7 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   EpochRequest& request = prepared.request;
   request.drop_last = drop_last;
   for (const auto& [rows, program] : programs) request.programs[rows.cast<int64_t>()] = &program.cast<Program&>();
-  if (request.programs.empty()) throw std::invalid_argument("there is no program to run");
+  if (request.programs.empty()) throw std::invalid_argument("programs is empty");
   const Program& first = *request.programs.begin()->second;
   if (arrays.size() != first.inputs().size())
     throw std::invalid_argument(
@@ -98,7 +98,7 @@ Prepared prepare(const py::dict& programs, const py::sequence& arrays, int64_t b
   return prepared;
 }
 
-// A Python exception that stopped a native loop is rethrown here.
+// Rethrows a Python exception that stopped a native loop.
 void raise_pending() {
   if (PyErr_Occurred() != nullptr) throw py::error_already_set();
 }
@@ -109,7 +109,7 @@ py::array_t<double> array_of(const std::vector<double>& values) {
 
 using OptionArray = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
-// For each group one row of options, or one per step; the arrays must outlive their use.
+// Per group, one row of options for all steps or one per step; the arrays must outlive the result.
 std::vector<OptionRows> option_rows(const EpochRequest& request, const std::vector<OptionArray>& options) {
   const auto& groups = request.programs.begin()->second->groups();
   if (options.size() != groups.size())
@@ -134,7 +134,7 @@ T field(py::handle request, const char* name) {
   try {
     return request.attr(name).cast<T>();
   } catch (const py::cast_error&) {
-    throw TypeError(text("train_epochs: the field ", name, " of the request is of another type"));
+    throw TypeError(text("train_epochs: the field ", name, " of the request has the wrong type"));
   }
 }
 
@@ -153,7 +153,7 @@ py::dict train(py::handle fields) {
       throw std::invalid_argument(text("orders must be int64 of shape (epochs, ", rows, ")"));
     for (py::ssize_t i = 0; i < order_array.size(); ++i)
       if (order_array.data()[i] < 0 || order_array.data()[i] >= rows)
-        throw std::out_of_range(text("orders hold the row ", order_array.data()[i], " of ", rows));
+        throw std::out_of_range(text("orders contain row ", order_array.data()[i], " of ", rows));
     request.orders = order_array.data();
     request.order_count = order_array.shape(0);
   }
@@ -172,7 +172,7 @@ py::dict train(py::handle fields) {
     const WithoutGil release;
     result = train_epochs(request);
   }
-  // The error that stopped the loop is returned, not raised: the caller must know how far the loop came.
+  // Returns the error that stopped the loop instead of raising it: the caller must know how far the loop got.
   const py::object error =
       PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
   return py::dict(py::arg("losses") = array_of(result.losses),
@@ -223,7 +223,7 @@ void define_trace(py::module_& module) {
       "placeholder",
       [](py::handle shape, py::handle dtype) { return Trace().placeholder(shape_from(shape), dtype_from(dtype)); },
       py::arg("shape"), py::arg("dtype"));
-  py::class_<Program, std::shared_ptr<Program>>(module, "Program", "A recorded step over buffers planned once.")
+  py::class_<Program, std::shared_ptr<Program>>(module, "Program", "A recorded step over preallocated buffers.")
       .def(py::init([](const Trace& trace, std::vector<TensorPtr> inputs, TensorPtr output, TensorPtr loss,
                        std::vector<GroupPtr> groups, std::vector<TensorPtr> single_losses,
                        std::optional<double> clip_norm, std::optional<double> clip_value) {

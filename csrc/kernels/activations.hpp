@@ -234,7 +234,7 @@ struct Threshold {  // x if above alpha, else beta; NaN stays NaN
   }
 };
 
-struct Erf : ManyOperations {  // where alpha is not 0, erfc: 1 - erf with its tail
+struct Erf : ManyOperations {  // if alpha is not 0, erfc: 1 - erf with an accurate tail
   template <class V>
   NNLITE_INLINE static V forward(V x, V alpha, V) {
     return erf(x, alpha != V(0.0f));

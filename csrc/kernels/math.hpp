@@ -203,7 +203,7 @@ NNLITE_INLINE Vec<T> erfc_tail(Vec<T> x) {
 }
 
 // Taylor series for |x| < 1; its first coefficient, 2 / sqrt(pi), is split into 1.125 and the rest so that its rounding
-// does not matter. Where `complement` holds, 1 - erf(x), whose series keeps its digits since 1 - 1.125 x is exact enough.
+// does not matter. With `complement`, 1 - erf(x), whose series keeps its digits because 1 - 1.125 x is nearly exact.
 template <class T>
 NNLITE_INLINE Vec<T> erf(Vec<T> x, Mask<T> complement) {
   const Vec<T> zero(T(0)), one(T(1)), two(T(2)), first(T(1.125)), a = abs(x);

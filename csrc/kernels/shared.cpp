@@ -34,8 +34,8 @@ constexpr uint64_t kTwoOverPi[] = {
     0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab,
 };
 
-// Payne and Hanek 1983, for x >= 2^19: the bits of 2 / pi whose products with x's mantissa are multiples of 4 do not
-// count; of the others 192 suffice.
+// Payne and Hanek 1983, for x >= 2^19: bits of 2 / pi whose products with x's mantissa are multiples of 4 are skipped;
+// 192 of the others suffice.
 QuarterTurns reduce_large(double x) {
   uint64_t bits = 0;
   std::memcpy(&bits, &x, sizeof(bits));
@@ -84,7 +84,7 @@ double sine_of(double x, int quarters) {
   const QuarterTurns turns = reduce(x);
   const int quarter = (turns.quarter + quarters) & 3;
   const double r = turns.high, z = r * r, half = 0.5 * z, rest = 1 - half;
-  double y = x;  // with its sign, where it is 0
+  double y = x;  // keeps the sign of 0
   if ((quarter & 1) != 0)
     y = rest + (((1 - rest) - half) + (z * z * polynomial(z, kCosineTerms) - r * turns.low));
   else if (r != 0)
@@ -99,7 +99,7 @@ constexpr double kArctangentTerms[] = {
     -0.050846103576317651, 0.039207433212611961, -0.019147248964611765,
 };
 
-// Of the smaller over the larger side; atan t = pi/4 + atan((t - 1) / (t + 1)) where t is large.
+// atan of t, the smaller side over the larger; for large t, pi/4 + atan((t - 1) / (t + 1)).
 double angle_of(double y, double x) {
   if (x != x || y != y) return x + y;
   double small = std::fabs(y), large = std::fabs(x), angle = 0, low = 0, t = 0;
@@ -118,13 +118,13 @@ double angle_of(double y, double x) {
   return std::copysign(angle, y);
 }
 
-// 1 / (a^2 + b^2), PyTorch's choice at 0: 0
+// 1 / (a^2 + b^2); 0 at the origin, as in PyTorch
 double inverse_square(double a, double b) {
   const double square = a * a + b * b;
   return square == 0 ? 0 : 1 / square;
 }
 
-// Functions of an element, a second operand or option, and the result's gradient where there is one.
+// A function of an element, a second operand or option, and the result's gradient, if any.
 using Function = double (*)(double x, double other, double dy);
 
 double sine_value(double x, double quarters, double) {
@@ -153,7 +153,7 @@ double remainder_slope_b(double a, double b, double dy) {
   return -dy * std::trunc(static_cast<T>(a / b));
 }
 
-// One loop for all, called and not inlined. dy may be null.
+// One loop for all functions, not inlined. dy may be null.
 template <class T>
 [[gnu::noinline]] void map(Function f, const T* a, int64_t a_stride, const T* b, int64_t b_stride, const T* dy, T* y,
                            int64_t n) {

@@ -1,5 +1,6 @@
-// Elementwise functions that are compiled once, for all instruction sets: their rows stand in the tables like those of
-// vectors, but cost the wheel a third, and time where they are a model's only work. Floats pass through double.
+// Elementwise functions compiled once for all instruction sets. Their rows are in the same tables as the vectorised
+// ones; they take a third of the space in the wheel, but are slower, which shows if a model does little else. Floats
+// are computed in double.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ void sine(const T* x, T* y, int64_t n, T quarters, T);
 template <class T>
 void sine_gradient(const T* x, const T* y, const T* dy, T* dx, int64_t n, T quarters, T);
 
-// kind 0: the nearest whole number, half to even; 1: the next below; 2: the sign, which is 0 for NaN
+// kind 0: the nearest integer, half to even; 1: the next integer below; 2: the sign, which is 0 for NaN
 template <class T>
 void step(const T* x, T* y, int64_t n, T kind, T);
 template <class T>

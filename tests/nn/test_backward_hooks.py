@@ -139,7 +139,7 @@ def test_a_captured_step_is_refused() -> None:
 def test_gradients_of_another_shape_are_refused() -> None:
     model = fixed(NN)
     model[1].register_full_backward_hook(lambda m, gi, go: (nl.zeros(2),))
-    with pytest.raises(ValueError, match=r"shape \(2,\).* in place of shape \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"shape \(2,\).* instead of shape \(4, 4\)"):
         run(NN, model)
 
 
