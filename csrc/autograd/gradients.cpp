@@ -38,7 +38,7 @@ class GradMode {
   bool before_;
 };
 
-// One pass. It holds the nodes, since a hook may run another pass over them.
+// One backward pass. It owns the nodes, since a hook may run another pass over them.
 class Pass {
  public:
   explicit Pass(const GradientRequest& request) : request_(request), mode_(request.create_graph) {}
@@ -65,8 +65,8 @@ class Pass {
   struct Passed {
     std::shared_ptr<Node> node;
     TensorPtr gradient;      // of its output
-    bool is_target = false;  // the request asks for that gradient
-    bool is_needed = false;  // a target lies behind the node
+    bool is_target = false;  // whether the request includes that gradient
+    bool is_needed = false;  // whether the node depends on a target
   };
   struct Leaf {
     TensorPtr tensor, gradient;
@@ -96,7 +96,7 @@ class Pass {
            std::find(request_.inputs.begin(), request_.inputs.end(), leaf) != request_.inputs.end();
   }
 
-  // Whether a target is this input of a node, or lies behind it.
+  // Whether this input of a node is a target or depends on one.
   bool is_wanted(const TensorPtr& input, const Node& reader) {
     const Origin origin = origin_of(input, reader);
     if (!origin.wants_gradient) return false;
@@ -140,7 +140,7 @@ class Pass {
     const std::shared_ptr<GradientHook> hook = hooks->hook;
     if (hook != nullptr) gradient = (*hook)(gradient);
     const TensorPtr x = hooks->retained.lock();
-    if (x != nullptr && x->node.get() == node)  // not what x was before an in-place operation
+    if (x != nullptr && x->node.get() == node)  // not for x before an in-place operation
       x->grad = x->grad == nullptr ? gradient : sum_of(x->grad, gradient);
     return gradient;
   }
@@ -149,7 +149,7 @@ class Pass {
     require_same_kind(*x, *gradient);
     if (Passed* state = passed(node)) return add(state->gradient, gradient);
     if (!is_target(x)) return;
-    // As in a pass without hooks: each part of the gradient for itself, so that the sum has the same bits.
+    // As in a pass without hooks, each part of the gradient is added separately, so that the sum has the same bits.
     if (request_.accumulate && !request_.create_graph && x->hooks == nullptr) return add(x->grad, gradient);
     for (Leaf& leaf : leaves_)
       if (leaf.tensor == x) return add(leaf.gradient, gradient);
@@ -168,7 +168,7 @@ class Pass {
     }
   }
 
-  // A gradient that a hook or another input has too must not change with later sums.
+  // A gradient that a hook or another input shares must not change when it is added to later.
   TensorPtr result(const TensorPtr& x, const TensorPtr& gradient) const {
     const TensorPtr own = gradient.use_count() > 1 && !request_.create_graph ? copy_of(gradient) : gradient;
     if (request_.accumulate) add(x->grad, own);
@@ -195,7 +195,7 @@ class Pass {
   const GradMode mode_;
   const FloatingPointScope scope_;
   std::map<uint64_t, Passed> passed_;  // by the nodes' numbers
-  std::vector<Leaf> leaves_;           // that have got a gradient
+  std::vector<Leaf> leaves_;           // those with a gradient
 };
 
 }  // namespace
@@ -211,7 +211,7 @@ bool GradientHooks::any() {
 }
 
 GradientHooks& hooks_of(const TensorPtr& x) {
-  if (!x->requires_grad()) throw std::runtime_error("a tensor that requires no gradient cannot have a hook for it");
+  if (!x->requires_grad()) throw std::runtime_error("a tensor that does not require a gradient cannot have hooks");
   std::shared_ptr<GradientHooks>& hooks = x->node == nullptr ? x->hooks : x->node->hooks;
   if (hooks == nullptr) hooks = std::make_shared<GradientHooks>();
   return *hooks;
@@ -226,7 +226,7 @@ bool retains_grad(const TensorPtr& x) {
 }
 
 std::vector<TensorPtr> gradients(const GradientRequest& request) {
-  if (Trace::current() != nullptr) throw CaptureError("a traced forward pass asks for gradients; pass compile=False");
+  if (Trace::current() != nullptr) throw CaptureError("a traced forward pass requests gradients; pass compile=False");
   for (const TensorPtr& input : request.inputs)
     if (!input->requires_grad()) throw std::runtime_error("one of the inputs does not require a gradient");
   return Pass(request).run();

@@ -1,4 +1,4 @@
-// Gradients of several tensors by chosen ones, through hooks, and differentiable themselves where that is asked for.
+// Gradients of several tensors with respect to chosen ones, through hooks, and differentiable themselves on request.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace nnlite {
 
-// Sees a tensor's gradient once all of it has arrived, and returns what replaces it.
+// Called with a tensor's complete gradient; returns its replacement.
 class GradientHook {
  public:
   virtual ~GradientHook() = default;
@@ -16,7 +16,7 @@ class GradientHook {
   virtual bool does_nothing() const = 0;
 };
 
-// What a tensor's gradient passes through. While there is any, backward() needs gradients().
+// The hooks of a tensor's gradient. While any exist, backward() must use gradients().
 struct GradientHooks {
   GradientHooks();
   ~GradientHooks();
@@ -25,23 +25,23 @@ struct GradientHooks {
   static bool any();
 
   std::shared_ptr<GradientHook> hook;
-  std::weak_ptr<Tensor> retained;  // whose grad becomes the gradient, though it is not a leaf
+  std::weak_ptr<Tensor> retained;  // a tensor that is not a leaf but whose grad is set
 };
 
-// Those of x, made where it has none; throws where it requires no gradient.
+// The hooks of x, created if there are none; throws if x does not require a gradient.
 GradientHooks& hooks_of(const TensorPtr& x);
 void retain_grad(const TensorPtr& x);
 bool retains_grad(const TensorPtr& x);
 
 struct GradientRequest {
-  std::vector<TensorPtr> outputs, seeds;  // the gradients of the outputs; null: 1, for a single element
-  std::vector<TensorPtr> inputs;          // none: all leaves
+  std::vector<TensorPtr> outputs, seeds;  // seeds: the outputs' gradients; null is 1, for a single element
+  std::vector<TensorPtr> inputs;          // empty: all leaves
   bool accumulate = false;                // add the gradients to grad
   bool retain_graph = false, create_graph = false;
-  uint64_t since = 0;  // nodes before this number are not passed: what they made counts as leaves
+  uint64_t since = 0;  // nodes before this number are skipped: their outputs count as leaves
 };
 
-// The gradients of the inputs; null where the outputs do not depend on one.
+// The gradients of the inputs; null for inputs that the outputs do not depend on.
 std::vector<TensorPtr> gradients(const GradientRequest& request);
 
 }  // namespace nnlite

@@ -1,4 +1,4 @@
-// A node as differentiable_vjp() sees it: its inputs, its output and the gradient of that as tensors of the tape.
+// A node as differentiable_vjp() sees it: its inputs, its output and the output's gradient as recorded tensors.
 #pragma once
 
 #include <memory>
@@ -17,10 +17,10 @@ class Recorded {
   bool wants(size_t i) const { return wanted_[i] != 0; }
   const OperationPtr& operation() const { return node_->operation; }
   const Arrays& arrays() const { return node_->arrays; }  // for their shapes and types
-  // Throw where the values have changed since.
+  // Throw if the values have changed since.
   TensorPtr input(size_t i) const;
   TensorPtr output() const;
-  // The gradient of input i where the output's is 1, without a tape behind it.
+  // The gradient of input i for an output gradient of 1, not recorded.
   TensorPtr slope(size_t i) const;
 
  private:

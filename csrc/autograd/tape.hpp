@@ -1,4 +1,4 @@
-// What passes back over the tape have in common.
+// Functions shared by backward passes.
 #pragma once
 
 #include "autograd/tensor.hpp"
@@ -19,9 +19,9 @@ struct Origin {
   return {then.node.get(), then.requires_grad};
 }
 
-// Throws where an earlier pass has let go of the node's values, and where a value that its vjp reads has changed since.
+// Throws if an earlier pass released the node's values, or if a value that its vjp reads has changed since.
 void require_readable(const Node& node);
-// Throws where input i has changed since.
+// Throws if input i has changed since.
 void require_unchanged(const Node& node, size_t i);
 void require_unchanged_output(const Node& node);
 
@@ -30,7 +30,7 @@ void add_into(const Array& target, const Array& term);
 // A leaf's data or its existing gradient may have been replaced by one of another shape or type.
 void require_same_kind(const Tensor& tensor, const Tensor& gradient);
 
-// `gradient`, or 1 where it is null; throws where it does not fit the root, and where that requires no gradient.
+// `gradient`, or 1 if it is null; throws if it does not match the root or the root does not require a gradient.
 TensorPtr root_gradient(const TensorPtr& root, const TensorPtr& gradient);
 
 }  // namespace nnlite

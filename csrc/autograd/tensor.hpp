@@ -74,7 +74,7 @@ class Tensor : public SharedObject {
   TensorPtr snapshot(uint64_t number) const;
 
   TensorPtr grad;
-  std::shared_ptr<GradientHooks> hooks;  // of a leaf; those of other tensors are their node's
+  std::shared_ptr<GradientHooks> hooks;  // of a leaf; other tensors' hooks belong to their node
   TensorPtr base;                        // of a view: the tensor whose memory it shares
   uint64_t changes = 0;  // in-place operations on it; of a view, those on its base when the view's node was created
   std::shared_ptr<const CopiedFrom> copied_from;  // of a copy that stands for a view
@@ -122,7 +122,7 @@ class Operation {
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
   // inputs, output and doutput are valid; gradients[i] is empty if input i needs none.
   virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
-  // The same, for the inputs that `node` wants, by operations of the tape: these gradients have gradients themselves.
+  // The same by recorded operations, for the inputs that `node` wants: these gradients are differentiable.
   virtual std::vector<TensorPtr> differentiable_vjp(const Recorded& node);
   // Whether the output is the first input's memory, starting at element alias_offset().
   virtual bool aliases_input() const { return false; }

@@ -95,7 +95,7 @@ constexpr Documentation kDocumentation[] = {
      "replaces the gradient. Returns a handle with remove().\n\nRaises RuntimeError for a tensor that requires no "
      "gradient. A step with hooks cannot be captured: fit(compile=False)."},
     {"retain_grad",
-     "Lets backward() set the grad of self, though self is not a leaf.\n\nRaises RuntimeError for a tensor that "
+     "Makes backward() set the grad of self even if self is not a leaf.\n\nRaises RuntimeError for a tensor that "
      "requires no gradient."},
     {"retains_grad", "Whether retain_grad() was called."},
     {"grad_fn", "The operation that computed this tensor, if it was recorded; None for a leaf."},

@@ -47,7 +47,7 @@ Objects tensors_below(py::handle module, const py::str& registry) {
   return found;
 }
 
-// Whether a class or function is nnlite's.
+// Whether a class or function belongs to nnlite.
 bool is_of_nnlite(py::handle thing) {
   static PyObject* const name = PyUnicode_InternFromString("__module__");
   const auto where = py::reinterpret_steal<py::object>(PyObject_GetAttr(thing.ptr(), name));
@@ -56,8 +56,8 @@ bool is_of_nnlite(py::handle thing) {
   return text != nullptr && std::strncmp(text, "nnlite.", 7) == 0;
 }
 
-// Switches a module and all below it to training or evaluation mode; returns each with the mode it had. None, and
-// nothing done, if one of another class or with a train() of its own might do more.
+// Switches a module and all its descendants to training or evaluation mode; returns each with its previous mode.
+// Returns None and does nothing if one has another class or its own train(), which might do more.
 py::object switch_mode(py::handle module, const py::bool_& training) {
   static PyObject* const mode = PyUnicode_InternFromString("training");
   static PyObject* const train = PyUnicode_InternFromString("train");

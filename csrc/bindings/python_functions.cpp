@@ -1,4 +1,4 @@
-// Python's functions on the tape: hooks, autograd.Function, and the backward pass that may meet them.
+// Python functions on the tape: hooks, autograd.Function, and the backward pass that may call them.
 #include <cctype>
 #include <cstring>
 
@@ -11,11 +11,11 @@
 namespace nnlite {
 namespace {
 
-constexpr double kBackwardWork = 1e9;  // a tape's work is not known: its walk always runs without the GIL
+constexpr double kBackwardWork = 1e9;  // unknown, so a backward pass always runs without the GIL
 
-int64_t python_functions = 0;  // under Python's lock
+int64_t python_functions = 0;  // protected by the GIL
 
-// May be destroyed where Python's lock is not held, as a tape may.
+// Like a tape, it may be destroyed without the GIL.
 class PythonFunction {
  public:
   explicit PythonFunction(py::object function) : function_(function.release().ptr()) { ++python_functions; }
@@ -36,8 +36,8 @@ class PythonFunction {
 
 TensorPtr checked(const TensorPtr& given, const char* who, const Array& like) {
   if (given->shape() != like.shape || given->dtype() != like.dtype)
-    throw std::invalid_argument(text(who, " gave a gradient of shape ", given->shape(), " and type ",
-                                     name_of(given->dtype()), " in place of shape ", like.shape, " and type ",
+    throw std::invalid_argument(text(who, " returned a gradient of shape ", given->shape(), " and type ",
+                                     name_of(given->dtype()), " instead of shape ", like.shape, " and type ",
                                      name_of(like.dtype)));
   given->values();
   return given;
@@ -109,7 +109,7 @@ TensorPtr call_function(const std::string& name, const py::object& backward, con
   return apply_new<FunctionCall>(inputs, name, backward, result, kept);
 }
 
-// The hooks of x; with `new_hooks`, these where it has none.
+// The hooks of x, set to `new_hooks` if there are none.
 py::object hooks_in_python(const TensorPtr& x, const py::object& new_hooks) {
   refresh(x);
   if (x->trace_number != 0 || Trace::current() != nullptr)
@@ -138,7 +138,7 @@ py::object in_python(const char* module, const char* function) {
   return py::module_::import(module).attr(function);
 }
 
-// Whatever may run Python's code, or is asked for more, takes the pass that allows for it.
+// Requests beyond the plain pass, and passes that may run Python code, go through nnlite.autograd.gradients.
 void backward_of(const TensorPtr& x, const py::object& gradient, const py::object& retain_graph, bool create_graph,
                  const py::object& inputs) {
   if (create_graph || !inputs.is_none() || GradientHooks::any() || any_python_functions()) {

@@ -160,7 +160,7 @@ def test_wrong_gradients_are_named() -> None:
     x = leaf(nl)
     with pytest.raises(RuntimeError, match=r"Wrong.backward returned 1 gradients for 2 arguments"):
         returning(nl.tensor(X)).apply(x, 2.0).sum().backward()
-    with pytest.raises(ValueError, match=r"WrongBackward gave a gradient of shape \(\)"):
+    with pytest.raises(ValueError, match=r"WrongBackward returned a gradient of shape \(\)"):
         returning((nl.tensor(1.0), None)).apply(x, 2.0).sum().backward()
     with pytest.raises(NotImplementedError, match="static method forward"):
         nl.autograd.Function.apply(x)
