@@ -36,7 +36,7 @@ constexpr Operator kOperators[] = {
     {"__iand__", "bitwise_and"},       {"__ior__", "bitwise_or"},      {"__ixor__", "bitwise_xor"},
 };
 
-// Methods of another operand.
+// Methods with a second operand.
 constexpr Operator kMethods[] = {
     {"lt", "less", true},
     {"le", "less_equal", true},

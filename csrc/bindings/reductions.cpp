@@ -1,4 +1,4 @@
-// Sums, means, extremes and their kind as methods of Tensor.
+// Reductions and softmax as methods of Tensor.
 #include <algorithm>
 
 #include "bindings/by_numpy.hpp"
@@ -22,7 +22,7 @@ std::vector<bool> reduced_dims(const char* name, const Shape& shape, const Shape
   return reduced;
 }
 
-// Several dimensions become one, the last.
+// Moves the dimensions to the end and merges them into one.
 TensorPtr reduce_dims(const char* name, AlongDim reduction, const TensorPtr& x, const Shape& dims, bool keepdim) {
   if (dims.rank() == 1) return reduction(x, dims[0], keepdim);
   const Shape& shape = x->shape();

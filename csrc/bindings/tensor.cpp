@@ -162,7 +162,7 @@ void define_values(TensorClass& tensor) {
   tensor.def("clone", &cloned);
 }
 
-// Types and devices, of which there is one.
+// Types, and the only device, the CPU.
 void define_conversions(TensorClass& tensor) {
   tensor.def("to", [](const TensorPtr& x, const py::args& args, const py::kwargs& options) {
     const auto [dtype, copy] =
