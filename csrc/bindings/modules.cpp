@@ -19,10 +19,11 @@ bool add(Objects& found, py::handle object) {
 // An attribute that is a dictionary.
 py::dict attribute_of(py::handle module, PyObject* name) {
   auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(module.ptr(), name));
-  if (found) return found;
-  if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
+  if (!found && !PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
   PyErr_Clear();
-  throw TypeError(text("a Module is needed, got ", py::type::handle_of(module).attr("__name__").cast<std::string>()));
+  if (!found || !PyDict_Check(found.ptr()))
+    throw TypeError(text("a Module is needed, got ", py::type::handle_of(module).attr("__name__").cast<std::string>()));
+  return found;
 }
 
 void walk(py::handle module, Objects& found) {

@@ -33,6 +33,36 @@ int64_t first_nonfinite(const py::array& array) {
   return kernels<double>().first_nonfinite(values.data(), values.size());
 }
 
+// Whether `value` is an array that needs no conversion and no advice: contiguous, not empty, of numbers that are finite
+// and no wider than floats of `itemsize`. False for large ones, which take a while.
+bool is_ready(py::handle value, py::ssize_t itemsize) {
+  constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  constexpr py::ssize_t kMost = 1 << 22;
+  if (Py_TYPE(value.ptr()) != py::detail::npy_api::get().PyArray_Type_) return false;
+  const auto array = py::reinterpret_borrow<py::array>(value);
+  const auto* const type = py::detail::array_descriptor_proxy(array.dtype().ptr());
+  const py::ssize_t size = array.size(), width = array.itemsize();
+  if ((array.flags() & kWanted) != kWanted || array.ndim() == 0 || size == 0 || size > kMost ||
+      type->byteorder == '>' || width > 8)
+    return false;
+  if (type->kind != 'f') return std::strchr("iub", type->kind) != nullptr;
+  if (width < 4 || width > itemsize) return false;
+  const FloatingPointScope scope;
+  return dispatch(width == 4 ? DType::float32 : DType::float64, [&](auto zero) {
+    using T = decltype(zero);
+    return kernels<T>().first_nonfinite(static_cast<const T*>(array.data()), size) < 0;
+  });
+}
+
+// Whether all of an int64 array lie from 0 to below `end`; false for other arrays.
+bool are_below(const py::array& array, int64_t end) {
+  if (!py::isinstance<py::array_t<int64_t, py::array::c_style>>(array)) return false;
+  const auto* const values = static_cast<const int64_t*>(array.data());
+  uint64_t largest = 0;  // negative ones become the largest
+  for (py::ssize_t i = 0; i < array.size(); ++i) largest = std::max(largest, static_cast<uint64_t>(values[i]));
+  return array.size() == 0 || largest < static_cast<uint64_t>(end);
+}
+
 // Runs on the calling thread, without the GIL.
 int64_t fma_burst(const std::string& dtype, int64_t rounds) {
   if (dtype != "float32" && dtype != "float64")
@@ -70,6 +100,8 @@ void define_runtime(py::module_& module) {
   module.def("set_num_threads", &set_threads, py::arg("count"));
   module.def("cpu_quota", &cpu_quota, py::arg("root") = "");
   module.def("fma_burst", &fma_burst, py::arg("dtype"), py::arg("rounds"));
+  module.def("is_ready", &is_ready, py::arg("value"), py::arg("itemsize"));
+  module.def("are_below", &are_below, py::arg("array"), py::arg("end"));
   module.def("first_nonfinite", &first_nonfinite, py::arg("array"));
 }
 

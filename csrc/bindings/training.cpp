@@ -10,13 +10,12 @@ namespace {
 using GroupPtr = std::shared_ptr<ParameterGroup>;
 
 RowSource source_from(const py::array& array, const Tensor& input) {
-  static const std::pair<const char*, Source> kTypes[] = {
-      {"b1", Source::boolean}, {"i1", Source::int8},    {"u1", Source::uint8},   {"i2", Source::int16},
-      {"u2", Source::uint16},  {"i4", Source::int32},   {"u4", Source::uint32},  {"i8", Source::int64},
-      {"u8", Source::uint64},  {"f4", Source::float32}, {"f8", Source::float64},
+  static const std::tuple<char, py::ssize_t, Source> kTypes[] = {
+      {'b', 1, Source::boolean}, {'i', 1, Source::int8},    {'u', 1, Source::uint8},   {'i', 2, Source::int16},
+      {'u', 2, Source::uint16},  {'i', 4, Source::int32},   {'u', 4, Source::uint32},  {'i', 8, Source::int64},
+      {'u', 8, Source::uint64},  {'f', 4, Source::float32}, {'f', 8, Source::float64},
   };
   const py::dtype dtype = array.dtype();
-  const std::string type = std::string(1, dtype.kind()) + std::to_string(dtype.itemsize());
   Shape row;
   for (py::ssize_t i = 1; i < array.ndim(); ++i) row.push_back(array.shape(i));
   Shape wanted = input.shape();
@@ -27,8 +26,8 @@ RowSource source_from(const py::array& array, const Tensor& input) {
   for (py::ssize_t i = array.ndim() - 1; i > 0; expected *= array.shape(i--))
     if (array.shape(i) > 1 && array.strides(i) != expected)
       throw std::invalid_argument("the rows of an array must be contiguous");
-  for (const auto& [name, source] : kTypes)
-    if (type == name && dtype.byteorder() != '>')
+  for (const auto& [kind, size, source] : kTypes)
+    if (dtype.kind() == kind && dtype.itemsize() == size && dtype.byteorder() != '>')
       return {array.data(), source, array.shape(0), row.size(), array.strides(0)};
   throw TypeError(
       text("arrays of dtype ", py::str(dtype).cast<std::string>(), " cannot be read in batches; convert them first"));
@@ -129,23 +128,14 @@ std::vector<OptionRows> option_rows(const EpochRequest& request, const std::vect
   return found;
 }
 
-template <class T>
-T field(py::handle request, const char* name) {
-  try {
-    return request.attr(name).cast<T>();
-  } catch (const py::cast_error&) {
-    throw TypeError(text("train_epochs: the field ", name, " of the request has the wrong type"));
-  }
-}
-
 // See training/native_epochs.py.
-py::dict train(py::handle fields) {
-  Prepared prepared = prepare(field<py::dict>(fields, "programs"), field<py::sequence>(fields, "arrays"),
-                              field<int64_t>(fields, "batch_size"), field<py::object>(fields, "outputs"),
-                              field<py::object>(fields, "poll"), field<bool>(fields, "drop_last"));
+py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size,
+                const std::vector<OptionArray>& options, int64_t epochs, uint64_t seed, int64_t first_epoch,
+                int64_t first_batch, const std::pair<double, double>& total, const py::object& orders,
+                const py::object& outputs, const py::object& poll, bool drop_last) {
+  Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
-  const auto orders = field<py::object>(fields, "orders");
   if (!orders.is_none()) {
     order_array = decltype(order_array)::ensure(orders);
     const int64_t rows = request.sources[0].rows;
@@ -157,15 +147,13 @@ py::dict train(py::handle fields) {
     request.orders = order_array.data();
     request.order_count = order_array.shape(0);
   }
-  request.seed = field<uint64_t>(fields, "seed");
-  request.first_epoch = field<int64_t>(fields, "first_epoch");
-  request.epochs = field<int64_t>(fields, "epochs");
-  request.first_batch = field<int64_t>(fields, "first_batch");
+  request.seed = seed;
+  request.first_epoch = first_epoch;
+  request.epochs = epochs;
+  request.first_batch = first_batch;
   if (request.first_batch < 0)
     throw std::invalid_argument(text("first_batch must be at least 0, got ", request.first_batch));
-  const auto total = field<std::pair<double, double>>(fields, "total");
   request.total = {total.first, total.second};
-  const auto options = field<std::vector<OptionArray>>(fields, "options");
   request.options = option_rows(request, options);
   EpochResult result;
   {
@@ -175,9 +163,8 @@ py::dict train(py::handle fields) {
   // Returns the error that stopped the loop instead of raising it: the caller must know how far the loop got.
   const py::object error =
       PyErr_Occurred() == nullptr ? py::object(py::none()) : py::object(py::error_already_set().value());
-  return py::dict(py::arg("losses") = array_of(result.losses),
-                  py::arg("diverged") = result.status == StepStatus::diverged, py::arg("batch") = result.batch,
-                  py::arg("total") = std::pair(result.total.sum, result.total.weight), py::arg("error") = error);
+  return py::make_tuple(array_of(result.losses), result.status == StepStatus::diverged, result.batch,
+                        std::pair(result.total.sum, result.total.weight), error);
 }
 
 py::tuple run(const py::dict& programs, const py::sequence& arrays, int64_t batch_size, const py::object& outputs,
@@ -243,7 +230,9 @@ void define_trace(py::module_& module) {
 void define_training(py::module_& module) {
   using py::arg;
   define_trace(module);
-  module.def("train_epochs", &train, arg("request"));
+  module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("options"), arg("epochs"),
+             arg("seed"), arg("first_epoch"), arg("first_batch"), arg("total"), arg("orders"), arg("outputs"),
+             arg("poll"), arg("drop_last"));
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
              arg("with_loss") = false, arg("single_losses") = py::tuple());
 }

@@ -473,8 +473,22 @@ def value_and_gradient(
 ) -> Callable[[ArrayLike], tuple[float, NDArray[np.float64]]]:
     """A recorded loss as a function of one vector of parameters: (loss, gradient)."""
 
-def train_epochs(request: Any) -> dict[str, Any]:
-    """Runs a `training.native_epochs.EpochRequest`; returns the fields of an EpochResult."""
+def train_epochs(
+    programs: dict[int, Program],
+    arrays: Sequence[Array],
+    batch_size: int,
+    options: Sequence[ArrayLike],
+    epochs: int,
+    seed: int,
+    first_epoch: int,
+    first_batch: int,
+    total: tuple[float, float],
+    orders: NDArray[np.int64] | None,
+    outputs: Array | None,
+    poll: Callable[[int, int], bool | None] | None,
+    drop_last: bool,
+) -> tuple[NDArray[np.float64], bool, int, tuple[float, float], BaseException | None]:
+    """Runs the fields of a `training.native_epochs.EpochRequest`; returns those of an EpochResult."""
 
 def run_batches(
     programs: dict[int, Program],
@@ -488,6 +502,12 @@ def run_batches(
     """The losses of the batches and their weights, if asked for; writes outputs and single losses into the given arrays."""
 
 # Checks over whole arrays (fast, native)
+def is_ready(value: Any, itemsize: int) -> bool:
+    """Whether `value` is a contiguous array of finite numbers, no floats wider than `itemsize`; False for large arrays."""
+
+def are_below(array: Array, end: int) -> bool:
+    """Whether all of a contiguous int64 array lie from 0 to below `end`; False for other arrays."""
+
 def first_nonfinite(array: Array) -> int:
     """Flat index of the first NaN or infinity, -1 if none."""
 

@@ -142,7 +142,13 @@ class _Settled(NamedTuple):
     step: Step
     groups: list[int]  # their serial numbers
     watch: Watch
-    programs: OrderedDict[Any, Programs]
+    programs: OrderedDict[Any, Programs | None]  # None: asked for once
+
+    def keep(self, key: Any, programs: Programs | None) -> None:
+        """Adds the programs for rows of some kind."""
+        self.programs[key] = programs
+        while len(self.programs) > _KEPT:
+            self.programs.popitem(last=False)
 
     def serves(self, step: Step, groups: list[int]) -> bool:
         """Whether that step does the same."""
@@ -166,22 +172,32 @@ class Capture:
 
     def programs(self, step: Step, rows: Rows, batch_size: int) -> Programs:
         """A program for the full batches of `rows` and one for the last partial batch, if there are any."""
+        settled, key = self._find(step, rows, batch_size)
+        known = settled.programs.get(key)
+        if known is not None:
+            return known
+        programs = self._recorded(step, rows, {size for size in key[0] if size}, settled.watch)
+        if programs.is_own:
+            settled.keep(key, programs)
+        return programs
+
+    def repeats(self, step: Step, rows: Rows, batch_size: int) -> bool:
+        """Whether nnlite's own step has been asked for with such rows before, so that recording it will pay."""
+        settled, key = self._find(step, rows, batch_size)
+        if key not in settled.programs:
+            settled.keep(key, None)
+            return False
+        return settled.watch.holds()
+
+    def _find(self, step: Step, rows: Rows, batch_size: int) -> "tuple[_Settled, Any]":
         groups = [] if step.optimizer is None else [group.serial for group in step.optimizer.native_groups()]
         count = len(rows)
         sizes = (batch_size if count >= batch_size else 0, count % batch_size)
-        key = (sizes, step.clipping, rows.kinds)
         settled = self._settled.get(step.kind())
         if settled is None or not settled.serves(step, groups):
             watch = Watch([part for part in (step.model, step.criterion) if part is not None])
             settled = self._settled[step.kind()] = _Settled(step, groups, watch, OrderedDict())
-        elif key in settled.programs:
-            return settled.programs[key]
-        programs = self._recorded(step, rows, {size for size in sizes if size}, settled.watch)
-        if programs.is_own:
-            settled.programs[key] = programs
-            while len(settled.programs) > _KEPT:
-                settled.programs.popitem(last=False)
-        return programs
+        return settled, (sizes, step.clipping, rows.kinds)
 
     def _recorded(self, step: Step, rows: Rows, sizes: set[int], watch: Watch) -> Programs:
         self._depends = self._follows_epochs = False

@@ -26,10 +26,11 @@ _FEW_ROWS = 256  # a single pass over so few costs less than recording one
 def predict(capture: Capture, model: Module, rows: Rows, batch_size: int) -> Array:
     """The outputs (N, ...) of inputs alone."""
     with mode(model, False):
-        if len(rows) <= min(batch_size, _FEW_ROWS):
+        step = Step(model)
+        if len(rows) <= min(batch_size, _FEW_ROWS) and not capture.repeats(step, rows, batch_size):
             return eager_pass(model, None, rows, batch_size)[0]
         try:
-            programs = capture.programs(Step(model), rows, batch_size)
+            programs = capture.programs(step, rows, batch_size)
         except CaptureError:
             return eager_pass(model, None, rows, batch_size)[0]
         return native_pass(programs, rows, batch_size)[0]

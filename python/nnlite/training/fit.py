@@ -66,11 +66,12 @@ class Fit:
         self.listeners = listeners
         self.first_epoch = state.epoch
         self.position = Position()
-        # The optimizer's options when the fit began.
-        self.options = [
-            {name: value for name, value in group.items() if isinstance(value, bool | int | float)}
-            for group in state.optimizer.param_groups
-        ]
+        self.options: list[dict[str, Any]] = []  # the optimizer's when the fit began, for checkpoints
+        if checkpoints is not None:
+            self.options = [
+                {name: value for name, value in group.items() if isinstance(value, bool | int | float)}
+                for group in state.optimizer.param_groups
+            ]
         self._evaluation = evaluation
         self._bar = bar
         self._checkpoints = checkpoints
@@ -209,8 +210,8 @@ class Fit:
         if count < epochs:
             rows.back_to(count * plan.batches + done.batch - position.batch)
         position.rates = self._named(rows.rates) or position.rates
-        for loss in done.losses:
-            self._epoch_done({"loss": float(loss)})
+        for loss in done.losses.tolist():
+            self._epoch_done({"loss": loss})
         if count < epochs:
             total = LossTotal(*done.total, programs.is_sum)
             self.position = Position(done.batch, total, position.outputs, position.rates)
@@ -318,7 +319,7 @@ class Fit:
 
     def _rates(self) -> dict[str, float]:
         """The groups' learning rates for the history, where there is a schedule."""
-        return self._named(rates_of(self.state.optimizer))
+        return self._named(rates_of(self.state.optimizer)) if self._shows_rates else {}
 
     def _named(self, rates: list[float]) -> dict[str, float]:
         if not self._shows_rates:
@@ -342,6 +343,8 @@ class Fit:
         state.history.append(state.epoch, logs)
         self._bar.epoch_done(state.epoch, logs)
         state.epoch += 1
+        if len(self.listeners) == 0:
+            return
         try:
             self.listeners.on_epoch_end(state.epoch - 1, logs)
         finally:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ..nn import Module
@@ -24,7 +22,9 @@ class _Use:
 
 
 def _use_of(model: Module) -> _Use:
-    use: _Use = model.__dict__.setdefault("_use", _Use())
+    use: _Use | None = model.__dict__.get("_use")
+    if use is None:
+        use = model.__dict__.setdefault("_use", _Use())
     if use.process != os.getpid():
         _take_over(use)
     return use
@@ -39,33 +39,38 @@ def _take_over(use: _Use) -> None:
     use.process = os.getpid()
 
 
-@contextmanager
-def fitting(model: Module) -> Iterator[None]:
+class fitting:
     """Holds the model for a fit; RuntimeError when another thread is using it, or a fit is under way."""
-    use = _use_of(model)
-    if not use.lock.acquire(blocking=False):
-        raise RuntimeError("this model is in use by another thread; one fit at a time, and none while it predicts")
-    try:
+
+    def __init__(self, model: Module) -> None:
+        self._use = _use_of(model)
+
+    def __enter__(self) -> None:
+        use = self._use
+        if not use.lock.acquire(blocking=False):
+            raise RuntimeError("this model is in use by another thread; one fit at a time, and none while it predicts")
         if use.fitting:
+            use.lock.release()
             raise RuntimeError("fit was called inside a fit of the same model")
         use.fitting = True
-        try:
-            yield
-        finally:
-            use.fitting = False
-    finally:
-        use.lock.release()
+
+    def __exit__(self, *exception: object) -> None:
+        self._use.fitting = False
+        self._use.lock.release()
 
 
-@contextmanager
-def predicting(model: Module) -> Iterator[None]:
+class predicting:
     """Waits for other predictions; RuntimeError while another thread fits the model."""
-    use = _use_of(model)
-    if not use.lock.acquire(blocking=False):
-        if use.fitting:
-            raise RuntimeError("this model is being trained by another thread; predict afterwards, or on a copy")
-        use.lock.acquire()
-    try:
-        yield
-    finally:
-        use.lock.release()
+
+    def __init__(self, model: Module) -> None:
+        self._use = _use_of(model)
+
+    def __enter__(self) -> None:
+        use = self._use
+        if not use.lock.acquire(blocking=False):
+            if use.fitting:
+                raise RuntimeError("this model is being trained by another thread; predict afterwards, or on a copy")
+            use.lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        self._use.lock.release()

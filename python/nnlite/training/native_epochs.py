@@ -44,4 +44,4 @@ class EpochResult(NamedTuple):
 
 def train_epochs(request: EpochRequest) -> EpochResult:
     """Trains without Python; the result holds an exception on the way."""
-    return EpochResult(**_core.train_epochs(request))
+    return EpochResult(*_core.train_epochs(*request))

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from .._core import Tensor
 from ..optim import LRScheduler, Optimizer
 from ..optim.lr_scheduler.base import rates_of, set_rate
 
-Rows = list[NDArray[np.float64]]  # (steps, options) for each group
+Rows = Sequence[ArrayLike]  # (steps, options) for each group
 
 
 class OptionRows:
     """Steps schedules ahead of a native call, and back to where the call ended: to its start if it raised.
 
-    `rates` are the groups' learning rates of the last step, if there was one.
+    `rates` are the groups' learning rates of the last step, if there was one and schedules change them.
     """
 
     def __init__(self, optimizer: Optimizer, schedules: Sequence[LRScheduler]) -> None:
@@ -38,10 +38,9 @@ class OptionRows:
 
     def ahead(self, steps: int) -> Rows:
         """The options of each of the steps if schedules change them, else those of all."""
-        first = self._step()
         if not self._schedules:
-            return [np.array([options]) for options in first]
-        rows = [np.array([options] * steps) for options in first]
+            return [[options] for options in self._optimizer.native_options()]
+        rows = [np.array([options] * steps) for options in self._step()]
         for step in range(1, steps):
             for group, options in zip(rows, self._step(), strict=True):
                 group[step] = options

@@ -74,6 +74,8 @@ class Progress:
 
     def epoch_done(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Shows the metrics of an epoch."""
+        if self._kind == "none":
+            return
         self._figures = {key: f"{float(value):.4g}" for key, value in logs.items() if hasattr(value, "__float__")}
         if self._kind == "lines":
             self._show(lambda: self._print_line(epoch))

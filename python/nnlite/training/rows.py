@@ -116,18 +116,19 @@ def _is_array_like(x: Any) -> bool:
 def prepare(model: Module, criterion: Any, x: Any, y: Any, sample_weight: Any = None, part: str = "") -> Rows:
     """Inputs, target and weights, after all checks that do not need the model's output; messages begin with `part`."""
     x, y = unpack(x, y)
-    inputs = _inputs(model, x, part)
+    dtype = model_dtype(model)
+    inputs = _inputs(model, x, part, dtype)
     if y is None:
         raise ValueError(f"{part}y is missing: pass the targets, or a dataset of (x, y)")
-    target = as_array(f"{part}y", y)
-    _check_target(criterion, target, part, model_dtype(model))
+    target = _numbers(f"{part}y", y, dtype)
+    _check_target(criterion, target, part)
     _same_length(f"{part}x", inputs[0], f"{part}y", target)
     return Rows(inputs, target, None if sample_weight is None else _weights(target, sample_weight))
 
 
 def prepare_inputs(model: Module, x: Any) -> Rows:
     """Inputs alone, for prediction."""
-    return Rows(_inputs(model, unpack(x, None)[0], ""))
+    return Rows(_inputs(model, unpack(x, None)[0], "", model_dtype(model)))
 
 
 def prepare_pair(model: Module, criterion: Any, data: Any) -> Rows:
@@ -142,14 +143,22 @@ def _kind(value: Any) -> str:
     return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else type(value).__name__
 
 
-def _inputs(model: Module, x: Any, part: str) -> tuple[Array, ...]:
+def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    """`value` as an array of finite numbers for a model of this type."""
+    if _core.is_ready(value, dtype.itemsize):
+        return value  # type: ignore[no-any-return]
+    array = as_array(name, value)
+    require_finite(name, array, dtype)
+    return array
+
+
+def _inputs(model: Module, x: Any, part: str, dtype: np.dtype[Any]) -> tuple[Array, ...]:
     values = x if isinstance(x, tuple) else tuple(x) if _is_list_of_inputs(model, x) else (x,)
     if not values:
         raise ValueError(f"{part}x is an empty tuple; pass one array for each input of the model")
     names = [f"{part}x[{i}]" for i in range(len(values))] if len(values) > 1 else [f"{part}x"]
-    arrays = tuple(as_array(name, value) for name, value in zip(names, values, strict=True))
+    arrays = tuple([_numbers(name, value, dtype) for name, value in zip(names, values, strict=True)])
     for name, array in zip(names, arrays, strict=True):
-        require_finite(name, array, model_dtype(model))
         _same_length(names[0], arrays[0], name, array)
     _check_indices(model, arrays[0], names[0])
     return arrays
@@ -168,8 +177,10 @@ def _is_list_of_inputs(model: Module, x: Any) -> bool:
 
 def _check_indices(model: Module, array: Array, name: str) -> None:
     """Indices of a leading embedding; those of any other are checked batch by batch."""
+    if array.dtype.kind not in "iu":
+        return
     first = next(iter(model), None) if isinstance(model, Sequential) else model
-    if not isinstance(first, Embedding) or array.dtype.kind not in "iu":
+    if not isinstance(first, Embedding):
         return
     found = first_where((array < 0) | (array >= first.num_embeddings))
     if found is not None:
@@ -186,8 +197,7 @@ def _same_length(name: str, array: Array, other_name: str, other: Array) -> None
         )
 
 
-def _check_target(criterion: Any, target: Array, part: str, dtype: np.dtype[Any]) -> None:
-    require_finite(f"{part}y", target, dtype)
+def _check_target(criterion: Any, target: Array, part: str) -> None:
     name = type(criterion).__name__
     if isinstance(criterion, BCELoss | BCEWithLogitsLoss):
         found = first_where((target < 0) | (target > 1))
@@ -207,7 +217,7 @@ def check_labels(criterion: Any, target: Array | None, row_shape: tuple[int, ...
     if target is None or target.dtype.kind == "f" or not is_class_loss(criterion) or not row_shape:
         return
     classes = row_shape[0]
-    if target.min() >= 0 and target.max() < classes:
+    if _core.are_below(target, classes):
         return
     found = first_where(((target < 0) | (target >= classes)) & (target != getattr(criterion, "ignore_index", None)))
     if found is not None:
@@ -223,7 +233,7 @@ def counted(criterion: Any, outputs: Array, target: Array) -> tuple[Array, Array
     ignored = [loss.ignore_index for loss in losses if isinstance(loss, CrossEntropyLoss | NLLLoss)]
     if not ignored or target.dtype.kind not in "iu" or target.shape != outputs.shape[:1] + outputs.shape[2:]:
         return outputs, target
-    if target.min() > max(ignored):
+    if max(ignored) < 0 and _core.are_below(target, outputs.shape[1]):
         return outputs, target
     counts = ~np.isin(target, ignored)
     return (outputs, target) if counts.all() else (np.moveaxis(outputs, 1, -1)[counts], target[counts])
