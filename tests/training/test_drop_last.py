@@ -82,7 +82,7 @@ def test_without_a_full_batch_there_is_nothing_to_train(compile: bool) -> None:
     before = trainer.model.fingerprint()
     with pytest.raises(ValueError, match="leaves no batch: 65 rows do not fill one of batch_size=66"):
         trainer.fit(X, Y, batch_size=66, drop_last=True, compile=compile)
-    with pytest.raises(ValueError, match="one row out by drop_last=True"):
+    with pytest.raises(ValueError, match="a last batch of one row with drop_last=True"):
         trainer.fit(X, Y, compile=compile)
     assert (trainer.model.fingerprint(), trainer.epoch) == (before, 0)
     assert len(trainer.fit(X, Y, batch_size=65, drop_last=True, compile=compile)) == 1
