@@ -16,7 +16,7 @@ _FAMILIES = {
     "reductions": "prod cumsum cumprod std var std_mean var_mean norm logsumexp",
     "products": "mm bmm mv dot outer einsum addmm baddbmm kron",
     "shaping": """expand expand_as repeat repeat_interleave tile chunk split unbind flip roll t tril triu diag movedim
-        swapaxes broadcast_to meshgrid hstack vstack""",
+        meshgrid hstack vstack""",
     "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add
         take_along_dim""",
     "order": """allclose argsort bincount count_nonzero cummax cummin equal isclose kthvalue median nonzero quantile sort
@@ -25,10 +25,10 @@ _FAMILIES = {
 }
 ALIASES = {
     "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
-    "arctan2": "atan2", "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like", "fix": "trunc", "ger": "outer",
-    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
-    "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "row_stack": "vstack", "subtract": "sub",
-    "swapdims": "swapaxes", "true_divide": "div",
+    "arctan2": "atan2", "broadcast_to": "expand", "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like",
+    "fix": "trunc", "ger": "outer", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "moveaxis": "movedim",
+    "multiply": "mul", "negative": "neg", "not_equal": "ne", "row_stack": "vstack", "subtract": "sub", "swapaxes": "transpose",
+    "swapdims": "transpose", "true_divide": "div",
 }  # fmt: skip
 _NATIVE = """abs all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor clamp clip clone detach eq exp
     flatten ge gt is_floating_point isfinite isinf isnan isneginf isposinf le log log_softmax logical_and logical_not logical_or

@@ -12,7 +12,7 @@ from .. import _core
 from .._core import Tensor
 
 Operand = Any  # a Tensor, an array or a number
-_NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+_NUMPY = {"axis": "dim", "axis0": "dim0", "axis1": "dim1", "keepdims": "keepdim", "x": "input"}
 
 
 def with_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:

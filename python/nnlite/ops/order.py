@@ -105,16 +105,15 @@ def quantile(
         raise RuntimeError("quantile(): input tensor must be non-empty")
     rank = share.reshape(-1) * (x.shape[-1] - 1)
     place = array_of(rank)
-    low, high = np.floor(place), np.ceil(place)
-    weights = {
-        "linear": rank - low, "lower": low - low, "higher": high - low,
-        "midpoint": (high - low) / 2, "nearest": np.rint(place) - low,
-    }  # fmt: skip
-    if interpolation not in weights:
-        raise RuntimeError(f"quantile(): interpolation must be one of {', '.join(weights)}, got {interpolation!r}")
-    start, end = x[..., low.astype(int)], x[..., high.astype(int)]
-    found = lerp(start, end, like(input, weights[interpolation]))
-    found = _core.where(np.isnan(array_of(x[..., -1:])), x[..., -1:], found)
+    rounded = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(interpolation)
+    low, high = (np.floor(place), np.ceil(place)) if rounded is None else (rounded(place),) * 2
+    if rounded is None and interpolation not in ("linear", "midpoint"):
+        raise RuntimeError(
+            f"quantile(): interpolation can be linear, lower, higher, midpoint or nearest, not {interpolation!r}"
+        )
+    weight = rank - low if interpolation == "linear" else like(input, (high - low) / 2)
+    found = lerp(x[..., low.astype(int)], x[..., high.astype(int)], weight)
+    found = _core.where(x[..., -1:].isnan(), x[..., -1:], found)
     rows = [shaped(found[..., i], input, dims, keepdim) for i in range(len(place))]
     return _core.stack(rows, 0) if share.ndim else rows[0]
 

@@ -6,7 +6,7 @@ import math
 
 from .. import _core
 from .._core import Tensor
-from .shaping import broadcast_to
+from .shaping import expand
 
 
 def _ranked(name: str, **tensors: tuple[Tensor, int]) -> None:
@@ -144,7 +144,7 @@ def _contracted(a: Tensor, of_a: str, b: Tensor, of_b: str, needed: set[str]) ->
     def arranged(x: Tensor, label: str, *groups: list[str]) -> Tensor:
         order = [name for group in groups for name in group]
         x = x.permute(*(label.index(name) for name in order)) if order else x
-        x = broadcast_to(x, [size[name] for name in order])
+        x = expand(x, [size[name] for name in order])
         return x.reshape([math.prod(size[name] for name in group) for group in groups])
 
     left, right = arranged(a, of_a, batch, only_a, inside), arranged(b, of_b, batch, inside, only_b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,11 +87,12 @@ def _moments(
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
     dims = normal_dims(name, dim, input.ndim)
-    x = merged(floating(input), dims)
-    mean = x.mean(-1, True)
+    x = floating(input)
+    mean = x.mean(dims, True)
     difference = x - mean
-    variance = (difference * difference).sum(-1) / float(max(x.shape[-1] - correction, 0))
-    return shaped(variance, input, dims, keepdim), shaped(mean, input, dims, keepdim)
+    count = math.prod(input.shape[i] for i in dims)
+    variance = (difference * difference).sum(dims, keepdim) / float(max(count - correction, 0))
+    return variance, mean.reshape(tuple(variance.shape))
 
 
 def var(
@@ -149,27 +151,24 @@ def norm(
     if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm(): p must be a number or 'fro', got {p!r}")
     dims = normal_dims("norm", dim, input.ndim)
-    x = merged(floating(_typed(input, dtype)), dims)
+    x = floating(_typed(input, dtype)).abs()
     power = 2.0 if p in ("fro", None) else float(p)
     if power == 2:
-        result = _safe_sqrt((x * x).sum(-1))
-    elif power == 0:
-        result = sign(x.abs()).sum(-1)
-    elif power == 1:
-        result = x.abs().sum(-1)
-    elif power in (np.inf, -np.inf):
-        result = x.abs().amax(-1) if power > 0 else x.abs().amin(-1)
-    else:
-        total = x.abs().pow(power).sum(-1)
-        zero = 1 - sign(total)
-        result = _core.where(zero, 0.0, _core.where(zero, 1.0, total).pow(1 / power))
-    return shaped(result, input, dims, keepdim)
+        return _safe_sqrt((x * x).sum(dims, keepdim))
+    if power == 0:
+        return sign(x).sum(dims, keepdim)
+    if power in (math.inf, -math.inf):
+        return x.amax(dims, keepdim) if power > 0 else x.amin(dims, keepdim)
+    total = x.pow(power).sum(dims, keepdim)
+    zero = 1 - sign(total)
+    return _core.where(zero, 0.0, _core.where(zero, 1.0, total).pow(1 / power))
 
 
 def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))), without overflow."""
     dims = normal_dims("logsumexp", dim, input.ndim)
-    x = merged(floating(input), dims)
-    top = x.amax(-1, True).detach()
+    x = floating(input)
+    top = x.amax(dims, True).detach()
     top = _core.where(sign((top - top).abs() + 1), top, 0.0)  # 0 for infinities
-    return shaped((x - top).exp().sum(-1, True).log() + top, input, dims, keepdim)
+    total = (x - top).exp().sum(dims, keepdim).log()
+    return total + top.reshape(tuple(total.shape))

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from .calling import Operand, array_of, integers, like, normal_dim
-from .shaping import broadcast_to
+from .shaping import expand
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +32,7 @@ def masked_select(input: Tensor, mask: Operand) -> Tensor:
     """The elements where the mask holds, in a row."""
     where = array_of(_mask("masked_select", mask))
     shape = np.broadcast_shapes(tuple(input.shape), where.shape)
-    return broadcast_to(input, shape)[np.broadcast_to(where, shape)]
+    return expand(input, shape)[np.broadcast_to(where, shape)]
 
 
 def _positions(name: str, shape: tuple[int, ...], dim: int, index: Array) -> Array:
@@ -85,7 +85,7 @@ def take_along_dim(input: Tensor, indices: Operand, dim: int | None = None) -> T
     common = np.broadcast_shapes(*(s[:dim] + s[dim + 1 :] for s in (shape, index.shape)))
     inputs, indexes = ((*common[:dim], s[dim], *common[dim:]) for s in (shape, index.shape))
     index = np.where(index < 0, index + input.shape[dim], index)
-    return gather(broadcast_to(input, inputs), dim, np.broadcast_to(index, indexes))
+    return gather(expand(input, inputs), dim, np.broadcast_to(index, indexes))
 
 
 def _source(name: str, src: Operand, input: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -93,7 +93,7 @@ def _source(name: str, src: Operand, input: Tensor, shape: tuple[int, ...]) -> T
     source = like(input, src).to(input.dtype)
     if source.ndim != len(shape):
         if source.ndim == 0:
-            return broadcast_to(source, shape)
+            return expand(source, shape)
         if source.ndim != max(len(shape), 1):
             raise RuntimeError(f"{name}(): src of shape {tuple(source.shape)} does not fit an index of shape {shape}")
     if any(n > m for n, m in zip(shape, source.shape, strict=False)):

@@ -40,11 +40,6 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """As `expand`."""
-    return expand(input, size)
-
-
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """So many copies side by side along each dimension, new ones in front."""
     counts = sizes(repeats)
@@ -175,11 +170,6 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     for place, dim in sorted(zip(places, sources, strict=True)):
         order.insert(place, dim)
     return input.permute(*order)
-
-
-def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """As `transpose`."""
-    return input.transpose(axis0, axis1)
 
 
 def _listed(tensors: tuple[Operand, ...]) -> list[Tensor]:
