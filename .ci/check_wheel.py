@@ -37,15 +37,15 @@ def exported_symbols(library: Path) -> list[str]:
 
 
 def linking_failures(library: Path) -> list[str]:
-    """Memory that the loader cannot protect: both writeable and executable, or tables that stay writeable."""
+    """Memory that the loader cannot protect: both writable and executable, or tables that stay writable."""
     command = ["readelf", "--wide", "--program-headers", "--dynamic", library]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     flags = {line.split()[0]: line.split()[6:-1] for line in listing.splitlines() if line.startswith("  GNU_")}
     failures = []
     if "GNU_RELRO" not in flags or "NOW" not in listing.partition("FLAGS")[2]:
-        failures.append("the extension is not linked with -z relro -z now: its tables stay writeable")
+        failures.append("the extension is not linked with -z relro -z now: its tables stay writable")
     if "E" in "".join(flags.get("GNU_STACK", ["E"])):
-        failures.append("the extension asks for an executable stack")
+        failures.append("the extension requires an executable stack")
     return failures
 
 

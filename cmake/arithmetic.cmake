@@ -2,7 +2,7 @@
 # contradictory flags the last one wins.
 include(CheckCXXCompilerFlag)
 
-# The flags that the compiler supports.
+# Sets `result` to the flags that the compiler supports.
 function(nnlite_known_flags result)
   set(CMAKE_CXX_FLAGS "")  # warnings about the user's flags would hide the result
   string(REPLACE ";" " " together "${ARGN}")

@@ -108,7 +108,7 @@ void products(const Kernels<T>& table, const std::string& type) {
       }
 }
 
-// NaN, as of the root of a variance that random buffers make negative, is the same as itself.
+// Compares bits, so that NaNs, such as the root of a negative variance from random buffers, are equal.
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
   return std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
@@ -133,7 +133,7 @@ void epilogues(const Kernels<T>& table, const std::string& type, int64_t k) {
       std::vector<std::vector<T>> memory;
       const auto make_buffer = [&] {
         memory.push_back(values<T>(m * n));
-        for (T& value : memory.back()) value *= value;  // some are sums of squares
+        for (T& value : memory.back()) value *= value;  // some buffers hold sums of squares
         return memory.back().data();
       };
       const Updating<T> fused(table, number, options_of_all(on), make_buffer);

@@ -34,7 +34,7 @@ class Updating {
   Update<T> update_{};
 };
 
-// Every switch of an optimizer off, or all on.
+// All options of an optimizer 0, which switches them off, or 0.25.
 inline std::vector<double> options_of_all(bool on) {
   return std::vector<double>(kMostOptions, on ? 0.25 : 0.0);
 }

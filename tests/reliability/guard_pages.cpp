@@ -1,6 +1,7 @@
 // Every kernel on operands that end, or begin, at an unreadable page: a read or write beyond either end is a fault, and
 // the results must have the bits of operands in ordinary memory. Compiled by test_guard_pages.py together with
-// kernels/wide.cpp, common.cpp and shared.cpp, run as `program FIRST LAST STEP` for the sizes FIRST, FIRST + STEP, ... LAST.
+// kernels/wide.cpp, common.cpp and shared.cpp, run as `program FIRST LAST STEP` for the sizes FIRST, FIRST + STEP, ...
+// LAST.
 #include <sys/mman.h>
 #include <unistd.h>
 
