@@ -47,9 +47,10 @@ class GemmCall {
   TileSums<T> sums_;
 };
 
-// The kernel for shapes that tiles handle slowly, or null.
+// The kernel for shapes that tiles handle slowly, or null. Scalar code has tiles alone, to be small.
 template <class T>
 GemmFunction<T> special_function(const GemmTask<T>& task, const TileRange& range) {
+  if constexpr (kMaxTileVectors == 1) return nullptr;
   return is_thin(task) ? multiply_thin<T> : transposed_function(task, range);
 }
 

@@ -69,7 +69,9 @@ struct GemmPlan {
     leaves = task.leaves && task.k > kLeafRows;
     block_depth = smaller(leaves || task.epilogue.update == nullptr ? kBlockDepth : task.k, task.k);
     // Packing also transposes: B is always packed if its columns are contiguous.
-    pack_b = task.b.column_stride != 1 || (rows > kPackBTiles * kMaxTileRows && block_depth * group > kPackedElements);
+    const bool ragged = !TileShape::masks_are_free && columns % Vec<T>::lanes != 0;
+    pack_b = task.b.column_stride != 1 || ragged ||
+             (rows > kPackBTiles * kMaxTileRows && block_depth * group > kPackedElements);
     transpose_a = task.a.column_stride != 1;
     pack_a = transpose_a ? block_depth * columns > kPackedElements && columns > panel
                          : rows > kBlockRows && columns > kPackAPanels * panel;
