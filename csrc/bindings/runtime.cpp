@@ -33,8 +33,8 @@ int64_t first_nonfinite(const py::array& array) {
   return kernels<double>().first_nonfinite(values.data(), values.size());
 }
 
-// Whether `value` is an array that needs no conversion and no advice: contiguous, not empty, of numbers that are finite
-// and no wider than floats of `itemsize`. False for large ones, which take a while.
+// Whether `value` is an array that needs neither conversion nor a warning: contiguous, not empty, of finite numbers no
+// wider than floats of `itemsize`. False for large arrays, whose check takes a while.
 bool is_ready(py::handle value, py::ssize_t itemsize) {
   constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
   constexpr py::ssize_t kMost = 1 << 22;
@@ -54,11 +54,11 @@ bool is_ready(py::handle value, py::ssize_t itemsize) {
   });
 }
 
-// Whether all of an int64 array lie from 0 to below `end`; false for other arrays.
+// Whether all elements of an int64 array are in [0, end); false for other arrays.
 bool are_below(const py::array& array, int64_t end) {
   if (!py::isinstance<py::array_t<int64_t, py::array::c_style>>(array)) return false;
   const auto* const values = static_cast<const int64_t*>(array.data());
-  uint64_t largest = 0;  // negative ones become the largest
+  uint64_t largest = 0;  // as unsigned, negative values are the largest
   for (py::ssize_t i = 0; i < array.size(); ++i) largest = std::max(largest, static_cast<uint64_t>(values[i]));
   return array.size() == 0 || largest < static_cast<uint64_t>(end);
 }
