@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _core
 from ._core import Generator, Tensor
+from .devices import require_cpu
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -20,7 +21,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, *, device: Any = None
+) -> Tensor:
     """A new tensor with a copy of `data`.
 
     Lists of floats become float32 and integers int64, as in PyTorch; arrays keep float32 and float64. Raises TypeError for
@@ -30,12 +33,15 @@ def tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, requires_gr
     >>> nl.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
     """
+    require_cpu(device)
     return Tensor(data, dtype, requires_grad)
 
 
-def as_tensor(data: ArrayLike | Tensor) -> Tensor:
+def as_tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing an array's memory where its layout and type allow; read-only memory is copied."""
-    return _core.as_tensor(data)
+    require_cpu(device)
+    shared = _core.as_tensor(data)
+    return shared if dtype is None else shared.to(dtype)
 
 
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
@@ -51,57 +57,97 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 
 def full(
-    size: int | Sequence[int], fill_value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
+    size: int | Sequence[int],
+    fill_value: float,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """A tensor filled with one value, of type bool, int64 or float32 as the value is, unless `dtype` says otherwise."""
     filled = np.full(size, fill_value, dtype)
-    return Tensor(filled, np.float32 if dtype is None and filled.dtype.kind == "f" else None, requires_grad)
+    own = np.float32 if dtype is None and filled.dtype.kind == "f" else None
+    return tensor(filled, own, requires_grad, device=device)
 
 
-def zeros(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*shape: Any, dtype: DTypeLike = np.float32, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return full(sizes(shape), 0, dtype, requires_grad)
+    return full(sizes(shape), 0, dtype, requires_grad, device=device)
 
 
-def ones(*shape: Any, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(*shape: Any, dtype: DTypeLike = np.float32, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return full(sizes(shape), 1, dtype, requires_grad)
+    return full(sizes(shape), 1, dtype, requires_grad, device=device)
 
 
 def full_like(
-    input: Tensor, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: float,
+    *,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`fill_value` in the shape of `input`, and its type unless `dtype` says otherwise."""
-    return Tensor(np.full(input.shape, fill_value), input.dtype if dtype is None else dtype, requires_grad)
+    values = np.full(input.shape, fill_value)
+    return tensor(values, input.dtype if dtype is None else dtype, requires_grad, device=device)
 
 
-def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`full_like` of 0."""
-    return full_like(input, 0, dtype=dtype, requires_grad=requires_grad)
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`full_like` of 1."""
-    return full_like(input, 1, dtype=dtype, requires_grad=requires_grad)
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike = np.float32,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """(n, m), by default (n, n), with ones on the diagonal, else 0."""
-    return Tensor(np.eye(n, m), dtype, requires_grad)
+    return tensor(np.eye(n, m), dtype, requires_grad, device=device)
 
 
-def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
-    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; int64 for integers, else float32."""
+def arange(
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`arange(end)`, `arange(start, end)` or `arange(start, end, step)`; int64 for integers, else float32."""
+    bounds = [0, start, step] if end is None else [start, end, step]
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        bounds = [int(bound) for bound in bounds]
     values = np.arange(*bounds)
     default = np.int64 if values.dtype.kind == "i" else np.float32
-    return Tensor(values.astype(default if dtype is None else dtype))
+    return tensor(values, default if dtype is None else dtype, requires_grad, device=device)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: DTypeLike = np.float32, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DTypeLike = np.float32,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
-    return Tensor(np.linspace(float(start), float(end), steps), dtype, requires_grad)
+    return tensor(np.linspace(float(start), float(end), steps), dtype, requires_grad, device=device)
 
 
 def logspace(
@@ -111,44 +157,65 @@ def logspace(
     base: float = 10.0,
     *,
     dtype: DTypeLike = np.float32,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """base to the powers of `linspace`."""
     powers = linspace(start, end, steps, dtype=np.float64)
-    return Tensor(_core.binary("pow", float(base), powers), dtype, requires_grad)
+    return tensor(_core.binary("pow", float(base), powers), dtype, requires_grad, device=device)
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DTypeLike = np.float32,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1) from a generator, by default the one that `manual_seed` sets."""
-    return Tensor(_from(generator).uniform(sizes(size), dtype=dtype), None, requires_grad)
+    return tensor(_from(generator).uniform(sizes(size), dtype=dtype), None, requires_grad, device=device)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: DTypeLike = np.float32, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DTypeLike = np.float32,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and standard deviation 1 from a generator, as `rand`."""
-    return Tensor(_from(generator).normal(sizes(size), dtype=dtype), None, requires_grad)
+    return tensor(_from(generator).normal(sizes(size), dtype=dtype), None, requires_grad, device=device)
 
 
 def rand_like(
-    input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`rand` in the shape and type of `input`."""
-    return rand(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    own = dtype or input.dtype
+    return rand(input.shape, generator=generator, dtype=own, device=device, requires_grad=requires_grad)
 
 
 def randn_like(
-    input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`randn` in the shape and type of `input`."""
-    return randn(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    own = dtype or input.dtype
+    return randn(input.shape, generator=generator, dtype=own, device=device, requires_grad=requires_grad)
 
 
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = np.int64,
-    requires_grad: bool = False,
+    device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers in [low, high), or in [0, low) where only one bound is given: randint(10, (3,))."""
     if size is None:
@@ -156,7 +223,8 @@ def randint(
     if high <= low:
         raise RuntimeError(f"randint(): low must be less than high, got {low} and {high}")
     uniform = _from(generator).uniform(size, dtype=np.float64)
-    return Tensor((low + np.floor(uniform * (high - low))).astype(np.int64), dtype, requires_grad)
+    values = (low + np.floor(uniform * (high - low))).astype(np.int64)
+    return tensor(values, dtype, requires_grad, device=device)
 
 
 def randint_like(
@@ -166,17 +234,23 @@ def randint_like(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    device: Any = None,
 ) -> Tensor:
     """`randint` in the shape and type of `input`."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, generator=generator, dtype=dtype or input.dtype)
+    return randint(low, high, input.shape, generator=generator, dtype=dtype or input.dtype, device=device)
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: DTypeLike = np.int64, requires_grad: bool = False
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = np.int64,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order."""
-    return Tensor(_from(generator).permutation(n), dtype, requires_grad)
+    return tensor(_from(generator).permutation(n), dtype, requires_grad, device=device)
 
 
 def _from(generator: Generator | None) -> Generator:

@@ -211,6 +211,34 @@ def test_to_is_the_tensor_itself_unless_copied() -> None:
             refused()
 
 
+MADE: dict[str, Callable[..., nl.Tensor]] = {
+    "tensor": lambda **o: nl.tensor([1], **o),
+    "as_tensor": lambda **o: nl.as_tensor([1], **o),
+    "full": lambda **o: nl.full((2,), 1, **o),
+    "full_like": lambda **o: nl.full_like(nl.ones(2), 1, **o),
+    "linspace": lambda **o: nl.linspace(0, 1, 3, **o),
+    "logspace": lambda **o: nl.logspace(0, 1, 3, **o),
+    "randint": lambda **o: nl.randint(9, (2,), **o),
+    "randint_like": lambda **o: nl.randint_like(nl.ones(2), 9, **o),
+    **{
+        name: lambda name=name, **o: getattr(nl, name)(3, **o)
+        for name in ("zeros", "ones", "empty", "eye", "arange", "rand", "randn", "randperm")
+    },
+    **{
+        name: lambda name=name, **o: getattr(nl, name)(nl.ones(2), **o)
+        for name in ("zeros_like", "ones_like", "empty_like", "rand_like", "randn_like")
+    },
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_makes_tensors_takes_the_cpu_and_a_type(name: str) -> None:
+    made = MADE[name](device=nl.device("cpu"), dtype=nl.double)
+    assert (made.dtype, made.device) == (nl.float64, nl.device("cpu"))
+    with pytest.raises(ValueError, match="CPU only, not on 'cuda'"):
+        MADE[name](device="cuda")
+
+
 def test_what_a_tensor_says_of_itself() -> None:
     x = nl.zeros(2, 3, dtype=nl.bool)
     assert (x.device, x.nelement(), x.element_size(), x.is_contiguous()) == (nl.device("cpu"), 6, 1, True)
