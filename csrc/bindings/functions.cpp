@@ -106,6 +106,19 @@ TensorPtr reduced_loss_of(const TensorPtr& losses, const std::string& reduction,
   return reduced({losses, weights, reduction_of(reduction, true)});
 }
 
+// Of the rows of a data set: arrays with a dimension of rows, which `flat` ones lose.
+double data_set_loss(py::handle losses, const std::string& reduction, py::handle weights, bool flat) {
+  const auto rows = [](py::handle value, bool in_one) -> TensorPtr {
+    if (value.is_none()) return nullptr;
+    TensorPtr tensor = as_tensor(value);
+    return in_one ? std::make_shared<Tensor>(Array{tensor->array().data, tensor->dtype(), {tensor->shape().size()}},
+                                             tensor->storage())
+                  : tensor;
+  };
+  const TensorPtr loss = reduced_loss_of(rows(losses, flat), reduction, rows(weights, true));
+  return dispatch(loss->dtype(), [&](auto zero) { return static_cast<double>(*loss->array().as<decltype(zero)>()); });
+}
+
 // (losses, weights or None, reduction), or None.
 py::object single_losses_of(const TensorPtr& loss, int64_t rows, const TensorPtr& row_weights) {
   SingleLosses single = single_losses(*loss, rows);
@@ -200,6 +213,7 @@ void define_functions(py::module_& module) {
   module.def("nll_loss", &nll_loss_of, arg("input"), arg("target"), arg("weight") = none, arg("ignore_index") = -100,
              arg("reduction") = "mean");
   module.def("reduced_loss", &reduced_loss_of, arg("losses"), arg("reduction"), arg("weights") = none);
+  module.def("data_set_loss", &data_set_loss, arg("losses"), arg("reduction"), arg("weights"), arg("flat"));
   module.def("single_losses", &single_losses_of, arg("loss"), arg("rows"), arg("row_weights") = none);
   module.def(
       "loss_share",

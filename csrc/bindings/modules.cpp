@@ -154,8 +154,7 @@ class Watch : public SharedObject {
   bool add_dictionary(const py::dict& dictionary) {
     Dictionary known{dictionary, {}};
     for (const auto& [key, value] : dictionary) {
-      const bool is_free = PyUnicode_CompareWithASCIIString(key.ptr(), "training") == 0 ||  // the step sets it
-                           PyUnicode_CompareWithASCIIString(key.ptr(), "_use") == 0;
+      const bool is_free = PyUnicode_CompareWithASCIIString(key.ptr(), "_use") == 0;  // a lock
       known.items.emplace_back(py::reinterpret_borrow<py::object>(key),
                                is_free ? py::object() : py::reinterpret_borrow<py::object>(value));
       if (!is_free && !add_value(value)) return false;

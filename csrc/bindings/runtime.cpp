@@ -1,4 +1,8 @@
 // Threads, configuration, and checks over whole arrays.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
 #include "autograd/shape.hpp"
 #include "bindings/bindings.hpp"
 #include "runtime/cores.hpp"
@@ -63,6 +67,29 @@ bool are_below(const py::array& array, int64_t end) {
   return array.size() == 0 || largest < static_cast<uint64_t>(end);
 }
 
+// How many rows of outputs (N, C) have their first maximum at the class of int64 targets (N,), and no NaN; -1 for other
+// arrays.
+int64_t count_right(const py::array& outputs, const py::array& targets) {
+  if (outputs.ndim() != 2 || outputs.shape(1) < 2 || targets.ndim() != 1 || targets.shape(0) != outputs.shape(0) ||
+      !py::isinstance<py::array_t<float, py::array::c_style>>(outputs) ||
+      !py::isinstance<py::array_t<int64_t, py::array::c_style>>(targets))
+    return -1;
+  const auto* row = static_cast<const float*>(outputs.data());
+  const auto* const classes = static_cast<const int64_t*>(targets.data());
+  const py::ssize_t columns = outputs.shape(1);
+  int64_t right = 0;
+  for (py::ssize_t i = 0; i < outputs.shape(0); ++i, row += columns) {
+    py::ssize_t best = 0;
+    bool is_number = true;
+    for (py::ssize_t c = 0; c < columns; ++c) {
+      is_number &= !std::isnan(row[c]);
+      if (row[c] > row[best]) best = c;
+    }
+    right += is_number && best == classes[i];
+  }
+  return right;
+}
+
 // Runs on the calling thread, without the GIL.
 int64_t fma_burst(const std::string& dtype, int64_t rounds) {
   if (dtype != "float32" && dtype != "float64")
@@ -102,6 +129,7 @@ void define_runtime(py::module_& module) {
   module.def("fma_burst", &fma_burst, py::arg("dtype"), py::arg("rounds"));
   module.def("is_ready", &is_ready, py::arg("value"), py::arg("itemsize"));
   module.def("are_below", &are_below, py::arg("array"), py::arg("end"));
+  module.def("count_right", &count_right, py::arg("outputs"), py::arg("targets"));
   module.def("first_nonfinite", &first_nonfinite, py::arg("array"));
 }
 

@@ -308,6 +308,9 @@ def reduced_loss(losses: Tensor, reduction: str, weights: Tensor | None = None) 
     Each of fewer weights than losses is for as many consecutive losses; without weights, each loss has weight 1.
     """
 
+def data_set_loss(losses: Array, reduction: str, weights: Array | None, flat: bool) -> float:
+    """The loss from single losses (N, ...), taken as (N,) if `flat`, and perhaps weights (N, ...)."""
+
 def single_losses(
     loss: Tensor, rows: int, row_weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None, str] | None:
@@ -432,7 +435,7 @@ class Watch:
 
     def __init__(self, roots: Sequence[Any]) -> None: ...
     def holds(self) -> bool:
-        """False once any attribute or tensor's memory has changed, other than modes; for other classes always."""
+        """False once any attribute or tensor's memory has changed; for other classes always."""
 
 def modules_below(module: Any) -> list[Any]:
     """`module` and all below it, each once."""
@@ -507,6 +510,9 @@ def is_ready(value: Any, itemsize: int) -> bool:
 
 def are_below(array: Array, end: int) -> bool:
     """Whether all of a contiguous int64 array lie from 0 to below `end`; False for other arrays."""
+
+def count_right(outputs: Array, targets: Array) -> int:
+    """How many rows of float32 (N, C) have their first maximum, and no NaN, at int64 classes (N,); -1 for others."""
 
 def first_nonfinite(array: Array) -> int:
     """Flat index of the first NaN or infinity, -1 if none."""

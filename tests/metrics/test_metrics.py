@@ -379,3 +379,14 @@ def test_a_figure_cannot_replace_another() -> None:
         with pytest.raises(ValueError, match=f"the history already has '{name}': .* another __name__"):
             resolve_all(functions)
     assert [name for name, _ in resolve_all(["mse", "accuracy", "mse"])] == ["mse", "accuracy"]
+
+
+def test_rows_are_counted_alike_in_both_types():
+    rng = np.random.default_rng(3)
+    outputs = rng.integers(0, 3, (500, 4)).astype(np.float64)  # many ties
+    outputs[rng.random((500, 4)) < 0.05] = np.nan
+    labels = rng.integers(0, 4, 500)
+    right = [not np.isnan(row).any() and row.argmax() == label for row, label in zip(outputs, labels, strict=True)]
+    for values in (outputs, outputs.astype(np.float32)):
+        assert metrics.misclassified(values, labels) == 500 - sum(right)
+        assert metrics.accuracy(values, labels) == sum(right) / 500

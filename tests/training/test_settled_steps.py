@@ -171,6 +171,22 @@ def test_a_callback_between_epochs_is_heeded():
     assert prints[0] == prints[1]
 
 
+@pytest.mark.parametrize("when", ["on_train_begin", "on_epoch_begin", "on_epoch_end"])
+def test_a_mode_that_a_callback_sets_is_heeded(when):
+    def freeze(*args: Any) -> None:
+        trainer.model[2].eval()
+
+    prints = []
+    for compile in (True, False):
+        trainer = trainer_of()
+        trainer.model[2].p = 0.5
+        trainer.fit(X, Y, progress=False)
+        callbacks = [nl.callbacks.LambdaCallback(**{when: freeze})]
+        trainer.fit(X, Y, epochs=3, callbacks=callbacks, compile=compile, progress=False)
+        prints.append(trainer.model.fingerprint())
+    assert prints[0] == prints[1], f"dropout switched off {when} went on"
+
+
 def test_a_train_method_of_an_instance_is_called():
     trainer = trainer_of()
     dropout = trainer.model[2].eval()

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _core
+
 Array = np.ndarray[Any, Any]
 Classes = NDArray[np.int64]
 
@@ -134,14 +136,24 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> 
     >>> accuracy([[0.1, 2.0], [3.0, -1.0]], [1, 1])
     0.5
     """
-    predicted, given = _classes(outputs, targets, threshold)
-    return float((predicted == given).mean())
+    right, rows = _right_of_all(outputs, targets, threshold)
+    return right / rows
 
 
 def misclassified(outputs: ArrayLike, targets: ArrayLike, threshold: float = 0.0) -> int:
     """The number of rows with a wrong class."""
+    right, rows = _right_of_all(outputs, targets, threshold)
+    return rows - right
+
+
+def _right_of_all(outputs: ArrayLike, targets: ArrayLike, threshold: float) -> tuple[int, int]:
+    """How many rows have the right class, and how many there are."""
+    if isinstance(outputs, np.ndarray) and isinstance(targets, np.ndarray) and outputs.size:
+        right = _core.count_right(outputs, targets)
+        if right >= 0:
+            return right, len(outputs)
     predicted, given = _classes(outputs, targets, threshold)
-    return int((predicted != given).sum())
+    return int((predicted == given).sum()), len(given)
 
 
 def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:

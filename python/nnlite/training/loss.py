@@ -135,10 +135,8 @@ def data_set_loss(arrays: Sequence[Array], reduction: str, flat: bool) -> float:
 
     `flat` losses are one per row, as for classes, rather than the columns of rows: a leaf of the tree is 128 of them.
     """
-    losses, *weights = (_core.as_tensor(array) for array in arrays)
-    return _core.reduced_loss(
-        losses.reshape(-1) if flat else losses, reduction, *(weight.reshape(-1) for weight in weights)
-    ).item()
+    losses, *weights = arrays
+    return _core.data_set_loss(losses, reduction, weights[0] if weights else None, flat)
 
 
 def own_loss(losses: Sequence[float], weights: Sequence[float], is_sum: bool) -> float:
