@@ -6,7 +6,6 @@
 #include <map>
 
 #include "autograd/operations.hpp"
-#include "autograd/recorded.hpp"
 #include "autograd/tape.hpp"
 #include "autograd/trace.hpp"
 #include "runtime/floating_point.hpp"
@@ -41,7 +40,8 @@ class GradMode {
 // One backward pass. It owns the nodes, since a hook may run another pass over them.
 class Pass {
  public:
-  explicit Pass(const GradientRequest& request) : request_(request), mode_(request.create_graph) {}
+  explicit Pass(const GradientRequest& request)
+      : request_(request), records_(request.derivative != nullptr), mode_(records_) {}
 
   std::vector<TensorPtr> run() {
     std::vector<TensorPtr> seeds;
@@ -54,7 +54,7 @@ class Pass {
       for (const TensorPtr& input : state.node->inputs) state.is_needed |= is_wanted(input, *state.node);
     for (size_t i = 0; i < seeds.size(); ++i) {
       const TensorPtr& root = request_.outputs[i];
-      const bool own = request_.create_graph || seeds[i] != request_.seeds[i];
+      const bool own = records_ || seeds[i] != request_.seeds[i];
       deliver(root, root->node.get(), own ? seeds[i] : copy_of(seeds[i]));
     }
     for (auto at = passed_.rbegin(); at != passed_.rend(); ++at) pass(at->second);
@@ -83,7 +83,7 @@ class Pass {
     while (!pending.empty()) {
       const std::shared_ptr<Node> node = std::move(pending.back());
       pending.pop_back();
-      if (node == nullptr || node->number < request_.since || passed(node.get()) != nullptr) continue;
+      if (node == nullptr || passed(node.get()) != nullptr) continue;
       require_readable(*node);
       passed_[node->number].node = node;
       for (const TensorPtr& input : node->inputs)
@@ -112,9 +112,8 @@ class Pass {
     require_readable(node);
     std::vector<char> wanted;
     for (const TensorPtr& input : node.inputs) wanted.push_back(is_wanted(input, node));
-    const std::vector<TensorPtr> made = request_.create_graph
-                                            ? node.operation->differentiable_vjp({state.node, state.gradient, wanted})
-                                            : vjp_of(node, state.gradient, wanted);
+    const std::vector<TensorPtr> made =
+        records_ ? request_.derivative({state.node, state.gradient, wanted}) : vjp_of(node, state.gradient, wanted);
     if (!state.is_target) state.gradient = nullptr;
     for (size_t i = 0; i < wanted.size(); ++i)
       if (wanted[i] != 0) deliver(node.inputs[i], origin_of(node.inputs[i], node).node, made[i]);
@@ -150,7 +149,7 @@ class Pass {
     if (Passed* state = passed(node)) return add(state->gradient, gradient);
     if (!is_target(x)) return;
     // As in a pass without hooks, each part of the gradient is added separately, so that the sum has the same bits.
-    if (request_.accumulate && !request_.create_graph && x->hooks == nullptr) return add(x->grad, gradient);
+    if (request_.accumulate && !records_ && x->hooks == nullptr) return add(x->grad, gradient);
     for (Leaf& leaf : leaves_)
       if (leaf.tensor == x) return add(leaf.gradient, gradient);
     leaves_.push_back({x, gradient});
@@ -159,7 +158,7 @@ class Pass {
   void add(TensorPtr& sum, const TensorPtr& term) const {
     if (sum == nullptr) {
       sum = term;
-    } else if (request_.create_graph) {
+    } else if (records_) {
       sum = sum_of(sum, term);
     } else {
       require_same_kind(*sum, *term);
@@ -170,7 +169,7 @@ class Pass {
 
   // A gradient that a hook or another input shares must not change when it is added to later.
   TensorPtr result(const TensorPtr& x, const TensorPtr& gradient) const {
-    const TensorPtr own = gradient.use_count() > 1 && !request_.create_graph ? copy_of(gradient) : gradient;
+    const TensorPtr own = gradient.use_count() > 1 && !records_ ? copy_of(gradient) : gradient;
     if (request_.accumulate) add(x->grad, own);
     return own;
   }
@@ -192,6 +191,7 @@ class Pass {
   }
 
   const GradientRequest& request_;
+  const bool records_;
   const GradMode mode_;
   const FloatingPointScope scope_;
   std::map<uint64_t, Passed> passed_;  // by the nodes' numbers

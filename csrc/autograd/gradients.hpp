@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/tensor.hpp"
+#include "autograd/recorded.hpp"
 
 namespace nnlite {
 
@@ -37,8 +37,9 @@ struct GradientRequest {
   std::vector<TensorPtr> outputs, seeds;  // seeds: the outputs' gradients; null is 1, for a single element
   std::vector<TensorPtr> inputs;          // empty: all leaves
   bool accumulate = false;                // add the gradients to grad
-  bool retain_graph = false, create_graph = false;
-  uint64_t since = 0;  // nodes before this number are skipped: their outputs count as leaves
+  bool retain_graph = false;
+  // The gradients of the inputs that a node wants, as recorded tensors; if given, the results are recorded too.
+  std::vector<TensorPtr> (*derivative)(const Recorded&) = nullptr;
 };
 
 // The gradients of the inputs; null for inputs that the outputs do not depend on.

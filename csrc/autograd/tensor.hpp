@@ -36,7 +36,6 @@ class Tensor;
 using TensorPtr = std::shared_ptr<Tensor>;
 struct CopiedFrom;     // in_place.hpp
 struct GradientHooks;  // gradients.hpp
-class Recorded;        // recorded.hpp
 
 class Tensor : public SharedObject {
  public:
@@ -122,8 +121,6 @@ class Operation {
   virtual void forward(const Arrays& inputs, const Array& output) = 0;
   // inputs, output and doutput are valid; gradients[i] is empty if input i needs none.
   virtual void vjp(const Arrays& inputs, const Array& output, const Array& doutput, const Gradients& gradients) = 0;
-  // The same by recorded operations, for the inputs that `node` wants: these gradients are differentiable.
-  virtual std::vector<TensorPtr> differentiable_vjp(const Recorded& node);
   // Whether the output is the first input's memory, starting at element alias_offset().
   virtual bool aliases_input() const { return false; }
   virtual int64_t alias_offset() const { return 0; }

@@ -84,11 +84,6 @@ class FunctionCall final : public Operation {
       if (din[i]) std::memcpy(din[i].data, made[i]->array().data, in[i].bytes());
   }
 
-  std::vector<TensorPtr> differentiable_vjp(const Recorded& node) override {
-    return called(node.output(), node.gradient, node.arrays());
-  }
-
- private:
   std::vector<TensorPtr> called(const TensorPtr& output, const TensorPtr& gradient, const Arrays& in) const {
     const py::list given = backward_.get()(output, gradient);
     std::vector<TensorPtr> made;
@@ -98,6 +93,7 @@ class FunctionCall final : public Operation {
     return made;
   }
 
+ private:
   std::string name_;
   PythonFunction backward_;
   TensorPtr result_;  // until it is copied
@@ -123,19 +119,35 @@ void refresh_all(const std::vector<TensorPtr>& tensors) {
   for (const TensorPtr& x : tensors) refresh(x);
 }
 
+py::object in_python(const char* module, const char* function) {
+  return py::module_::import(module).attr(function);
+}
+
+py::object recorded_attribute(const Recorded& node, const std::string& name) {
+  for (const Attribute& attribute : node.operation()->attributes())
+    if (name == attribute.name())
+      return std::visit([](const auto& value) -> py::object { return py::cast(value); }, attribute.value());
+  return py::none();
+}
+
+std::vector<TensorPtr> recorded_gradients(const Recorded& node) {
+  if (const auto* call = dynamic_cast<const FunctionCall*>(node.operation().get()))
+    return call->called(node.output(), node.gradient, node.arrays());
+  static const py::handle rule = in_python("nnlite.autograd.derivatives", "gradients").release();
+  return rule(node).cast<std::vector<TensorPtr>>();
+}
+
 py::list gradients_of(const std::vector<TensorPtr>& outputs, const py::sequence& seeds,
                       const std::vector<TensorPtr>& inputs, bool accumulate, bool retain_graph, bool create_graph) {
-  GradientRequest request{outputs, {}, inputs, accumulate, retain_graph, create_graph};
+  GradientRequest request{outputs, {}, inputs, accumulate, retain_graph};
+  if (create_graph) request.derivative = &recorded_gradients;
   refresh_all(outputs), refresh_all(inputs);
   for (size_t i = 0; i < outputs.size(); ++i) request.seeds.push_back(optional_operand(seeds[i], outputs[i]->dtype()));
-  const auto made = without_gil(any_python_functions() ? 0 : kBackwardWork, [&] { return gradients(request); });
+  const auto made =
+      without_gil(create_graph || any_python_functions() ? 0 : kBackwardWork, [&] { return gradients(request); });
   py::list list;
   for (const TensorPtr& gradient : made) list.append(gradient);
   return list;
-}
-
-py::object in_python(const char* module, const char* function) {
-  return py::module_::import(module).attr(function);
 }
 
 // Requests beyond the plain pass, and passes that may run Python code, go through nnlite.autograd.gradients.
@@ -187,6 +199,18 @@ void define_backward(TensorClass& tensor) {
 
 void define_python_functions(py::module_& module) {
   using py::arg;
+  py::class_<Recorded>(module, "Recorded")
+      .def_property_readonly("name", [](const Recorded& node) { return node.operation()->name(); })
+      .def_readonly("gradient", &Recorded::gradient)
+      .def_property_readonly("count", [](const Recorded& node) { return node.arrays().size(); })
+      .def("attribute", &recorded_attribute)
+      .def("shape", [](const Recorded& node, size_t i) { return tuple_of(node.arrays().at(i).shape); })
+      .def("has", [](const Recorded& node, size_t i) { return static_cast<bool>(node.arrays().at(i)); })
+      .def("wants", &Recorded::wants)
+      .def("input", &Recorded::input)
+      .def("output", &Recorded::output)
+      .def("slope", &Recorded::slope)
+      .def("adjoint", &Recorded::adjoint);
   module.def("gradient_hooks", &hooks_in_python, arg("tensor"), arg("new_hooks"));
   module.def("has_gradient_hooks", &GradientHooks::any);
   module.def("call_function", &call_function, arg("name"), arg("backward"), arg("inputs"), arg("result"), arg("kept"));

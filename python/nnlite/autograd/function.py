@@ -20,6 +20,7 @@ class FunctionCtx:
     _to_save: tuple[Any, ...] = ()
     _plain: tuple[Tensor, ...] = ()
     _outputs: tuple[Tensor, ...] = ()
+    _args: tuple[Any, ...] = ()
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors, or None, for `saved_tensors`."""
@@ -113,7 +114,7 @@ class Function:
         results = [outputs[i] for i in places]
         ctx._saved = tuple(next((i for i, y in enumerate(results) if x is y), x) for x in ctx._to_save)
         kept = sum(1 << i for i, x in enumerate(inputs[:63]) if any(x is saved for saved in ctx._to_save))
-        ctx._to_save = ctx._plain = ()
+        ctx._to_save, ctx._plain, ctx._args = (), (), args
         row = _Row(results)
         values = [y.detach() for y in results]
         count, name = len(outputs), cls.__name__
@@ -157,11 +158,11 @@ class _Row:
 
 
 class _Once(Function):
-    """Its arguments, which have no second derivative."""
+    """The first `count` of its arguments, which have no second derivative by any."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, *gradients: Any) -> Any:
-        return gradients
+    def forward(ctx: FunctionCtx, count: int, *given: Any) -> Any:
+        return given[:count]
 
     @staticmethod
     def backward(ctx: FunctionCtx, *grads: Any) -> Any:
@@ -175,10 +176,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(ctx: FunctionCtx, *args: Any) -> Any:
         with no_grad():
             given = fn(ctx, *args)
-        if not _core.is_grad_enabled():
-            return given
         gradients = given if isinstance(given, tuple) else (given,)
-        marked = [g.detach().requires_grad_() if isinstance(g, Tensor) else g for g in gradients]
-        return _Once.apply(*marked)
+        return _Once.apply(len(gradients), *gradients, *args, *ctx._args)
 
     return wrapper

@@ -94,6 +94,8 @@ def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
         ways, ends, outputs = _called(_number(func), inputs, create_graph)
         gradients = _derivatives(ends, ways, [None], True, strict)
         pairs = [(g, w) for g, w in zip(gradients, _vectors("v", v, ways), strict=True) if g.requires_grad]
+        if strict and len(pairs) < len(ways):
+            raise RuntimeError("a gradient does not depend on any input; strict=False gives 0 for it")
         if pairs:
             made = _derivatives([g for g, _ in pairs], ways, [w for _, w in pairs], create_graph, strict)
         else:

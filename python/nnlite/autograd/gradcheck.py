@@ -67,7 +67,13 @@ def gradgradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """`gradcheck` of the gradients of `func` as functions of the inputs and of `grad_outputs`, random by default."""
+    """`gradcheck` of the gradients of `func` as functions of the inputs and of `grad_outputs`, random by default.
+
+    >>> import nnlite as nl
+    >>> x = nl.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
+    >>> nl.autograd.gradgradcheck(lambda x: x.tanh().sum(), x)
+    True
+    """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     joined = _joined(func)
     if grad_outputs is None:

@@ -36,8 +36,9 @@ def grad(
 
     >>> import nnlite as nl
     >>> x = nl.tensor([1.0, 2.0], requires_grad=True)
-    >>> nl.autograd.grad((x**3).sum(), x)[0]
-    tensor([ 3., 12.])
+    >>> (g,) = nl.autograd.grad((x**3).sum(), x, create_graph=True)
+    >>> nl.autograd.grad(g.sum(), x)[0]
+    tensor([ 6., 12.])
     """
     if is_grads_batched or not only_inputs:
         raise NotImplementedError(
