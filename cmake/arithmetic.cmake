@@ -24,7 +24,7 @@ endfunction()
 set(arithmetic -fno-fast-math -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
                -fno-rounding-math -ffp-contract=off -fno-math-errno -fno-lto)
 # Fast-math flags when linking, including -Ofast, add start-up code that flushes subnormal numbers in the whole process.
-set(link -O2 -fno-fast-math -fno-unsafe-math-optimizations -fno-lto)
+set(link -O2 -fno-fast-math -fno-unsafe-math-optimizations)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   list(APPEND arithmetic -fno-approx-func -fdenormal-fp-math=ieee -ffp-eval-method=source)
 else()
