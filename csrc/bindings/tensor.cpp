@@ -144,7 +144,8 @@ void define_values(TensorClass& tensor) {
   });
   tensor.def("__hash__", [](const TensorPtr& x) { return reinterpret_cast<std::uintptr_t>(x.get()) >> 4; });
   tensor.def("__format__", [](const TensorPtr& x, const std::string& spec) {
-    if (spec.empty()) return py::str(repr_of(x));
+    // As in PyTorch, a single value reads as a number.
+    if (spec.empty() && (x->shape().rank() > 0 || x->trace_number != 0)) return py::str(repr_of(x));
     return py::str(py::module_::import("builtins").attr("format")(number_of(x), spec));
   });
   tensor.def("__repr__", &repr_of);

@@ -1,5 +1,6 @@
 """nnlite trains small neural networks on CPUs: fast, small, and with the same bits on every machine."""
 
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 from . import _startup as _startup  # isort: skip
@@ -23,9 +24,11 @@ from .dtypes import (
     bool,
     double,
     dtype,
+    finfo,
     float,
     float32,
     float64,
+    iinfo,
     int,
     int8,
     int16,
@@ -74,11 +77,11 @@ Size: type[tuple[Any, ...]] = tuple
 __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Size", "Tensor", "Trainer",
     "accelerator", "arange", "as_tensor", "autograd", "backends", "bool", "callbacks", "cat", "concatenate", "cuda", "data", "device",
-    "double", "dtype", "enable_grad", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads", "gradcheck",
-    "inference_mode", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "load", "load_model", "long", "manual_seed",
-    "maximum", "metrics", "minimum", "mps", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randn", "save", "set_grad_enabled",
-    "set_num_threads", "short", "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu", "zeros", "zeros_like",
-    *sorted(_FUNCTIONS),
+    "double", "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads",
+    "gradcheck", "iinfo", "inf", "inference_mode", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "load", "load_model",
+    "long", "manual_seed", "maximum", "metrics", "minimum", "mps", "nan", "nn", "no_grad", "ones", "ones_like", "optim", "pi", "rand",
+    "randn", "save", "set_grad_enabled", "set_num_threads", "short", "show_config", "stack", "tensor", "uint8", "utils", "where", "xpu",
+    "zeros", "zeros_like", *sorted(_FUNCTIONS),
 ]  # fmt: skip
 
 # Imported when first used: `import nnlite` stays within 20 ms of `import numpy`.

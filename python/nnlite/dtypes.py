@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    "bool", "double", "dtype", "float", "float32", "float64", "int", "int8", "int16", "int32", "int64", "long", "short", "uint8",
+    "bool", "double", "dtype", "finfo", "float", "float32", "float64", "iinfo",
+    "int", "int8", "int16", "int32", "int64", "long", "short", "uint8",
 ]  # fmt: skip
 
-dtype = np.dtype
+dtype, finfo, iinfo = np.dtype, np.finfo, np.iinfo
 float32 = float = np.dtype(np.float32)
 float64 = double = np.dtype(np.float64)
 # There is one integer type.

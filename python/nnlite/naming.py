@@ -61,7 +61,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "pass a TensorDataset, Subset, or objects with __len__ and __getitem__"),),
     "nnlite": (
-        (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|finfo|iinfo|set_default_dt", _TYPES),
+        (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|set_default_dt", _TYPES),
         (r"cpu|mtia|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),

@@ -257,8 +257,52 @@ def _from(generator: Generator | None) -> Generator:
     return generator or _core.default_generator()
 
 
-def where(condition: ArrayLike, input: Tensor | ArrayLike, other: Tensor | ArrayLike) -> Tensor:
-    """`input` where the condition holds, else `other`, broadcast together; gradients flow to the chosen side."""
+def new_full(
+    input: Tensor,
+    size: int | Sequence[int],
+    fill_value: float,
+    *,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`full` of the type of `input`."""
+    return full(size, fill_value, dtype or input.dtype, requires_grad, device=device)
+
+
+def new_zeros(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`zeros` of the type of `input`."""
+    return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_ones(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`ones` of the type of `input`."""
+    return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: DTypeLike | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`tensor` of the type of `input`."""
+    return tensor(data, dtype or input.dtype, requires_grad, device=device)
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether it is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def where(condition: ArrayLike, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, else `other`, broadcast together; gradients flow to the chosen side.
+
+    Without them the positions where it holds, an int64 tensor for each dimension.
+    """
+    if input is None and other is None:
+        return tuple(map(from_numpy, np.nonzero(_core.as_tensor(condition).detach().numpy())))
     return _core.where(condition, input, other)
 
 

@@ -216,6 +216,9 @@ MADE: dict[str, Callable[..., nl.Tensor]] = {
     "as_tensor": lambda **o: nl.as_tensor([1], **o),
     "full": lambda **o: nl.full((2,), 1, **o),
     "full_like": lambda **o: nl.full_like(nl.ones(2), 1, **o),
+    "new_tensor": lambda **o: nl.ones(2).new_tensor([1], **o),
+    "new_full": lambda **o: nl.ones(2).new_full((2,), 1, **o),
+    "new_ones": lambda **o: nl.ones(2).new_ones(2, **o),
     "linspace": lambda **o: nl.linspace(0, 1, 3, **o),
     "logspace": lambda **o: nl.logspace(0, 1, 3, **o),
     "randint": lambda **o: nl.randint(9, (2,), **o),
@@ -237,6 +240,12 @@ def test_what_makes_tensors_takes_the_cpu_and_a_type(name: str) -> None:
     assert (made.dtype, made.device) == (nl.float64, nl.device("cpu"))
     with pytest.raises(ValueError, match="CPU only, not on 'cuda'"):
         MADE[name](device="cuda")
+
+
+def test_where_of_a_condition_alone_gives_positions() -> None:
+    condition, theirs = pair("bool", [[0, 1, 1], [1, 0, 0]])
+    same(nl.where(condition), torch.where(theirs), "where")
+    same(nl.where(np.array([0.0, 2.0])), torch.where(torch.tensor([0.0, 2.0])), "where of numbers")
 
 
 def test_what_a_tensor_says_of_itself() -> None:

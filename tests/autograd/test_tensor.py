@@ -104,7 +104,7 @@ def test_single_values() -> None:
     assert x.item() == float(x) == 2.5
     assert int(nl.tensor(3)) == 3
     assert bool(nl.tensor(0.0)) is False
-    assert f"{nl.tensor(1.0):.2f}" == "1.00"
+    assert f"{nl.tensor(1.0):.2f} {nl.tensor(2)} {nl.tensor(True)} {nl.tensor([2])}" == "1.00 2 True tensor([2])"
     with pytest.raises(ValueError, match=r"\(2,\)"):
         nl.tensor([1.0, 2.0]).item()
     with pytest.raises(TypeError):

@@ -20,6 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs/pytorch.md"
 RANDOM = {
     "empty",
     "empty_like",
+    "new_empty",
     "rand_like",
     "randint",
     "randint_like",

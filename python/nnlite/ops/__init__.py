@@ -16,26 +16,29 @@ _FAMILIES = {
     "reductions": "prod cumsum cumprod std var std_mean var_mean norm logsumexp",
     "products": "mm bmm mv dot outer einsum addmm baddbmm kron",
     "shaping": """expand expand_as repeat repeat_interleave tile chunk split unbind flip roll t tril triu diag movedim
-        meshgrid hstack vstack""",
+        meshgrid hstack view_as vstack""",
     "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add
         take_along_dim""",
     "order": """allclose argsort bincount count_nonzero cummax cummin equal isclose kthvalue median nonzero quantile sort
         topk unique""",
-    "tensors": "eye from_dlpack full_like linspace logspace rand_like randint randint_like randn_like randperm",
+    "tensors": """eye from_dlpack full_like linspace logspace rand_like randint randint_like randn_like randperm
+        is_tensor new_full new_ones new_tensor new_zeros""",
 }
 ALIASES = {
-    "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
-    "arctan2": "atan2", "broadcast_to": "expand", "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like",
-    "fix": "trunc", "ger": "outer", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "moveaxis": "movedim",
-    "multiply": "mul", "negative": "neg", "not_equal": "ne", "row_stack": "vstack", "subtract": "sub", "swapaxes": "transpose",
-    "swapdims": "transpose", "true_divide": "div",
+    "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "broadcast_to": "expand",
+    "concat": "cat", "divide": "div", "empty": "zeros", "empty_like": "zeros_like", "fix": "trunc", "ger": "outer", "greater": "gt",
+    "greater_equal": "ge", "less": "lt", "less_equal": "le", "moveaxis": "movedim", "multiply": "mul", "negative": "neg",
+    "new_empty": "new_zeros", "not_equal": "ne", "reshape_as": "view_as", "row_stack": "vstack", "subtract": "sub",
+    "swapaxes": "transpose", "swapdims": "transpose", "true_divide": "div",
 }  # fmt: skip
 _NATIVE = """abs all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor clamp clip clone detach eq exp
     flatten ge gt is_floating_point isfinite isinf isnan isneginf isposinf le log log_softmax logical_and logical_not logical_or
     logical_xor lt matmul max mean min ne numel permute pow relu reshape sigmoid signbit softmax sqrt squeeze sum tanh transpose
     unsqueeze"""
 _ONLY_FUNCTIONS = {"einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
-_ONLY_METHODS = {"expand", "expand_as", "repeat"}
+_ONLY_METHODS = {
+    "expand", "expand_as", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "repeat", "reshape_as", "view_as",
+}  # fmt: skip
 # In place: these, and what is elementwise.
 _IN_PLACE = {
     "absolute", "clip", "cumprod", "cumsum", "index_add", "log", "masked_fill", "scatter", "scatter_add", "tril", "triu",
@@ -58,7 +61,9 @@ METHODS = {
         *_WHERE,
         *(f"{name}_" for name, family in _WHERE.items() if family == "elementwise" or name in _IN_PLACE),
     ]
-    if name not in _ONLY_FUNCTIONS and _WHERE.get(name) != "tensors" and not hasattr(Tensor, name)
+    if name not in _ONLY_FUNCTIONS
+    and (_WHERE.get(name) != "tensors" or name in _ONLY_METHODS)
+    and not hasattr(Tensor, name)
 }
 
 

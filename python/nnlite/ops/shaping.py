@@ -40,6 +40,11 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """`view` with the shape of `other`."""
+    return input.view(other.shape)
+
+
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """So many copies side by side along each dimension, new ones in front."""
     counts = sizes(repeats)
