@@ -52,17 +52,20 @@ class Pass {
 
   EpochResult train() {
     EpochResult result;
-    for (const auto& [rows, program] : request_.programs) program->count_changes();
+    count_changes();
     result.losses.reserve(static_cast<size_t>(request_.epochs));
     result.total = request_.total;
     for (int64_t i = 0; i < request_.epochs; ++i) {
       at_ = {request_.first_epoch + i, i == 0 ? request_.first_batch : 0};
       set_order(i);
-      result.status = train_epoch(i + 1 == request_.epochs, result.total);
+      result.status = train_epoch(request_.epoch_done || i + 1 == request_.epochs, result.total);
       result.batch = at_.batch;
       if (result.status != StepStatus::done) break;
       result.losses.push_back(result.total.value(request_.programs.begin()->second->share().is_sum()));
       result.total = {};
+      if (!request_.epoch_done) continue;
+      result.batch = 0;
+      if (!epoch_done(result.losses.back())) break;
     }
     return result;
   }
@@ -113,6 +116,19 @@ class Pass {
       if (interrupt_.stopped() || !f(program, begin, count)) return false;
     }
     return true;
+  }
+
+  // What the caller computes in between is not interrupted by this pass, and may change what programs depend on.
+  bool epoch_done(double loss) {
+    const Interrupt none([] { return true; });
+    const bool goes_on = request_.epoch_done(loss);
+    begun_.clear();
+    if (goes_on) count_changes();
+    return goes_on;
+  }
+
+  void count_changes() const {
+    for (const auto& [rows, program] : request_.programs) program->count_changes();
   }
 
   StepStatus train_epoch(bool last, LossTotal& total) {

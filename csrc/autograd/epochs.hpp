@@ -46,6 +46,9 @@ struct EpochRequest {
   bool drop_last = false;                     // skip a last batch that is not full
   std::vector<OutputRows> single_losses;      // one for each of the programs', in a pass without updates
   std::function<bool(const Progress&)> poll;  // false: stop
+  // Called with the loss of each epoch if set; `outputs` are then those of this epoch. It may change the options, one
+  // row for each group, and what the steps read; false: stop.
+  std::function<bool(double)> epoch_done;
 };
 
 struct EpochResult {

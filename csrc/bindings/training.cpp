@@ -132,7 +132,7 @@ std::vector<OptionRows> option_rows(const EpochRequest& request, const std::vect
 py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t batch_size,
                 const std::vector<OptionArray>& options, int64_t epochs, uint64_t seed, int64_t first_epoch,
                 int64_t first_batch, const std::pair<double, double>& total, const py::object& orders,
-                const py::object& outputs, const py::object& poll, bool drop_last) {
+                const py::object& outputs, const py::object& poll, bool drop_last, const py::object& epoch_done) {
   Prepared prepared = prepare(programs, arrays, batch_size, outputs, poll, drop_last);
   EpochRequest& request = prepared.request;
   py::array_t<int64_t, py::array::c_style | py::array::forcecast> order_array;
@@ -155,6 +155,25 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
     throw std::invalid_argument(text("first_batch must be at least 0, got ", request.first_batch));
   request.total = {total.first, total.second};
   request.options = option_rows(request, options);
+  std::vector<OptionArray> later_options;
+  if (!epoch_done.is_none())
+    request.epoch_done = [&](double loss) {
+      bool goes_on = false;
+      with_gil([&] {
+        try {
+          const py::object answer = epoch_done(loss);
+          if (answer.is_none()) return;
+          later_options = answer.cast<std::vector<OptionArray>>();
+          request.options = option_rows(request, later_options);
+          goes_on = true;
+        } catch (py::error_already_set& error) {
+          error.restore();
+        } catch (const std::exception& error) {
+          PyErr_SetString(PyExc_ValueError, error.what());
+        }
+      });
+      return goes_on;
+    };
   EpochResult result;
   {
     const WithoutGil release;
@@ -232,7 +251,7 @@ void define_training(py::module_& module) {
   define_trace(module);
   module.def("train_epochs", &train, arg("programs"), arg("arrays"), arg("batch_size"), arg("options"), arg("epochs"),
              arg("seed"), arg("first_epoch"), arg("first_batch"), arg("total"), arg("orders"), arg("outputs"),
-             arg("poll"), arg("drop_last"));
+             arg("poll"), arg("drop_last"), arg("epoch_done"));
   module.def("run_batches", &run, arg("programs"), arg("arrays"), arg("batch_size"), arg("outputs"), arg("poll"),
              arg("with_loss") = false, arg("single_losses") = py::tuple());
 }

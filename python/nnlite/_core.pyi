@@ -514,6 +514,7 @@ def train_epochs(
     outputs: Array | None,
     poll: Callable[[int, int], bool | None] | None,
     drop_last: bool,
+    epoch_done: Callable[[float], Sequence[ArrayLike] | None] | None,
 ) -> tuple[NDArray[np.float64], bool, int, tuple[float, float], BaseException | None]:
     """Runs the fields of a `training.native_epochs.EpochRequest`; returns those of an EpochResult."""
 

@@ -195,3 +195,43 @@ def test_a_train_method_of_an_instance_is_called():
     dropout.register_forward_hook(lambda module, args, output: seen.append(module.training))
     trainer.fit(X, Y, compile=False, progress=False)
     assert set(seen) == {False}, "fit switched a layer whose own train() keeps its mode"
+
+
+class Computing(nl.callbacks.Callback):
+    """Computes, evaluates and trains another model between epochs of the running native call."""
+
+    def __init__(self) -> None:
+        self.other = trainer_of()
+        self.figures: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        large = nl.ones(300, 300)
+        self.other.fit(X, Y, progress=False)
+        loss = self.trainer.evaluate(X, Y)["loss"]
+        self.figures += [(large @ large).sum().item(), loss, self.other.model.fingerprint()]
+        if epoch == 2:
+            self.trainer.optimizer.param_groups[0]["lr"] = 0.01
+
+
+def test_a_callback_may_compute_between_epochs():
+    results = []
+    for compile in (True, False):
+        trainer, callback = trainer_of(), Computing()
+        history = trainer.fit(X, Y, epochs=5, callbacks=[callback], compile=compile, progress=False)
+        results.append((trainer.model.fingerprint(), history["loss"], callback.figures))
+    assert results[0] == results[1]
+
+
+def test_what_a_callback_raises_between_epochs_leaves_the_fit_where_it_was():
+    def stop(epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 1:
+            raise ZeroDivisionError("here")
+
+    trainer = trainer_of()
+    with pytest.raises(ZeroDivisionError, match="here"):
+        trainer.fit(X, Y, epochs=4, callbacks=[nl.callbacks.LambdaCallback(on_epoch_end=stop)], progress=False)
+    assert (trainer.epoch, len(trainer.history)) == (2, 2)
+    trainer.fit(X, Y, epochs=2, progress=False)
+    whole = trainer_of()
+    whole.fit(X, Y, epochs=4, progress=False)
+    assert trainer.model.fingerprint() == whole.model.fingerprint()

@@ -197,7 +197,7 @@ class Capture:
         if settled is None or not settled.serves(step, groups):
             watch = Watch([part for part in (step.model, step.criterion) if part is not None])
             settled = self._settled[step.kind()] = _Settled(step, groups, watch, OrderedDict())
-        return settled, (sizes, step.clipping, rows.kinds)
+        return settled, (sizes, step.clipping.norm, step.clipping.value, rows.kinds)
 
     def _recorded(self, step: Step, rows: Rows, sizes: set[int], watch: Watch) -> Programs:
         self._depends = self._follows_epochs = False

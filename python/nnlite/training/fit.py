@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._core import Tensor
 from ..autograd.grad_mode import enable_grad
-from ..descriptions import brief, described
-from ..nn import Module
 from ..optim.lr_scheduler.base import LRScheduler, rates_of
 from .arrays import Array
 from .callbacks.base import CallbackList, Logs
@@ -36,7 +34,6 @@ from .resume import Checkpoints
 from .state import Beginning, TrainingState
 
 _SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from process to process
 
 
 @dataclass
@@ -76,10 +73,14 @@ class Fit:
         self._bar = bar
         self._checkpoints = checkpoints
         self._beginning: Beginning | None = None
-        self._programs: Programs | None = None  # of the first epoch, where no Python code runs before it
+        self._programs: Programs | None = None  # of the next epoch, where no Python code runs before it
+        self._begun = False  # on_epoch_begin was called for the next epoch
+        self._raised: BaseException | None = None  # between epochs of a native call
         self._shows_rates = bool(schedules_of(listeners))
         self._schedules = stepped_per_batch(listeners)
         self._eager = not plan.compile or listeners.watches_batches or not state.optimizer.is_native
+        # With nothing to do between epochs, one native call runs many.
+        self._alone = not (self._eager or state.metrics or plan.validation is not None or len(listeners))
 
     def run(self) -> None:
         """Runs the remaining checks and epochs."""
@@ -124,7 +125,7 @@ class Fit:
             **state.trained_state(),
             "optimizer": {**optimizer, "state": [[number, values] for number, values in optimizer["state"].items()]},
             "options": self.options,
-            "script": _described_script(state),
+            "script": state.described_script(),
             "generator": state.generator.state(),
             "history": {"epoch": state.history.epoch, "history": state.history.history},
             "first_epoch": self.first_epoch,
@@ -163,27 +164,33 @@ class Fit:
     def _run_epochs(self) -> None:
         state, plan = self.state, self.plan
         step = self._run_eagerly if self._eager else self._run_natively
-        # With nothing to do between epochs, one native call runs many.
-        alone = not (self._eager or state.metrics or plan.validation is not None or len(self.listeners))
         last, count = self.first_epoch + plan.epochs, 1
         while state.epoch < last and not state.stop_training:
             start, before = time.perf_counter(), state.epoch
-            if self.position.batch == 0:
+            if self.position.batch == 0 and not self._begun:
                 self.listeners.on_epoch_begin(state.epoch)
+            self._begun = False
             step(min(count, last - state.epoch))
             self._save_if_due()
-            if alone and state.epoch > before:
+            if self._alone and state.epoch > before:
                 seconds_each = (time.perf_counter() - start) / (state.epoch - before)
                 count = max(1, int(_SECONDS_AT_ONCE / max(seconds_each, 1e-9)))
 
+    def _found_programs(self) -> Programs:
+        step = Step(self.state.model, self.state.criterion, self.state.optimizer, self.plan.clipping)
+        return self._evaluation.capture.programs(step, self.plan.in_batches, self.plan.batch_size)
+
     def _run_natively(self, epochs: int) -> None:
         state, plan, position = self.state, self.plan, self.position
-        step = Step(state.model, state.criterion, state.optimizer, plan.clipping)
-        programs = self._programs or self._evaluation.capture.programs(step, plan.in_batches, plan.batch_size)
+        programs = self._programs or self._found_programs()
         self._programs = None
         epochs = 1 if programs.follows_epochs else epochs
         if state.metrics and position.outputs is None:
             position.outputs = np.empty((len(plan.rows), *programs.row_shape), programs.dtype)
+        outputs, between = position.outputs, None
+        if not (self._alone or self._schedules):
+            between = partial(self._between_epochs, programs, outputs)
+            epochs = self.first_epoch + plan.epochs - state.epoch
         try:
             with OptionRows(state.optimizer, self._schedules) as rows:
                 done = train_epochs(
@@ -198,23 +205,27 @@ class Fit:
                         position.batch,
                         (position.loss.total, position.loss.weight),
                         orders=None if plan.shuffle else np.arange(len(plan.rows))[None],
-                        outputs=position.outputs,
+                        outputs=outputs,
                         poll=self._poll if self._bar.shown or self._checkpoints is not None else None,
                         drop_last=plan.drop_last,
+                        epoch_done=between,
                     )
                 )
         except (ValueError, TypeError, IndexError):
             self._undo_bad_rows()
             raise
+        if self._raised is not None:
+            raise self._raised
         count = len(done.losses)
         if count < epochs:
             rows.back_to(count * plan.batches + done.batch - position.batch)
         position.rates = self._named(rows.rates) or position.rates
-        for loss in done.losses.tolist():
-            self._epoch_done({"loss": loss})
-        if count < epochs:
+        if between is None:
+            for loss in done.losses.tolist():
+                self._epoch_done({"loss": loss})
+        if count < epochs and (done.batch > 0 or between is None):
             total = LossTotal(*done.total, programs.is_sum)
-            self.position = Position(done.batch, total, position.outputs, position.rates)
+            self.position = Position(done.batch, total, outputs, position.rates)
         if done.error is not None:
             try:
                 self._save()
@@ -222,6 +233,26 @@ class Fit:
                 raise done.error
         if done.diverged:
             raise self._divergence(done.batch)
+
+    def _between_epochs(self, programs: Programs, outputs: Array | None, loss: float) -> Sequence[ArrayLike] | None:
+        """What is due between two epochs of a native call of `programs`: the optimizer's options for the next; None ends it."""
+        try:
+            self.position.outputs = None if outputs is None else outputs.copy()
+            self._epoch_done({"loss": loss})
+            self._save_if_due()
+            if self.state.stop_training or self.state.epoch == self.first_epoch + self.plan.epochs:
+                return None
+            self.listeners.on_epoch_begin(self.state.epoch)
+            self._begun = True
+            self._programs = self._found_programs()
+            if self._programs.by_rows != programs.by_rows:
+                return None
+            options = self.state.optimizer.native_options()
+        except BaseException as error:  # the caller raises it
+            self._raised = error
+            return None
+        self._begun, self._programs = False, None
+        return [[row] for row in options]
 
     def _undo_bad_rows(self) -> None:
         """Restores everything if a row of the first epoch is bad in a way that only its batch shows: an index, a custom loss's label."""
@@ -357,11 +388,3 @@ class Fit:
     def _divergence(self, batch: int) -> Exception:
         chosen = self._order()[batch * self.plan.batch_size : (batch + 1) * self.plan.batch_size]
         return divergence(self.state, self.plan.rows, chosen, batch)
-
-
-def _described_script(state: TrainingState) -> dict[str, str]:
-    """What state dicts lack: activations, dropout rates, the loss and its options."""
-    criterion = state.criterion
-    loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
-    parts = {"the model": repr(state.model), "the criterion": loss}
-    return {name: _ADDRESS.sub("", text) for name, text in parts.items()}

@@ -30,6 +30,8 @@ class EpochRequest(NamedTuple):
     outputs: Array | None = None  # takes those of the last epoch
     poll: Callable[[int, int], bool | None] | None = None  # called now and then; True stops
     drop_last: bool = False  # skip a last batch that is not full
+    # Called with each epoch's loss; `outputs` are then that epoch's. Returns the options of the next one; None stops.
+    epoch_done: Callable[[float], Sequence[ArrayLike] | None] | None = None
 
 
 class EpochResult(NamedTuple):

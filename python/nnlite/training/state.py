@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._core import Generator, Tensor
+from ..descriptions import brief, described
 from ..nn import Module
 from ..optim import LRScheduler, Optimizer
 from .arrays import Array
 from .history import History
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from process to process
 
 NamedMetric = tuple[str, Callable[[Array, Array], float]]
 
@@ -71,6 +75,13 @@ class TrainingState:
         self.stop_training = False
         names = ["loss", *(name for name, _ in self.metrics)]
         self.figures = names + [f"val_{name}" for name in names if with_validation]
+
+    def described_script(self) -> dict[str, str]:
+        """What state dicts lack: activations, dropout rates, the loss and its options."""
+        criterion = self.criterion
+        loss = described(criterion) if isinstance(criterion, Module) else brief(criterion)
+        parts = {"the model": repr(self.model), "the criterion": loss}
+        return {name: _ADDRESS.sub("", text) for name, text in parts.items()}
 
     def other_tensors(self) -> dict[str, Tensor]:
         """What is trained or kept outside the model: the criterion's parameters and buffers, and the optimizer's others."""
