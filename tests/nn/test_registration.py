@@ -105,7 +105,7 @@ def test_the_error_says_how_to_set_values() -> None:
     assert len(list(layer.parameters())) == 2
 
 
-@pytest.mark.parametrize("name", ["require_grad", "weigth", "devce", "retains_grad", "names", "dta"])
+@pytest.mark.parametrize("name", ["require_grad", "weigth", "devce", "retain_grads", "names", "dta"])
 def test_an_attribute_that_would_be_ignored_is_refused(name: str) -> None:
     for tensor in (nn.Parameter(np.ones(2)), nl.ones(2)):
         with pytest.raises(AttributeError, match=name):
