@@ -123,18 +123,31 @@ py::object in_python(const char* module, const char* function) {
   return py::module_::import(module).attr(function);
 }
 
-py::object recorded_attribute(const Recorded& node, const std::string& name) {
+// What a rule asks of a node: an input, the output, a slope, an adjoint, or an attribute by its name.
+py::object answer(const Recorded& node, const std::string& what, size_t i, const TensorPtr& from) {
+  if (i >= node.arrays().size()) throw std::out_of_range(text("there is no input ", i));
+  if (what == "input") return py::cast(node.input(i));
+  if (what == "output") return py::cast(node.output());
+  if (what == "slope") return py::cast(node.slope(i));
+  if (what == "adjoint") return py::cast(node.adjoint(i, from));
   for (const Attribute& attribute : node.operation()->attributes())
-    if (name == attribute.name())
+    if (what == attribute.name())
       return std::visit([](const auto& value) -> py::object { return py::cast(value); }, attribute.value());
-  return py::none();
+  throw std::invalid_argument(text('[', node.operation()->name(), "] has no attribute ", what));
 }
 
 std::vector<TensorPtr> recorded_gradients(const Recorded& node) {
   if (const auto* call = dynamic_cast<const FunctionCall*>(node.operation().get()))
     return call->called(node.output(), node.gradient, node.arrays());
   static const py::handle rule = in_python("nnlite.autograd.derivatives", "gradients").release();
-  return rule(node).cast<std::vector<TensorPtr>>();
+  py::list wanted, shapes;
+  for (size_t i = 0; i < node.arrays().size(); ++i) {
+    wanted.append(node.wants(i));
+    shapes.append(node.arrays()[i] ? py::object(tuple_of(node.arrays()[i].shape)) : py::none());
+  }
+  const py::cpp_function ask(
+      [node](const std::string& what, size_t i, const TensorPtr& from) { return answer(node, what, i, from); });
+  return rule(node.operation()->name(), node.gradient, wanted, shapes, ask).cast<std::vector<TensorPtr>>();
 }
 
 py::list gradients_of(const std::vector<TensorPtr>& outputs, const py::sequence& seeds,
@@ -199,18 +212,6 @@ void define_backward(TensorClass& tensor) {
 
 void define_python_functions(py::module_& module) {
   using py::arg;
-  py::class_<Recorded>(module, "Recorded")
-      .def_property_readonly("name", [](const Recorded& node) { return node.operation()->name(); })
-      .def_readonly("gradient", &Recorded::gradient)
-      .def_property_readonly("count", [](const Recorded& node) { return node.arrays().size(); })
-      .def("attribute", &recorded_attribute)
-      .def("shape", [](const Recorded& node, size_t i) { return tuple_of(node.arrays().at(i).shape); })
-      .def("has", [](const Recorded& node, size_t i) { return static_cast<bool>(node.arrays().at(i)); })
-      .def("wants", &Recorded::wants)
-      .def("input", &Recorded::input)
-      .def("output", &Recorded::output)
-      .def("slope", &Recorded::slope)
-      .def("adjoint", &Recorded::adjoint);
   module.def("gradient_hooks", &hooks_in_python, arg("tensor"), arg("new_hooks"));
   module.def("has_gradient_hooks", &GradientHooks::any);
   module.def("call_function", &call_function, arg("name"), arg("backward"), arg("inputs"), arg("result"), arg("kept"));

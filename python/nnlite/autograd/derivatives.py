@@ -8,21 +8,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._core import Recorded, Tensor
+from .._core import Tensor
 
 Gradients = Sequence[Tensor | None]
 
 
-def gradients(node: Recorded) -> Gradients:
-    """The gradients of the inputs that the node wants."""
-    rule = _RULES.get(node.name)
+class Recorded(NamedTuple):
+    """A node: its name, the gradient of its output, and for each input whether a gradient is wanted and the shape, if given."""
+
+    name: str
+    gradient: Tensor
+    wanted: list[bool]
+    shapes: list[Any]
+    ask: Callable[[str, int, Tensor | None], Any]
+
+    def input(self, i: int) -> Tensor:
+        """As a recorded tensor; RuntimeError, also for the output, if the values have changed since."""
+        return self.ask("input", i, None)  # type: ignore[no-any-return]
+
+    def output(self) -> Tensor:
+        """As a recorded tensor."""
+        return self.ask("output", 0, None)  # type: ignore[no-any-return]
+
+    def slope(self, i: int) -> Tensor:
+        """The gradient of input i for an output gradient of 1, a constant."""
+        return self.ask("slope", i, None)  # type: ignore[no-any-return]
+
+    def adjoint(self, i: int, gradient: Tensor) -> Tensor:
+        """The gradient of input i, in which the operation is linear, by its own backward pass."""
+        return self.ask("adjoint", i, gradient)  # type: ignore[no-any-return]
+
+    def attribute(self, name: str) -> Any:
+        """An attribute of the operation."""
+        return self.ask(name, 0, None)
+
+
+def gradients(*node: Any) -> Gradients:
+    """The gradients of the inputs that the node, given by its fields, wants."""
+    recorded = Recorded(*node)
+    rule = _RULES.get(recorded.name)
     if rule is None:
-        raise NotImplementedError(f"create_graph=True: [{node.name}] has no second derivative in nnlite")
-    return rule(node)
+        raise NotImplementedError(f"create_graph=True: [{recorded.name}] has no second derivative in nnlite")
+    return rule(recorded)
 
 
 def _unary(name: str, x: Tensor, alpha: float = 0.0, beta: float = 0.0) -> Tensor:
@@ -88,11 +120,11 @@ def _erf(x: Tensor, complement: float) -> Tensor:
 
 def _slopes(node: Recorded) -> Gradients:
     """Of an operation whose derivative does not change with its inputs, up to jumps."""
-    return [node.gradient * node.slope(i) if node.wants(i) else None for i in range(node.count)]
+    return [node.gradient * node.slope(i) if node.wanted[i] else None for i in range(len(node.wanted))]
 
 
 def _adjoint(node: Recorded) -> Gradients:
-    return [node.adjoint(i, node.gradient) if node.wants(i) else None for i in range(node.count)]
+    return [node.adjoint(i, node.gradient) if node.wanted[i] else None for i in range(len(node.wanted))]
 
 
 def _embedding(node: Recorded) -> Gradients:
@@ -116,7 +148,7 @@ def _fitted(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _binary(by_a: Callable[[Recorded], Tensor], by_b: Callable[[Recorded], Tensor]) -> Callable[[Recorded], Gradients]:
     """A rule from the gradients of both operands before they are summed to their shapes."""
     return lambda node: [
-        _fitted(rule(node), node.shape(i)) if node.wants(i) else None for i, rule in enumerate((by_a, by_b))
+        _fitted(rule(node), node.shapes[i]) if node.wanted[i] else None for i, rule in enumerate((by_a, by_b))
     ]
 
 
@@ -160,27 +192,27 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _linear(node: Recorded) -> Gradients:
-    dy = node.gradient.reshape(-1, node.shape(1)[0])
+    dy = node.gradient.reshape(-1, node.shapes[1][0])
     return [
-        (dy @ node.input(1)).reshape(node.shape(0)) if node.wants(0) else None,
-        dy.T @ _rows(node.input(0)) if node.wants(1) else None,
-        dy.sum(0) if node.wants(2) else None,
+        (dy @ node.input(1)).reshape(node.shapes[0]) if node.wanted[0] else None,
+        dy.T @ _rows(node.input(0)) if node.wanted[1] else None,
+        dy.sum(0) if node.wanted[2] else None,
     ]
 
 
 def _matmul(node: Recorded) -> Gradients:
     return [
-        _fitted(node.gradient @ node.input(1).transpose(-1, -2), node.shape(0)) if node.wants(0) else None,
-        _fitted(node.input(0).transpose(-1, -2) @ node.gradient, node.shape(1)) if node.wants(1) else None,
+        _fitted(node.gradient @ node.input(1).transpose(-1, -2), node.shapes[0]) if node.wanted[0] else None,
+        _fitted(node.input(0).transpose(-1, -2) @ node.gradient, node.shapes[1]) if node.wanted[1] else None,
     ]
 
 
 def _concatenate(node: Recorded) -> Gradients:
     dim, end, parts = node.attribute("dim"), 0, []
-    for i in range(node.count):
-        begin, end = end, end + node.shape(i)[dim]
+    for i in range(len(node.wanted)):
+        begin, end = end, end + node.shapes[i][dim]
         key = (*(slice(None),) * dim, slice(begin, end))
-        parts.append(node.gradient[key] if node.wants(i) else None)
+        parts.append(node.gradient[key] if node.wanted[i] else None)
     return parts
 
 
@@ -199,8 +231,8 @@ def _max(node: Recorded) -> Gradients:
 
 def _assign(node: Recorded) -> Gradients:
     return [
-        node.gradient * node.slope(0) if node.wants(0) else None,
-        node.adjoint(1, node.gradient) if node.wants(1) else None,
+        node.gradient * node.slope(0) if node.wanted[0] else None,
+        node.adjoint(1, node.gradient) if node.wanted[1] else None,
     ]
 
 
@@ -236,13 +268,13 @@ def _divisor(node: Recorded, weight: float, each: int) -> float:
 
 
 def _loss(node: Recorded) -> Gradients:
-    shape, p = node.shape(0), node.attribute("parameter")
+    shape, p = node.shapes[0], node.attribute("parameter")
     if node.name == "l1" or (node.name == "smooth_l1" and p == 0):
         return _slopes(node)
     x, t = node.input(0), node.input(1)
     rows = shape[0] if shape else 1
     share = node.gradient / _divisor(node, rows, math.prod(shape[1:]))
-    return [share * slope(x, t, p) if node.wants(i) else None for i, slope in enumerate(_LOSSES[node.name])]
+    return [share * slope(x, t, p) if node.wanted[i] else None for i, slope in enumerate(_LOSSES[node.name])]
 
 
 def _by_rows(node: Recorded) -> Tensor:
@@ -259,7 +291,7 @@ def _cross_entropy(node: Recorded) -> Gradients:
     x, t = node.input(0), node.input(1).detach().numpy()
     rows, classes = x.shape
     smoothing = node.attribute("label_smoothing")
-    weight = node.input(2).detach().numpy().astype(np.float64) if node.has(2) else np.ones(classes)
+    weight = node.input(2).detach().numpy().astype(np.float64) if node.shapes[2] is not None else np.ones(classes)
     labels = t.dtype.kind == "i"
     kept = t != node.attribute("ignore_index") if labels else np.ones(rows, bool)
     q = np.eye(classes)[np.where(kept, t, 0)] if labels else t.astype(np.float64)
@@ -281,26 +313,26 @@ def _normalization(node: Recorded, x: Tensor, dim: int, weight: int) -> list[Ten
     """The gradients of x (rows, columns), a weight and a bias by column."""
     x_hat, inverse = _normalized(x, dim, node.attribute("eps"))
     dy = node.gradient.reshape(x.shape)
-    scaled = dy * node.input(weight).reshape(-1) if node.has(weight) else dy
+    scaled = dy * node.input(weight).reshape(-1) if node.shapes[weight] is not None else dy
     dx = inverse * (scaled - scaled.mean(dim, True) - x_hat * (scaled * x_hat).mean(dim, True))
     return [dx, (dy * x_hat).sum(0), dy.sum(0)]
 
 
 def _layer_norm(node: Recorded) -> Gradients:
-    shape = node.shape(0)
+    shape = node.shapes[0]
     columns = math.prod(shape[len(shape) - node.attribute("normalized_rank") :])
     parts = _normalization(node, node.input(0).reshape(-1, columns), 1, 1)
-    return [part.reshape(node.shape(i)) if node.wants(i) else None for i, part in enumerate(parts)]
+    return [part.reshape(node.shapes[i]) if node.wanted[i] else None for i, part in enumerate(parts)]
 
 
 def _batch_norm(node: Recorded) -> Gradients:
     x, dy = node.input(0), node.gradient
-    if node.attribute("training") or not node.has(1):
+    if node.attribute("training") or node.shapes[1] is None:
         dx, dweight, dbias = _normalization(node, x, 0, 3)
     else:
         inverse = 1.0 / (node.input(2).detach() + node.attribute("eps")).sqrt()
         x_hat = (x - node.input(1).detach()) * inverse
-        dx = dy * inverse * node.input(3) if node.has(3) else dy * inverse
+        dx = dy * inverse * node.input(3) if node.shapes[3] is not None else dy * inverse
         dweight, dbias = (dy * x_hat).sum(0), dy.sum(0)
     return [dx, None, None, dweight, dbias, None]
 
