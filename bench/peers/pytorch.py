@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from nnlite.bench.calls import EVALUATE, FIT, Call, Epoch
 from nnlite.bench.functions import Function
 from nnlite.bench.kernels import Kernel, Operands, gather_batch
 from nnlite.bench.networks import LEARNING_RATES
@@ -51,6 +52,10 @@ def contestants(subject: Subject) -> Mapping[str, Repeat]:
         model = subject.network.model(torch.nn).eval()
         x = subject.network.data(subject.rows)[0]
         return {NAME: _without_gradient(lambda: model(torch.from_numpy(x)).numpy())}
+    if isinstance(subject, Call) and subject.what != FIT:
+        return {NAME: _without_gradient(_call(subject))}
+    if isinstance(subject, Call | Epoch):
+        return {NAME: repeated(_epoch_of(subject))}
     if isinstance(subject, Step) and subject.section != "threads":
         found = {NAME: repeated(_epoch(subject))}
         if subject.optimizer != "SGD":
@@ -118,6 +123,52 @@ def _gather(x: torch.Tensor) -> Work:
             x.index_select(0, rows)
 
     return work
+
+
+def _call(subject: Call) -> Work:
+    """One batch in evaluation mode: its loss, or its outputs."""
+    network = subject.network
+    model, criterion = network.model(torch.nn).eval(), network.criterion(torch.nn)
+    x, y = network.data(subject.rows)
+    if subject.what == EVALUATE:
+        return lambda: criterion(model(torch.from_numpy(x)), torch.from_numpy(y)).item()
+    return lambda: model(torch.from_numpy(x)).numpy()
+
+
+def _epoch_of(subject: Call | Epoch) -> Work:
+    """A training loop over shuffled batches, and after it what the subject asks for."""
+    network = subject.network
+    x, y = (torch.from_numpy(array) for array in network.data(subject.rows))
+    validation = [torch.from_numpy(array) for array in network.data(50)]
+    model, criterion = network.model(torch.nn), network.criterion(torch.nn)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATES["SGD"])
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10**9)
+    between = subject.between if isinstance(subject, Epoch) else "nothing"
+
+    def evaluated() -> float:
+        model.eval()
+        with torch.no_grad():
+            loss: float = criterion(model(validation[0]), validation[1]).item()
+        model.train()
+        return loss
+
+    def epoch() -> None:
+        right = torch.zeros(())
+        for rows in torch.split(torch.randperm(len(x)), subject.batch):
+            optimizer.zero_grad()
+            output, target = model(x[rows]), y[rows]
+            criterion(output, target).backward()
+            optimizer.step()
+            if between == "a metric":
+                right += (output.argmax(1) == target).sum()
+        if between == "a schedule":
+            schedule.step()
+        elif between == "a metric":
+            right.item()
+        elif between in ("validation", "early stopping"):
+            evaluated()
+
+    return epoch
 
 
 def _epoch(subject: Step, compiled: Callable[[Loss], Loss] = lambda loss: loss, **options: bool) -> Work:

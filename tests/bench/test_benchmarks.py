@@ -215,11 +215,13 @@ class TestWithPeers:
 import sys
 sys.path.insert(0, ROOT)
 from bench import peers
-from nnlite.bench import functions, kernels, prediction, products, steps
+from nnlite.bench import calls, functions, kernels, prediction, products, steps
 load = peers.load(1, True, lambda _: None)
 tiny = [
     steps.Step(steps.Network((2, 3, 2)), 4, 2, "widths"), steps.square(1, 1, "widths"), products.Product("TN", "float32", 3, 4, 5),
     prediction.Prediction(steps.Network((2, 3, 2)), 1), kernels.Kernel("gather of shuffled rows", 16, 3),
+    *(calls.Call(steps.Network((2, 3, 2)), 4, 2, what) for what in (calls.FIT, calls.EVALUATE, calls.PREDICT)),
+    *(calls.Epoch(steps.Network((2, 3, 2)), 4, 2, between) for between in calls.BETWEEN),
     *(functions.Function(name, 8) for name in functions.FUNCTIONS), *(kernels.Kernel(name, 16, 3) for name in kernels.KERNELS),
 ]
 names = set()

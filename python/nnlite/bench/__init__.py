@@ -4,6 +4,17 @@ Each section names its subjects (a product, a training step, ...); a subject kno
 does it. `bench/` in the sources adds peers.
 """
 
-SECTIONS = ("limits", "products", "functions", "kernels", "steps", "widths", "threads", "prediction", "startup")
+SECTIONS = (
+    "limits",
+    "products",
+    "functions",
+    "kernels",
+    "steps",
+    "widths",
+    "threads",
+    "prediction",
+    "calls",
+    "startup",
+)
 
 __all__ = ["SECTIONS"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from . import SECTIONS, functions, kernels, prediction, products, startup, steps
+from . import SECTIONS, calls, functions, kernels, prediction, products, startup, steps
 from .countdown import Countdown
 from .limits import Limits, measure_limits
 from .results import Figure, Peers, Result, Subject, measure
@@ -23,6 +23,7 @@ SUBJECTS: Mapping[str, Callable[[bool], list[Subject]]] = {
     "widths": steps.widths,
     "threads": steps.threads,
     "prediction": prediction.subjects,
+    "calls": calls.subjects,
 }
 
 # Weights relative to a usual subject, and its contestants and peers, to estimate a run's time.
