@@ -182,6 +182,8 @@ class Optimizer:
     def native_groups(self) -> list[_core.ParameterGroup]:
         """The native side of the groups as they are now, for captured programs."""
         groups, held = self.param_groups, self._held
+        if len(groups) == len(held) == 1 and _core.holds_same(groups[0]["params"], held[0]):
+            return self._native
         if len(groups) != len(held) or not all(
             _core.holds_same(group["params"], own) for group, own in zip(groups, held, strict=True)
         ):

@@ -17,7 +17,7 @@ def require_trainable(state: TrainingState, shown: list[str]) -> list[str]:
     own = [p for p in state.model.parameters() if p.requires_grad]
     if not own:
         raise ValueError("there is nothing to train: no parameter of the model requires a gradient")
-    held = sum(id(p) in known for p in own)
+    held = sum([id(p) in known for p in own])
     if held == 0:
         raise ValueError("the optimizer holds none of the model's parameters; make it from model.parameters()")
     if held == len(own):

@@ -31,13 +31,14 @@ class History:
 
     def amend(self, logs: dict[str, Any]) -> None:
         """Updates the last epoch's values with the numbers in `logs`; missing values are NaN."""
+        count = len(self.epoch)
         for key, value in logs.items():
             if hasattr(value, "__float__"):
                 values = self.history.setdefault(key, [])
-                values += [math.nan] * (len(self.epoch) - len(values))
+                _fill(values, count)
                 values[-1] = float(value)
         for values in self.history.values():
-            values += [math.nan] * (len(self.epoch) - len(values))
+            _fill(values, count)
 
     def __getitem__(self, key: str) -> list[float]:
         if key not in self.history:
@@ -120,3 +121,9 @@ class History:
         from ..plots.curves import plot_training
 
         return plot_training(self, path)
+
+
+def _fill(values: list[float], count: int) -> None:
+    """Adds NaN for epochs without a value."""
+    if len(values) < count:
+        values += [math.nan] * (count - len(values))

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..._core import Tensor
 from ...descriptions import described
 from ...nn.options import number
 from ..optimizer import Optimizer
+
+
+class _UnchangedOnError:
+    """Puts attributes back if the block raises."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self._attributes = attributes
+        self._before = attributes.copy()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._attributes.update(self._before)
 
 
 class LRScheduler:
@@ -113,14 +127,8 @@ class LRScheduler:
                 "schedule after add_param_group"
             )
 
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        before = self.__dict__.copy()
-        try:
-            yield
-        except BaseException:
-            self.__dict__.update(before)
-            raise
+    def _unchanged_on_error(self) -> _UnchangedOnError:
+        return _UnchangedOnError(self.__dict__)
 
     def state_dict(self) -> dict[str, Any]:
         """The position and other plain data, under PyTorch's keys."""
