@@ -36,7 +36,9 @@ def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _asarray(name: str, value: Any) -> Array:
-    if isinstance(value, np.ma.MaskedArray) and value.mask.any():
+    # Plain arrays leave numpy.ma unimported: a child forked during an import of another thread would wait for ever.
+    is_subclass = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+    if is_subclass and isinstance(value, np.ma.MaskedArray) and value.mask.any():
         raise ValueError(f"{name} has {value.mask.sum()} masked elements; fill them first: {name}.filled(value)")
     if is_frame(value):
         return frame_of(name, value)

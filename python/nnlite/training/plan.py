@@ -37,11 +37,11 @@ class Plan:
                 f"batch_size={self.batch_size}; use a smaller one"
             )
 
-    @cached_property
+    @property
     def batches(self) -> int:
         return math.ceil(self.used / self.batch_size)
 
-    @cached_property
+    @property
     def used(self) -> int:
         """The rows that an epoch trains on."""
         return len(self.rows) - (len(self.rows) % self.batch_size if self.drop_last else 0)

@@ -4,7 +4,6 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
-    @cached_property
+    @property
     def kinds(self) -> tuple[Any, ...]:
         """Shape and type of a row of each array; the number of inputs."""
         return len(self.inputs), *((array.shape[1:], array.dtype) for array in self.arrays())
