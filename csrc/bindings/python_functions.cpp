@@ -52,6 +52,7 @@ class PythonHooks final : public GradientHook {
   bool does_nothing() const override { return PyObject_Size(hooks().ptr()) == 0; }
 
   TensorPtr operator()(const TensorPtr& gradient) override {
+    const py::gil_scoped_acquire lock;  // another thread may have added the hook since the pass began
     return checked(operand(hooks()(gradient), gradient->dtype()), "a backward hook", gradient->array());
   }
 
