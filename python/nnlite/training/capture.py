@@ -202,7 +202,7 @@ class Capture:
     def _recorded(self, step: Step, rows: Rows, sizes: set[int], watch: Watch) -> Programs:
         self._depends = self._follows_epochs = False
         with undone_on_failure(*step.roots()) as before:
-            found = {size: self._program(step, rows, size, before) for size in sizes}
+            found = {size: self._program(step, rows, size, before, watch) for size in sizes}
         output, loss = next((known.output, known.loss) for known in found.values())
         if any((known.loss.single is None) != (loss.single is None) for known in found.values()):
             raise CaptureError(f"the criterion returns row losses for some batch sizes only; {_WAY_OUT}")
@@ -216,7 +216,7 @@ class Capture:
             is_own=watch.holds() and not self._depends,
         )
 
-    def _program(self, step: Step, rows: Rows, size: int, before: PythonState) -> "_Known":
+    def _program(self, step: Step, rows: Rows, size: int, before: PythonState, watch: Watch) -> "_Known":
         """Recording is cheap and shows whether the step has changed; plans are kept."""
         dtypes = input_dtypes(step.model, step.criterion, rows)
         shapes = [(size, *array.shape[1:]) for array in rows.arrays()]
@@ -231,7 +231,7 @@ class Capture:
         first = traced()
         signature = first.signature()
         is_known = known is not None and known.signature == signature and known.groups == serials
-        if not is_known or before.changes():
+        if not watch.holds() and (not is_known or before.changes()):  # nnlite's own code repeats itself
             confirm(first, traced, *step.roots())
         if known is None or not is_known:
             program = Program(

@@ -21,6 +21,8 @@ class Clipping:
     @classmethod
     def of(cls, clip_norm: Any, clip_value: Any) -> Clipping:
         """From `fit`'s arguments; TypeError or ValueError unless they are numbers above 0."""
+        if clip_norm is None and clip_value is None:
+            return NO_CLIPPING
         return cls(_bound("clip_norm", clip_norm), _bound("clip_value", clip_value))
 
     def apply(self, optimizer: Optimizer) -> bool:

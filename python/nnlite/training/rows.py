@@ -152,6 +152,8 @@ def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def _inputs(model: Module, x: Any, part: str, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    if _core.is_ready(x, dtype.itemsize) and x.dtype.kind == "f":  # as nearly always
+        return (x,)
     values = x if isinstance(x, tuple) else tuple(x) if _is_list_of_inputs(model, x) else (x,)
     if not values:
         raise ValueError(f"{part}x is an empty tuple; pass one array for each input of the model")
