@@ -89,7 +89,8 @@ const Array& Tensor::values() const {
   Trace* trace = Trace::current();
   if (trace != nullptr && (trace_number == trace->number() || requires_grad_))
     throw CaptureError(
-        "the forward pass reads the value of a tensor (item(), numpy(), bool(), a NumPy function or the like), so the "
+        "the forward pass reads the value of a tensor (item(), a comparison, max(dim), a NumPy function or the like), "
+        "so the "
         "step cannot be captured; pass compile=False to run it operation by operation");
   require_usable(*this, trace);
   if (trace != nullptr) trace->note_read(array_);
