@@ -126,15 +126,14 @@ py::object in_python(const char* module, const char* function) {
 
 // What a rule asks of a node: an input, the output, a slope, an adjoint, or an attribute by its name.
 py::object answer(const Recorded& node, const std::string& what, size_t i, const TensorPtr& from) {
-  if (i >= node.arrays().size()) throw std::out_of_range(text("there is no input ", i));
-  if (what == "input") return py::cast(node.input(i));
-  if (what == "output") return py::cast(node.output());
-  if (what == "slope") return py::cast(node.slope(i));
-  if (what == "adjoint") return py::cast(node.adjoint(i, from));
   for (const Attribute& attribute : node.operation()->attributes())
     if (what == attribute.name())
       return std::visit([](const auto& value) -> py::object { return py::cast(value); }, attribute.value());
-  throw std::invalid_argument(text('[', node.operation()->name(), "] has no attribute ", what));
+  node.arrays().at(i);
+  return py::cast(what == "input"    ? node.input(i)
+                  : what == "output" ? node.output()
+                  : what == "slope"  ? node.slope(i)
+                                     : node.adjoint(i, from));
 }
 
 std::vector<TensorPtr> recorded_gradients(const Recorded& node) {
@@ -168,8 +167,7 @@ py::list gradients_of(const std::vector<TensorPtr>& outputs, const py::sequence&
 void backward_of(const TensorPtr& x, const py::object& gradient, const py::object& retain_graph, bool create_graph,
                  const py::object& inputs) {
   if (create_graph || !inputs.is_none() || GradientHooks::any() || any_python_functions()) {
-    in_python("nnlite.autograd.gradients", "backward")(x, gradient, retain_graph, create_graph,
-                                                       py::arg("inputs") = inputs);
+    in_python("nnlite.autograd.gradients", "backward")(x, gradient, retain_graph, create_graph, inputs);
     return;
   }
   refresh(x);

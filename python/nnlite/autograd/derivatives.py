@@ -7,45 +7,14 @@ backward pass reads, as far as the formula allows: others may have changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from .. import _core
 from .._core import Tensor
-
-Gradients = Sequence[Tensor | None]
-
-
-class Recorded(NamedTuple):
-    """A node: its name, the gradient of its output, and for each input whether a gradient is wanted and the shape, if given."""
-
-    name: str
-    gradient: Tensor
-    wanted: list[bool]
-    shapes: list[Any]
-    ask: Callable[[str, int, Tensor | None], Any]
-
-    def input(self, i: int) -> Tensor:
-        """As a recorded tensor; RuntimeError, also for the output, if the values have changed since."""
-        return self.ask("input", i, None)  # type: ignore[no-any-return]
-
-    def output(self) -> Tensor:
-        """As a recorded tensor."""
-        return self.ask("output", 0, None)  # type: ignore[no-any-return]
-
-    def slope(self, i: int) -> Tensor:
-        """The gradient of input i for an output gradient of 1, a constant."""
-        return self.ask("slope", i, None)  # type: ignore[no-any-return]
-
-    def adjoint(self, i: int, gradient: Tensor) -> Tensor:
-        """The gradient of input i, in which the operation is linear, by its own backward pass."""
-        return self.ask("adjoint", i, gradient)  # type: ignore[no-any-return]
-
-    def attribute(self, name: str) -> Any:
-        """An attribute of the operation."""
-        return self.ask(name, 0, None)
+from .recorded import Gradients, Recorded
 
 
 def gradients(*node: Any) -> Gradients:
