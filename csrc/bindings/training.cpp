@@ -168,6 +168,8 @@ py::tuple train(const py::dict& programs, const py::sequence& arrays, int64_t ba
           goes_on = true;
         } catch (py::error_already_set& error) {
           error.restore();
+        } catch (const std::bad_alloc&) {
+          PyErr_NoMemory();
         } catch (const std::exception& error) {
           PyErr_SetString(PyExc_ValueError, error.what());
         }
