@@ -1,9 +1,19 @@
-// Kernels that gain nothing from vectors wider than AVX2's: compiled once per instruction set except AVX-512.
+// Kernels that gain little from vectors wider than AVX2's, or that few need: compiled once per instruction set except
+// AVX-512.
 #include "kernels/isa.hpp"
+#include "kernels/optimizers.hpp"
+#include "kernels/shared.hpp"
 
 namespace nnlite {
 namespace {
 // clang-format off: a file uses those before it
+#include "kernels/activations.hpp"
+#include "kernels/power.hpp"
+#include "kernels/binary.hpp"
+#include "kernels/update.hpp"
+#include "kernels/softmax.hpp"
+#include "kernels/cross_entropy.hpp"
+#include "kernels/elements.hpp"
 #include "kernels/losses.hpp"
 #include "kernels/transpose.hpp"
 #include "kernels/gather.hpp"
@@ -39,6 +49,7 @@ constexpr CommonKernels<T> common_kernels() {
 }  // namespace
 
 extern const CommonTable NNLITE_COMMON;
-const CommonTable NNLITE_COMMON = {common_kernels<float>(), common_kernels<double>(), permutation, kGather};
+const CommonTable NNLITE_COMMON = {element_kernels<double>(), common_kernels<float>(), common_kernels<double>(),
+                                   permutation, kGather};
 
 }  // namespace nnlite

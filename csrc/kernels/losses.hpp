@@ -1,7 +1,10 @@
 // Elementwise losses of an input x and a target t, with the derivatives with respect to both.
 // A new one is a struct and a row below. `p` is the loss's parameter (delta, beta).
 
-struct MeanSquaredError {  // (x - t)^2
+// Base of losses of x - t: the derivative with respect to t is minus that with respect to x.
+struct OfDifference {};
+
+struct MeanSquaredError : OfDifference {  // (x - t)^2
   template <class V>
   static V value(V x, V t, V) {
     return (x - t) * (x - t);
@@ -10,13 +13,9 @@ struct MeanSquaredError {  // (x - t)^2
   static V gradient(V x, V t, V) {
     return V(2.0f) * (x - t);
   }
-  template <class V>
-  static V target_gradient(V x, V t, V p) {
-    return -gradient(x, t, p);
-  }
 };
 
-struct AbsoluteError {  // |x - t|
+struct AbsoluteError : OfDifference {  // |x - t|
   template <class V>
   static V value(V x, V t, V) {
     return abs(x - t);
@@ -25,13 +24,9 @@ struct AbsoluteError {  // |x - t|
   static V gradient(V x, V t, V) {
     return select(x > t, V(1.0f), select(x < t, V(-1.0f), V(0.0f) * (x - t)));  // NaN stays NaN
   }
-  template <class V>
-  static V target_gradient(V x, V t, V p) {
-    return -gradient(x, t, p);
-  }
 };
 
-struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
+struct Huber : OfDifference {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
   template <class V>
   static V value(V x, V t, V p) {
     const V d = x - t, a = abs(d);
@@ -42,13 +37,9 @@ struct Huber {  // d^2 / 2 where |d| < p, else p (|d| - p / 2)
     const V d = x - t;
     return select(abs(d) >= p, copysign(p, d), d);
   }
-  template <class V>
-  static V target_gradient(V x, V t, V p) {
-    return -gradient(x, t, p);
-  }
 };
 
-struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0 is |d|
+struct SmoothAbsoluteError : OfDifference {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0 is |d|
   template <class V>
   static V value(V x, V t, V p) {
     const V d = x - t, a = abs(d);
@@ -58,10 +49,6 @@ struct SmoothAbsoluteError {  // d^2 / 2p where |d| < p, else |d| - p / 2; p = 0
   static V gradient(V x, V t, V p) {
     const V d = x - t;
     return select(abs(d) < p, d / p, AbsoluteError::gradient(x, t, p));
-  }
-  template <class V>
-  static V target_gradient(V x, V t, V p) {
-    return -gradient(x, t, p);
   }
 };
 
@@ -140,26 +127,6 @@ void loss_forward(const T* x, const T* t, T* loss, int64_t n, T parameter) {
   });
 }
 
-// A long loss is computed by loss_forward, a block at a time, and then summed: half the code.
-template <class F, class T>
-void loss_leaf_sum(const T* x, const T* t, int64_t n, T parameter, T* lanes) {
-  if constexpr (__is_base_of(ManyOperations, F)) {
-    constexpr int64_t block = 8 * Vec<T>::lanes;
-    T losses[block];
-    const Vec<T> total = sum_of_vectors<T, F>(n, [&](int64_t i, int count, Vec<T> sum) {
-      if (i % block == 0) loss_forward<F>(x + i, t + i, losses, smaller(block, n - i), parameter);
-      return sum + load_lanes(losses + i % block, count);
-    });
-    total.store(lanes);
-  } else {
-    const Vec<T> total = sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) {
-      const Vec<T> loss = F::value(load_lanes(x + i, count), load_lanes(t + i, count), Vec<T>(parameter));
-      return sum + (count == Vec<T>::lanes ? loss : select(first_lanes<T>(count), loss, Vec<T>(T(0))));
-    });
-    total.store(lanes);
-  }
-}
-
 template <class F, class T, class Gradient>
 [[gnu::always_inline]] inline void scaled_gradient(const T* dloss, int64_t stride, T* out, int64_t n,
                                                    Gradient gradient) {
@@ -187,7 +154,9 @@ void loss_target_backward(const T* x, const T* t, const T* dloss, int64_t stride
 
 template <class F, class T>
 constexpr LossKernel<T> loss_row(const char* name, const char* option = nullptr) {
-  return {name, loss_forward<F, T>, loss_leaf_sum<F, T>, loss_backward<F, T>, loss_target_backward<F, T>, option};
+  LossKernel<T> row{name, loss_forward<F, T>, loss_backward<F, T>, nullptr, option};
+  if constexpr (!__is_base_of(OfDifference, F)) row.target_backward = loss_target_backward<F, T>;
+  return row;
 }
 
 template <class T>

@@ -68,12 +68,16 @@ T sum_all(const T* x, int64_t rows, int64_t columns) {
   return sum_leaves<T>(rows, columns, [&](int64_t begin, int64_t n) { return sum_span(x + begin, n); });
 }
 
+// Losses are computed a block at a time, which stays in the level-1 cache, and then summed.
 template <class T>
 T loss_sum(const LossKernel<T>& loss, const T* x, const T* t, int64_t rows, int64_t columns, T parameter) {
+  constexpr int64_t block = 8 * int64_t{Vec<T>::lanes};
+  T losses[block];
   return sum_leaves<T>(rows, columns, [&](int64_t begin, int64_t n) {
-    T lanes[Vec<T>::lanes];
-    loss.leaf_sum(x + begin, t + begin, n, parameter, lanes);
-    return Vec<T>::load(lanes);
+    return sum_of_vectors<T>(n, [&](int64_t i, int count, Vec<T> sum) {
+      if (i % block == 0) loss.forward(x + begin + i, t + begin + i, losses, smaller(block, n - i), parameter);
+      return sum + load_lanes(losses + i % block, count);
+    });
   });
 }
 

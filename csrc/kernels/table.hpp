@@ -42,9 +42,8 @@ template <class T>
 struct LossKernel {
   const char* name;
   void (*forward)(const T* x, const T* t, T* loss, int64_t n, T parameter);
-  // Lane j of `lanes` gets the sum, in order, of the losses j, j + lanes, j + 2 lanes, ...
-  void (*leaf_sum)(const T* x, const T* t, int64_t n, T parameter, T* lanes);
   void (*backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dx, int64_t n, T parameter);
+  // Null where the derivative with respect to t is minus that with respect to x.
   void (*target_backward)(const T* x, const T* t, const T* dloss, int64_t dloss_stride, T* dt, int64_t n, T parameter);
   const char* option;  // PyTorch's name for the parameter; null if the loss has none
 };
@@ -125,14 +124,22 @@ struct ClassTargets {
   T label_smoothing;
 };
 
-// Kernels that gain from the widest vectors.
+// Matrix products.
 template <class T>
-struct WideKernels {
+struct ProductKernels {
   // Computes the tiles of C in `range`; `workspace` holds gemm_workspace(...) elements, aligned to 64 bytes.
   // Prefetches rows of the next batch meanwhile, if there are any (`ahead` may be null).
   void (*gemm)(const GemmTask<T>& task, const TileRange& range, T* workspace, RowsAhead* ahead);
   int64_t (*gemm_workspace)(const GemmTask<T>& task, const TileRange& range);
 
+  // `rounds` of fma in registers alone; returns the number of flops. `sink` holds two numbers, read and written.
+  int64_t (*fma_burst)(int64_t rounds, T* sink);
+};
+
+// Functions of elements and of rows of logits. AVX-512 has those of float32 alone and uses AVX2's for float64: its own
+// would take 0.6 of their time (tanh and exp, Sapphire Rapids) and add 15 kB to the wheel.
+template <class T>
+struct ElementKernels {
   const UnaryKernel<T>* unary;
   int unary_count;
   const BinaryKernel<T>* binary;
@@ -151,9 +158,6 @@ struct WideKernels {
                         int64_t rows, int64_t classes);
   // dx = dy[row] * x, dy's stride 0 or 1.
   void (*scale_rows)(const T* x, const T* dy, int64_t dy_stride, T* dx, int64_t rows, int64_t columns);
-
-  // `rounds` of fma in registers alone; returns the number of flops. `sink` holds two numbers, read and written.
-  int64_t (*fma_burst)(int64_t rounds, T* sink);
 };
 
 // Kernels that are bound by memory or take a small part of a step. AVX-512 uses AVX2's: on a Zen 4 core, vectors twice
@@ -194,15 +198,17 @@ struct CommonKernels {
 };
 
 template <class T>
-struct Kernels : WideKernels<T>, CommonKernels<T> {};
+struct Kernels : ProductKernels<T>, ElementKernels<T>, CommonKernels<T> {};
 
 struct WideTable {
   const char* isa;
-  WideKernels<float> float32;
-  WideKernels<double> float64;
+  ProductKernels<float> products32;
+  ProductKernels<double> products64;
+  ElementKernels<float> elements32;
 };
 
 struct CommonTable {
+  ElementKernels<double> elements64;
   CommonKernels<float> float32;
   CommonKernels<double> float64;
   void (*permutation)(int64_t* out, int64_t n, RandomStream stream);
@@ -218,8 +224,8 @@ struct KernelTable {
 
   KernelTable(const WideTable& wide, const CommonTable& common)
       : isa(wide.isa),
-        float32{wide.float32, common.float32},
-        float64{wide.float64, common.float64},
+        float32{wide.products32, wide.elements32, common.float32},
+        float64{wide.products64, common.elements64, common.float64},
         permutation(common.permutation),
         gather(common.gather) {}
 };

@@ -8,7 +8,7 @@ struct Mask;
 // Rows of the register tile for 1, 2, 3, 4 vectors of columns: 32 registers hold the sums, a row of B and one value of
 // A.
 struct TileShape {
-  static constexpr int rows[] = {12, 8, 8, 6}, double_rows[] = {8, 8, 6, 6}, panel_vectors = 4;
+  static constexpr int rows[] = {12, 8, 8, 6}, double_rows[] = {8, 4, 4, 4}, panel_vectors = 4;
   static constexpr bool masks_are_free = true;
 };
 

@@ -184,7 +184,8 @@ void losses(const Kernels<T>& table, const std::string& type, int64_t n) {
       loss.forward(x, t, numbers<T>(n), n, T(0.8));
     });
     for (const int64_t stride : {0, 1})
-      for (const auto backward : {loss.backward, loss.target_backward})
+      for (const auto backward :
+           {loss.backward, loss.target_backward == nullptr ? loss.backward : loss.target_backward})
         check("gradient of " + name, n, [&] {
           const T *x = numbers<T>(n), *t = numbers<T>(n), *dy = numbers<T>(stride ? n : 1);
           backward(x, t, dy, stride, numbers<T>(n), n, T(0.8));

@@ -54,7 +54,11 @@ class ElementwiseLoss final : public ReducedLoss {
         });
       };
       if (din[0]) gradient(kernel.backward, din[0].as<T>());
-      if (din[1]) gradient(kernel.target_backward, din[1].as<T>());
+      if (!din[1]) return;
+      T* to = din[1].as<T>();
+      if (kernel.target_backward != nullptr) return gradient(kernel.target_backward, to);
+      gradient(kernel.backward, to);
+      kernels<T>().scale(to, T(-1), to, in[1].size());
     });
   }
 
