@@ -150,3 +150,27 @@ def test_other_data_for_a_parameter_are_noticed() -> None:
     model.weight.data = nl.zeros(2, 24)
     with pytest.raises(RuntimeError, match="call value_and_grad again"):
         f(vector)
+
+
+def test_hooks_and_second_derivatives_run_operation_by_operation() -> None:
+    """A hook that comes later too."""
+    model = nn.Linear(2, 1, dtype=np.float64)
+    rows = np.array([[1.0, 2.0], [3.0, -1.0]])
+    f = nl.func.value_and_grad(model, lambda model: (model(rows) ** 2).sum())
+    vector = np.array([0.5, -1.0, 0.25])
+    value, gradient = f(vector)
+    handle = model.weight.register_hook(lambda g: g * 0.0)
+    other, hooked = f(vector)
+    handle.remove()
+    assert other == value
+    assert hooked.tolist() == [0.0, 0.0, gradient[2]]
+
+    def penalty(model: nn.Module) -> nl.Tensor:
+        x = nl.tensor(rows, requires_grad=True)
+        return (nl.autograd.grad((model(x) ** 2).sum(), x, create_graph=True)[0] ** 2).sum()
+
+    value, gradient = nl.func.value_and_grad(model, penalty)(vector)
+    w, residuals = vector[:2], rows @ vector[:2] + vector[2]
+    assert value == pytest.approx(4 * (w @ w) * (residuals**2).sum())
+    expected = 8 * w * (residuals**2).sum() + 8 * (w @ w) * residuals @ rows
+    np.testing.assert_allclose(gradient, [*expected, 8 * (w @ w) * residuals.sum()])

@@ -42,7 +42,9 @@ class ValueAndGrad:
 
     def __call__(self, vector: ArrayLike) -> tuple[float, Vector]:
         """(loss, gradient (N,)) at parameters (N,), which the model then has."""
-        return self._eager(vector) if self._native is None else self._native(vector)
+        if self._native is None or _core.has_gradient_hooks():
+            return self._eager(vector)
+        return self._native(vector)
 
     def _value(self) -> Tensor:
         loss = self._loss(self._model)
