@@ -40,6 +40,7 @@ def test_dir_shows_no_imports(name):
         "autograd",
         "callbacks",
         "data",
+        "distributions",
         "func",
         "metrics",
         "nn",

@@ -44,7 +44,7 @@ NOT_COMPARED = {
 }  # fmt: skip
 # Functions with several signatures, or whose documentation names arguments differently than they are called.
 OVERLOADED = {
-    "broadcast_to", "einsum", "fix", "flip", "kthvalue", "meshgrid", "prod", "randperm", "scatter", "split", "std", "std_mean", "swapdims",
+    "bernoulli", "broadcast_to", "einsum", "fix", "flip", "kthvalue", "meshgrid", "normal", "prod", "randperm", "scatter", "split", "std", "std_mean", "swapdims",
     "tile", "topk", "true_divide", "var", "var_mean",
 }  # fmt: skip
 METHODS = [

@@ -63,7 +63,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import callbacks, data, func, metrics, optim, utils
+    from . import callbacks, data, distributions, func, metrics, optim, utils
     from .devices import accelerator, backends, cuda, device, mps, xpu
     from .files.model_file import load, save
     from .loading import load_model
@@ -77,6 +77,7 @@ Size: type[tuple[Any, ...]] = tuple
 __all__ = [
     "CaptureError", "DivergenceError", "Generator", "History", "ModelFileError", "Predictor", "Size", "Tensor", "Trainer",
     "accelerator", "arange", "as_tensor", "autograd", "backends", "bool", "callbacks", "cat", "concatenate", "cuda", "data", "device",
+    "distributions",
     "double", "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "from_numpy", "full", "func", "get_num_threads",
     "gradcheck", "iinfo", "inf", "inference_mode", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "load", "load_model",
     "long", "manual_seed", "maximum", "metrics", "minimum", "mps", "nan", "nn", "no_grad", "ones", "ones_like", "optim", "pi", "rand",
@@ -94,6 +95,7 @@ _LAZY = {
     "callbacks": "callbacks",
     "cuda": "devices",
     "data": "data",
+    "distributions": "distributions",
     "func": "func",
     "device": "devices",
     "load": "files.model_file",

@@ -46,7 +46,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         (r".*LU$", _ACTIVATIONS),
     ),
     "nnlite.nn.functional": (
-        (r".*(conv|pool|pad$|fold|upsample|interpolate|pixel|grid|channel|local_resp|[23]d$)", _IMAGES),
+        (r".*(conv|pool|fold|upsample|interpolate|pixel|grid|channel|local_resp|[23]d$)", _IMAGES),
         (r".*attention", _ATTENTION),
         (r".*(_loss|cross_entropy)", "any tensor expression that yields one number is a loss"),
     ),
@@ -61,7 +61,7 @@ _ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "nnlite.data": ((r".*(Sampler|Dataset)$|default_co", "pass a TensorDataset, Subset, or objects with __len__ and __getitem__"),),
     "nnlite": (
-        (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|set_default_dt", _TYPES),
+        (r"(b?float|half|q?u?int|complex|cfloat|cdouble)\d*(x\d+)?$|[gs]et_default_dt", _TYPES),
         (r"cpu|mtia|get_default_dev|set_default_dev", _CPU),
         (r".*(Tensor|Storage)$|as_strided|asarray|frombuffer", "use nl.tensor, nl.zeros, nl.as_tensor or nl.from_numpy"),
         (r"compile|jit|fx$|export|onnx|_?dynamo", _COMPILED),

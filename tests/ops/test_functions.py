@@ -110,6 +110,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(["cumsum", "cumprod"], (1,)),
     "lerp": ("tensor", 0.3), "masked_fill": ("mask", 7.0), "clip": (0.2, 0.6),
     "index_add": (1, "index", "columns"), "scatter": (0, "places", 3.0), "scatter_add": (0, "places", "tensor"),
+    "addcmul": ("tensor", "tensor"), "addcdiv": ("tensor", "tensor"), "index_fill": (1, "index", 7.0),
 }  # fmt: skip
 
 

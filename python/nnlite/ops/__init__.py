@@ -12,17 +12,19 @@ from .._core import Tensor
 
 _FAMILIES = {
     "elementwise": """sin cos tan asin acos atan atan2 sinh cosh erf erfc expm1 log1p log2 log10 exp2 rsqrt square
-        sign neg reciprocal floor ceil round trunc frac remainder fmod floor_divide lerp hypot nan_to_num add sub mul div""",
-    "reductions": "prod cumsum cumprod std var std_mean var_mean norm logsumexp",
-    "products": "mm bmm mv dot outer einsum addmm baddbmm kron",
+        sign neg reciprocal floor ceil round trunc frac remainder fmod floor_divide lerp hypot nan_to_num add sub mul div
+        addcmul addcdiv""",
+    "reductions": "prod cumsum cumprod diff std var std_mean var_mean norm logsumexp",
+    "products": "mm bmm mv dot outer einsum addmm baddbmm kron tensordot cdist",
     "shaping": """expand expand_as repeat repeat_interleave tile chunk split unbind flip roll t tril triu diag movedim
-        meshgrid hstack view_as vstack""",
-    "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add
+        meshgrid cartesian_prod broadcast_tensors hstack view_as vstack""",
+    "selection": """masked_fill masked_select gather scatter scatter_add index_select index_add index_fill
         take_along_dim""",
     "order": """allclose argsort bincount count_nonzero cummax cummin equal isclose kthvalue median nonzero quantile sort
         topk unique""",
     "tensors": """eye from_dlpack full_like linspace logspace rand_like randint randint_like randn_like randperm
         is_tensor new_full new_ones new_tensor new_zeros""",
+    "sampling": "bernoulli multinomial normal",
 }
 ALIASES = {
     "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "broadcast_to": "expand",
@@ -35,13 +37,26 @@ _NATIVE = """abs all amax amin any argmax argmin bitwise_and bitwise_not bitwise
     flatten ge gt is_floating_point isfinite isinf isnan isneginf isposinf le log log_softmax logical_and logical_not logical_or
     logical_xor lt matmul max mean min ne numel permute pow relu reshape sigmoid signbit softmax sqrt squeeze sum tanh transpose
     unsqueeze"""
-_ONLY_FUNCTIONS = {"einsum", "hstack", "meshgrid", "row_stack", "std_mean", "var_mean", "vstack"}
+_ONLY_FUNCTIONS = {
+    "broadcast_tensors",
+    "cartesian_prod",
+    "cdist",
+    "einsum",
+    "normal",
+    "tensordot",
+    "hstack",
+    "meshgrid",
+    "row_stack",
+    "std_mean",
+    "var_mean",
+    "vstack",
+}
 _ONLY_METHODS = {
     "expand", "expand_as", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "repeat", "reshape_as", "view_as",
 }  # fmt: skip
 # In place: these, and what is elementwise.
 _IN_PLACE = {
-    "absolute", "clip", "cumprod", "cumsum", "index_add", "log", "masked_fill", "scatter", "scatter_add", "tril", "triu",
+    "absolute", "clip", "cumprod", "cumsum", "index_add", "index_fill", "log", "masked_fill", "scatter", "scatter_add", "tril", "triu",
 }  # fmt: skip
 OPERATORS = {
     "__mod__": "remainder",

@@ -278,3 +278,13 @@ def nan_to_num(
     y = _core.where(is_nan(input), 0.0 if nan is None else nan, input)
     y = _core.where(sign(input - top).relu(), top if posinf is None else posinf, y)
     return _core.where(sign(bottom - input).relu(), bottom if neginf is None else neginf, y)
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value * tensor1 * tensor2."""
+    return input + tensor1 * tensor2 * value
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value * tensor1 / tensor2."""
+    return input + tensor1 / tensor2 * value

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from .. import _core
 from .._core import Tensor
+from .calling import normal_dim
+from .reductions import norm
 from .shaping import expand
 
 
@@ -156,3 +159,33 @@ def _summed(label: str, x: Tensor, needed: set[str]) -> tuple[str, Tensor]:
     for name in [name for name in label if name not in needed]:
         x, label = x.sum(label.index(name)), label.replace(name, "")
     return label, x
+
+
+def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
+    """The product over the last `dims` dimensions of a and the first of b, or over pairs of dimensions ([of a], [of b])."""
+    of_a, of_b = (range(a.ndim - dims, a.ndim), range(dims)) if isinstance(dims, int) else dims
+    of_a = [normal_dim("tensordot", d, a.ndim) for d in of_a]
+    of_b = [normal_dim("tensordot", d, b.ndim) for d in of_b]
+    for d, e in zip(of_a, of_b, strict=True):  # a single element goes with any number of them
+        if a.shape[d] == 1:
+            b = b.sum(e, True)
+        elif b.shape[e] == 1:
+            a = a.sum(d, True)
+    if [a.shape[d] for d in of_a] != [b.shape[d] for d in of_b]:
+        raise RuntimeError(f"tensordot(): dimensions {of_a} of {tuple(a.shape)} and {of_b} of {tuple(b.shape)} differ")
+    kept_a = [d for d in range(a.ndim) if d not in of_a]
+    kept_b = [d for d in range(b.ndim) if d not in of_b]
+    shape = [*(a.shape[d] for d in kept_a), *(b.shape[d] for d in kept_b)]
+    depth = math.prod(a.shape[d] for d in of_a)
+    left, right = a.permute(kept_a + of_a).reshape(-1, depth), b.permute(of_b + kept_b).reshape(depth, -1)
+    return _core.matmul(left, right).reshape(shape)
+
+
+def cdist(
+    x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"
+) -> Tensor:
+    """The p-norm distances (..., n, m) of the rows of x1 (..., n, k) from those of x2 (..., m, k).
+
+    `compute_mode` changes nothing: differences are computed, not products.
+    """
+    return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)

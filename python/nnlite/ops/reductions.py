@@ -172,3 +172,18 @@ def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) ->
     top = _core.where(sign((top - top).abs() + 1), top, 0.0)  # 0 for infinities
     total = (x - top).exp().sum(dims, keepdim).log()
     return total + top.reshape(tuple(total.shape))
+
+
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
+    """The differences of neighbours along one dimension, n times; `prepend` and `append` are joined to it before."""
+    dim = normal_dim("diff", dim, input.ndim)
+    if n < 0 or input.ndim == 0:
+        raise RuntimeError(f"diff(): needs n of at least 0 and a dimension, got n={n} and shape {tuple(input.shape)}")
+    parts = [x for x in (prepend, input, append) if x is not None]
+    x = _core.concatenate(parts, dim) if n and len(parts) > 1 else input
+    later, earlier = ((*(slice(None),) * dim, part) for part in (slice(1, None), slice(-1)))
+    for _ in range(min(n, x.shape[dim])):
+        x = x[later].logical_xor(x[earlier]) if x.dtype.kind == "b" else x[later] - x[earlier]
+    return x

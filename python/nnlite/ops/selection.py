@@ -167,3 +167,11 @@ def index_add(input: Tensor, dim: int, index: Operand, source: Tensor, *, alpha:
         raise RuntimeError(f"index_add(): source has shape {tuple(source.shape)}, the index asks for {wanted}")
     rows = np.arange(input.numel()).reshape(shape or (1,))
     return _added(input, rows.take(array, dim), source if alpha == 1 else source * alpha)
+
+
+def index_fill(input: Tensor, dim: int, index: Operand, value: float) -> Tensor:
+    """`value` at the positions `index` of one dimension."""
+    dim, array = _vector("index_fill", input, dim, index)
+    mask = np.zeros(tuple(input.shape) or (1,), bool)
+    mask[(slice(None),) * dim + (array,)] = True
+    return masked_fill(input, mask.reshape(input.shape), value)

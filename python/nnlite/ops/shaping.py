@@ -204,3 +204,16 @@ def hstack(tensors: Sequence[Operand]) -> Tensor:
 def vstack(tensors: Sequence[Operand]) -> Tensor:
     """Joins along the first dimension, vectors as rows."""
     return _core.concatenate([x if x.ndim > 1 else x.reshape(1, -1) for x in _listed((tensors,))], 0)
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors, expanded to one shape."""
+    shape = np.broadcast_shapes(*(tuple(x.shape) for x in tensors))
+    return tuple(expand(x, shape) for x in tensors)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All combinations (n, k) of the elements of k vectors."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return _core.concatenate([x.reshape(-1, 1) for x in meshgrid(*tensors, indexing="ij")], 1)

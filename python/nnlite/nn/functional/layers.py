@@ -233,3 +233,19 @@ def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12) 
     if p == 2:
         return x / (x * x).sum(dim, True).clip(eps * eps).sqrt()
     return x / _norm(x, p, dim, True).clip(eps)
+
+
+def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """`value` (0) before and after: `pad` is (before, after) of the last dimension, then of the one before it, and so on."""
+    if mode != "constant":
+        raise NotImplementedError(f"pad(): nnlite pads by constants, not by mode={mode!r}")
+    x = _core.as_tensor(input)
+    if len(pad) % 2 or len(pad) > 2 * x.ndim or min(pad, default=0) < 0:
+        raise RuntimeError(f"pad(): pad must hold pairs of sizes for at most {x.ndim} dimensions, got {tuple(pad)}")
+    for pair in range(len(pad) // 2):
+        dim = x.ndim - 1 - pair
+        ends = [
+            Tensor(np.full((*x.shape[:dim], n, *x.shape[dim + 1 :]), value or 0), x.dtype) for n in pad[2 * pair :][:2]
+        ]
+        x = _core.concatenate([ends[0], x, ends[1]], dim)
+    return x
