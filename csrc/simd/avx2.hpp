@@ -1,13 +1,11 @@
-// Sixteen floats, or eight doubles, in two 256-bit registers. GCC 12 keeps such a struct in registers but spills a
-// 64-byte vector_size type: 16 GFLOP/s instead of 100.
+// Sixteen floats or eight doubles in two 256-bit registers. GCC 12 spills a 64-byte vector_size: 16 GFLOP/s, not 100.
 
 template <class T>
 struct Vec;
 template <class T>
 struct Mask;
 
-// Rows of the register tile for 1, 2, 3, 4 vectors of columns: 16 registers hold the sums and a row of B, two per
-// vector, and one value of A.
+// Rows of the register tile for 1 to 4 vectors of columns: 16 registers hold its sums, a row of B and a value of A.
 struct TileShape {
   static constexpr int rows[] = {6, 2, 1, 1}, double_rows[] = {6, 2, 1, 1}, panel_vectors = 1;
   static constexpr bool masks_are_free = false;

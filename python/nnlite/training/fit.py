@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._core import Tensor
 from ..autograd.grad_mode import enable_grad
 from ..optim.lr_scheduler.base import LRScheduler, rates_of
 from .arrays import Array
@@ -23,27 +21,19 @@ from .callbacks.schedules import schedules_of, stepped_per_batch
 from .capture import Programs, Step, eager_batch
 from .checks import check_plan, rows_are_checked
 from .divergence import Memento, divergence
+from .eager import eager_update
 from .evaluation import Evaluation
 from .history import History
 from .loss import BatchLoss, LossTotal
 from .native_epochs import EpochRequest, train_epochs
 from .option_rows import OptionRows
 from .plan import Plan
+from .position import Position
 from .progress import Progress
 from .resume import Checkpoints
 from .state import Beginning, TrainingState
 
 _SECONDS_AT_ONCE = 0.5  # about how long one native call may last where Python has nothing to do between epochs
-
-
-@dataclass
-class Position:
-    """Where a fit stands within an epoch: batches done, their loss, and if wanted their outputs (N, ...) and last rates."""
-
-    batch: int = 0
-    loss: LossTotal = field(default_factory=LossTotal)
-    outputs: Array | None = None
-    rates: dict[str, float] = field(default_factory=dict)
 
 
 class Fit:
@@ -306,7 +296,8 @@ class Fit:
             if done.is_empty:
                 before.restore()
             else:
-                self._update(loss, chosen, before)
+                diverged = partial(self._divergence, position.batch)
+                eager_update(state, self.plan, loss, chosen, before, diverged)
         except BaseException:
             if done is None or state.optimizer.updates == updates:
                 before.restore()
@@ -315,30 +306,6 @@ class Fit:
             raise
         self._advance(done)
         return done.value
-
-    def _update(self, loss: Tensor, chosen: NDArray[np.int64], before: Memento) -> None:
-        """The optimizer's step from a batch's loss; `before` is the state before it was computed."""
-        state = self.state
-        if not state.optimizer.requires_closure:
-            self._backward(loss, before)
-            state.optimizer.step()
-            return
-        first = [loss]
-
-        def closure() -> Tensor:
-            value = first.pop() if first else eager_batch(state.model, state.criterion, self.plan.rows, chosen)[1]
-            state.optimizer.zero_grad()
-            self._backward(value, before)
-            return value
-
-        state.optimizer.step(closure)
-
-    def _backward(self, loss: Tensor, before: Memento) -> None:
-        """The clipped gradients of a loss."""
-        loss.backward()
-        if not self.plan.clipping.apply(self.state.optimizer):
-            before.restore()
-            raise self._divergence(self.position.batch)
 
     def _advance(self, done: BatchLoss) -> None:
         """Counts one more batch."""
