@@ -218,6 +218,8 @@ void define_functions(py::module_& module) {
   module.def(
       "loss_share",
       [](const TensorPtr& loss, int64_t rows) {
+        if (!is_floating(loss->dtype()))
+          throw TypeError(text("a loss must be float32 or float64, got ", name_of(loss->dtype())));
         const BatchShare share(*loss, rows);
         const double value = loss->trace_number != 0 ? 0.0 : dispatch(loss->dtype(), [&](auto zero) {
           return static_cast<double>(*loss->array().as<decltype(zero)>());

@@ -71,7 +71,9 @@ std::optional<double> quota_in(const std::string& folder, bool second_version) {
 // the host's root.
 std::string path_below(const Mount& mount, const std::string& group) {
   if (mount.group == "/") return group;
-  if (group.compare(0, mount.group.size(), mount.group) == 0) return group.substr(mount.group.size());
+  const size_t length = mount.group.size();  // of whole names: /ab is not below /a
+  if (group.compare(0, length, mount.group) == 0 && (group.size() == length || group[length] == '/'))
+    return group.substr(length);
   return "";
 }
 

@@ -183,6 +183,16 @@ FIRST = (
             id="a group around it",
         ),
         pytest.param(
+            {
+                "proc/self/mountinfo": SECOND.replace("0:26 / ", "0:26 /a "),
+                "proc/self/cgroup": "0::/ab\n",
+                "sys/fs/cgroup/cpu.max": "300000 100000\n",
+                "sys/fs/cgroupb/cpu.max": "100000 100000\n",
+            },
+            3.0,
+            id="a group whose name begins like the mount's",
+        ),
+        pytest.param(
             {"proc/self/cgroup": "0::/../../other\n", "sys/fs/cgroup/cpu.max": "100000 100000\n"},
             1.0,
             id="a group outside the namespace",

@@ -369,3 +369,14 @@ def test_each_position_has_its_loss() -> None:
     assert len(weighted) == 1
     trainer.fit(X, target, sample_weight=WEIGHTS)
     trainer.fit(X, target, sample_weight=WEIGHTS, compile=False)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_loss_of_integers_is_refused(eagerly) -> None:
+    model = nn.Linear(2, 3)
+    trainer = nl.Trainer(
+        model, lambda output, target: (output.argmax(1) != target).sum(), optim.SGD(model.parameters(), lr=0.1)
+    )
+    x, y = np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])
+    with pytest.raises(TypeError, match="a loss must be float32 or float64, got int64"):
+        trainer.fit(x, y, compile=False, progress=False) if eagerly else trainer.evaluate(x, y)
