@@ -1,4 +1,4 @@
-"""Functions and methods of tensors on the samples of PyTorch's own operator database: value, shape, type, gradient."""
+"""Functions and methods of tensors on the samples of PyTorch's own operator database: value, shape, type, two gradients."""
 
 from __future__ import annotations
 
@@ -133,13 +133,43 @@ def check(name: str, info: Any, sample: Any, dtype: torch.dtype) -> None:
     wanted = [pair for pair in leaves if pair[0].requires_grad]
     if not terms:
         return
-    sum(terms[1:], terms[0]).backward()
+    total = sum(terms[1:], terms[0])
+    total.backward(retain_graph=True)
     outputs, ones = zip(*seeds, strict=True)
-    gradients = torch.autograd.grad(outputs, [theirs for theirs, _ in wanted], ones, allow_unused=True)
+    twice = dtype == torch.float64 and info.supports_gradgrad
+    inputs = [theirs for theirs, _ in wanted]
+    gradients = torch.autograd.grad(outputs, inputs, ones, allow_unused=True, create_graph=twice)
     for (_, mine), other in zip(wanted, gradients, strict=True):
-        a = np.zeros(mine.shape) if mine.grad is None else mine.grad.numpy()
-        b = np.zeros(mine.shape) if other is None else other.numpy()
-        np.testing.assert_allclose(a, b, rtol=gradient_rtol, atol=atol, err_msg="gradient")
+        assert_same_gradient(mine, mine.grad, other, gradient_rtol, atol, "gradient")
+    if twice:
+        check_second_gradients(total, [mine for _, mine in wanted], inputs, gradients)
+
+
+def assert_same_gradient(leaf: Any, mine: Any, other: Any, rtol: float, atol: float, what: str) -> None:
+    """A gradient that neither library has counts as 0."""
+    a = np.zeros(leaf.shape) if mine is None else mine.detach().numpy()
+    b = np.zeros(leaf.shape) if other is None else other.detach().numpy(force=True)
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=what)
+
+
+def check_second_gradients(total: nl.Tensor, leaves: list[nl.Tensor], inputs: list[Any], gradients: Any) -> None:
+    """The gradient of a random combination of the gradients."""
+    combined = []
+    for gradient in gradients:
+        weights = None if gradient is None else torch.randn(gradient.shape, dtype=gradient.dtype)
+        combined.append(weights)
+    theirs = [(g * w).sum() for g, w in zip(gradients, combined, strict=True) if g is not None and g.requires_grad]
+    if not theirs:
+        return
+    expected = torch.autograd.grad(sum(theirs), inputs, allow_unused=True)
+    ours = nl.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
+    terms = [
+        (g * nl.tensor(w.numpy())).sum() for g, w in zip(ours, combined, strict=True) if g is not None and w is not None
+    ]
+    terms = [term for term in terms if term.requires_grad]
+    got = nl.autograd.grad(sum(terms[1:], terms[0]), leaves, allow_unused=True) if terms else [None] * len(leaves)
+    for leaf, mine, other in zip(leaves, got, expected, strict=True):
+        assert_same_gradient(leaf, mine, other, 1e-7, 1e-8, "second gradient")
 
 
 def samples(name: str, info: Any, dtype: torch.dtype, most: int) -> list[Any]:
