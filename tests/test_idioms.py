@@ -39,12 +39,15 @@ def value_of(line: str, library: types.ModuleType, monkeypatch) -> Any:
     for name, module in modules_of(library).items():
         monkeypatch.setitem(sys.modules, name, module)
     names: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "optim": library.optim}
-    exec(PREAMBLE, names)
-    body = ast.parse(line.removesuffix("# shape").strip()).body
-    last = body.pop()
-    assert isinstance(last, ast.Expr), f"the line does not end in an expression: {line}"
-    exec(compile(ast.Module(body, []), "<idiom>", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "<idiom>", "eval"), names)
+    try:
+        exec(PREAMBLE, names)
+        body = ast.parse(line.removesuffix("# shape").strip()).body
+        last = body.pop()
+        assert isinstance(last, ast.Expr), f"the line does not end in an expression: {line}"
+        exec(compile(ast.Module(body, []), "<idiom>", "exec"), names)
+        return eval(compile(ast.Expression(last.value), "<idiom>", "eval"), names)
+    finally:
+        names.clear()  # a hook that refers to these names would keep its tensor
 
 
 def plain(value: Any) -> Any:

@@ -19,9 +19,9 @@ std::string exact(double value) {
 std::string exact(const std::string& value) {
   return value;
 }
-std::string exact(const std::vector<int64_t>& values) {
+std::string exact(const Integers& integers) {
   std::string all;
-  for (int64_t value : values) all += std::to_string(value) + ' ';
+  for (int64_t value : integers.values) all += std::to_string(value) + ' ';
   return '(' + all + ')';
 }
 

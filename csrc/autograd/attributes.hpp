@@ -13,9 +13,15 @@
 
 namespace nnlite {
 
+// A class of its own: libstdc++ 12 destroys garbage if a variant of standard types alone runs out of memory while it is
+// copied (GCC bug 112591).
+struct Integers {
+  std::vector<int64_t> values;
+};
+
 class Attribute {
  public:
-  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+  using Value = std::variant<bool, int64_t, double, std::string, Integers>;
 
   template <class T>
   Attribute(const char* name, const T& value) : name_(name), value_(typed(value)) {}
@@ -35,7 +41,7 @@ class Attribute {
     else if constexpr (std::is_convertible_v<T, std::string>)
       return std::string(value);
     else
-      return std::vector<int64_t>(value.begin(), value.end());
+      return Integers{{value.begin(), value.end()}};
   }
 
   const char* name_;

@@ -112,14 +112,14 @@ TensorPtr& gradient_slot(const TensorPtr& tensor, const Origin& origin) {
 }
 
 // Buffers that the nodes of a backward pass share.
-struct Scratch {
+struct Propagation {
   std::vector<TensorPtr> made;
   Gradients gradients;
 };
 
-void propagate(Node& node, Scratch& scratch) {
+void propagate(Node& node, Propagation& propagation) {
   const TensorPtr doutput = std::exchange(node.doutput, nullptr);
-  auto& [made, gradients] = scratch;
+  auto& [made, gradients] = propagation;
   made.assign(node.inputs.size(), nullptr);
   gradients.assign(node.inputs.size(), Gradient());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -173,9 +173,9 @@ void backward(const TensorPtr& root, const TensorPtr& gradient, bool retain_grap
     }
   } const cleanup{nodes, !retain_graph};
   last->doutput = seed;
-  Scratch scratch;
+  Propagation propagation;
   for (Node* node : nodes)
-    if (node->doutput != nullptr) propagate(*node, scratch);
+    if (node->doutput != nullptr) propagate(*node, propagation);
 }
 
 }  // namespace nnlite

@@ -60,12 +60,11 @@ void sum_axis(const T* x, int64_t outer, int64_t axis, int64_t inner, T* out) {
 }
 
 template <class T>
-void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape) {
+void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape, std::array<Scratch, 2>& scratch) {
   const int rank = full_shape.rank();
   Shape current = full_shape;
-  std::vector<T> buffers[2];
   const T* from = full;
-  int turn = 0;
+  size_t turn = 0;
   for (int begin = 0; begin < rank;) {
     // Adjacent repeated dimensions are summed as one.
     int end = begin;
@@ -75,14 +74,13 @@ void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& s
       continue;
     }
     const int64_t outer = current.count(0, begin), axis = current.count(begin, end), inner = current.count(end, rank);
-    std::vector<T>& to = buffers[turn];
-    to.resize(static_cast<size_t>(outer * inner));
+    T* to = scratch[turn].of<T>(outer * inner);
     if (begin == 0)
-      sum_batch(from, axis, inner, to.data());
+      sum_batch(from, axis, inner, to);
     else
-      sum_axis(from, outer, axis, inner, to.data());
+      sum_axis(from, outer, axis, inner, to);
     for (int i = begin; i < end; ++i) current[i] = 1;
-    from = to.data();
+    from = to;
     turn = 1 - turn;
     begin = end;
   }
@@ -93,7 +91,7 @@ template void sum_batch(const float*, int64_t, int64_t, float*);
 template void sum_batch(const double*, int64_t, int64_t, double*);
 template void sum_axis(const float*, int64_t, int64_t, int64_t, float*);
 template void sum_axis(const double*, int64_t, int64_t, int64_t, double*);
-template void sum_to_shape(const float*, const Shape&, float*, const Shape&);
-template void sum_to_shape(const double*, const Shape&, double*, const Shape&);
+template void sum_to_shape(const float*, const Shape&, float*, const Shape&, std::array<Scratch, 2>&);
+template void sum_to_shape(const double*, const Shape&, double*, const Shape&, std::array<Scratch, 2>&);
 
 }  // namespace nnlite

@@ -1,9 +1,11 @@
 // NumPy's broadcasting of two operands as runs of contiguous output, and the sums that reverse it for gradients.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "autograd/shape.hpp"
+#include "runtime/memory.hpp"
 
 namespace nnlite {
 
@@ -54,9 +56,9 @@ class Broadcast {
 };
 
 // Sums `full` over the dimensions that broadcasting repeated: (full_shape) -> (shape). Over rows in leaves, along rows
-// in lanes.
+// in lanes. Intermediate sums are in `scratch`.
 template <class T>
-void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape);
+void sum_to_shape(const T* full, const Shape& full_shape, T* out, const Shape& shape, std::array<Scratch, 2>& scratch);
 
 // (rows, columns) -> (columns), a sum over the batch: rule 3 of the contract, even for a single column.
 template <class T>

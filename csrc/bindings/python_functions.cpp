@@ -124,11 +124,19 @@ py::object in_python(const char* module, const char* function) {
   return py::module_::import(module).attr(function);
 }
 
+template <class T>
+py::object python_value(const T& value) {
+  if constexpr (std::is_same_v<T, Integers>)
+    return py::cast(value.values);
+  else
+    return py::cast(value);
+}
+
 // What a rule asks of a node: an input, the output, a slope, an adjoint, or an attribute by its name.
 py::object answer(const Recorded& node, const std::string& what, size_t i, const TensorPtr& from) {
   for (const Attribute& attribute : node.operation()->attributes())
     if (what == attribute.name())
-      return std::visit([](const auto& value) -> py::object { return py::cast(value); }, attribute.value());
+      return std::visit([](const auto& value) { return python_value(value); }, attribute.value());
   node.arrays().at(i);
   return py::cast(what == "input"    ? node.input(i)
                   : what == "output" ? node.output()

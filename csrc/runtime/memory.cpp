@@ -98,6 +98,14 @@ Storage::~Storage() {
     std::free(data_);
 }
 
+void* Scratch::of_bytes(size_t bytes) {
+  if (bytes > bytes_ || storage_ == nullptr) {
+    storage_ = std::make_unique<Storage>(bytes);
+    bytes_ = bytes;
+  }
+  return storage_->data();
+}
+
 void* thread_scratch(size_t bytes) {
   thread_local std::unique_ptr<void, Free> buffer;
   thread_local size_t capacity = 0;

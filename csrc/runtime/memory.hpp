@@ -40,6 +40,21 @@ struct SharedObject {
   static void operator delete(void*) noexcept {}
 };
 
+// Memory for intermediate results, allocated when first used and kept: a later use allocates only if it needs more.
+class Scratch {
+ public:
+  template <class T>
+  T* of(int64_t count) {
+    return static_cast<T*>(of_bytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+
+ private:
+  void* of_bytes(size_t bytes);
+
+  std::unique_ptr<Storage> storage_;
+  size_t bytes_ = 0;
+};
+
 // Aligned scratch memory of the calling thread, valid until its next call; it grows and is reused.
 void* thread_scratch(size_t bytes);
 

@@ -20,12 +20,24 @@ Y = nl.Generator(4).permutation(ROWS) % 10
 OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 128, "progress": False}
 
 
+class Scale(nn.Module):
+    """Parameters that are broadcast: their gradients are sums of larger ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor, self.matrix = nn.Parameter(nl.ones(70)), nn.Parameter(nl.ones(7, 7))
+
+    def forward(self, x: nl.Tensor) -> nl.Tensor:
+        scaled = x * self.factor
+        return (scaled.reshape(-1, 10, 7) @ self.matrix).reshape(-1, 70)
+
+
 def make_trainer() -> nl.Trainer:
     """A training with everything that could be left half changed: running statistics, random draws, momentum, two groups."""
     nl.manual_seed(5)
     model = nn.Sequential(
-        nn.Linear(40, 200), nn.BatchNorm1d(200), nn.ReLU(), nn.Dropout(0.2), nn.Linear(200, 70), nn.Tanh(),
-        nn.Linear(70, 10),
+        nn.Linear(40, 200), nn.BatchNorm1d(200), nn.ReLU(), nn.Dropout(0.2), nn.Linear(200, 70), nn.Tanh(), Scale(),
+        nn.LayerNorm(70), nn.Linear(70, 10),
     )  # fmt: skip
     groups = [{"params": list(model[0].parameters()), "lr": 0.05}, {"params": list(model.parameters())[2:]}]
     return nl.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(groups, lr=0.1, momentum=0.9), metrics=["accuracy"])

@@ -107,17 +107,18 @@ class Binary final : public Operation {
   void gradient_of(F backward, const Arrays& in, const Array& operand, const Array& out, const Array& dout,
                    T* gradient) {
     const bool whole = operand.shape == out.shape;
-    const Tensor broadcast(whole ? Shape{0} : out.shape, out.dtype);
-    T* full = whole ? gradient : broadcast.array().as<T>();
+    T* full = whole ? gradient : full_.of<T>(out.size());
     runs_.for_runs([&](const BroadcastRun& run) {
       backward(in[0].as<T>() + run.a, run.a_stride, in[1].as<T>() + run.b, run.b_stride, out.as<T>() + run.out,
                dout.as<T>() + run.out, full + run.out, run.count);
     });
-    if (!whole) sum_to_shape(full, out.shape, gradient, operand.shape);
+    if (!whole) sum_to_shape(full, out.shape, gradient, operand.shape, sums_);
   }
 
   int index_;
   Broadcast runs_;
+  Scratch full_;
+  std::array<Scratch, 2> sums_;
 };
 
 using Boolean = uint8_t;  // any nonzero byte is true: foreign memory may hold other values than 1

@@ -205,20 +205,21 @@ class Matmul final : public Operation {
   }
 
   template <class T, class F>
-  void gradient_of(const Shape& operand_batch, const Shape& matrix, T* gradient, const F& product) const {
+  void gradient_of(const Shape& operand_batch, const Shape& matrix, T* gradient, const F& product) {
     const int64_t size = matrix.size();
     Shape full_shape = batch_, shape = operand_batch;
     for (int64_t dim : matrix) full_shape.push_back(dim), shape.push_back(dim);
     const bool whole = shape.size() == full_shape.size();
-    const Tensor broadcast(whole ? Shape{0} : full_shape, dtype_of<T>());
-    T* full = whole ? gradient : broadcast.array().as<T>();
+    T* full = whole ? gradient : full_.of<T>(full_shape.size());
     for_matrices([&](int64_t a, int64_t b, int64_t c) { product(a, b, c, full + c * size); });
-    if (!whole) sum_to_shape(full, full_shape, gradient, shape);
+    if (!whole) sum_to_shape(full, full_shape, gradient, shape, sums_);
   }
 
   int64_t m_ = 0, n_ = 0, k_ = 0;
   Shape batch_, a_batch_, b_batch_;
   Broadcast runs_;
+  Scratch full_;
+  std::array<Scratch, 2> sums_;
 };
 
 TensorPtr with_dim(const TensorPtr& x, int at) {

@@ -74,10 +74,10 @@ class LayerNorm final : public Operation {
                                            dout.as<T>() + at, din[0].as<T>() + at, rows, columns_);
         });
       if (din[1]) {
-        const Tensor product(dout.shape, dout.dtype);
+        T* product = product_.of<T>(dout.size());
         static const int mul = binary_index("mul");
-        kernels<T>().binary[mul].forward(dout.as<T>(), 1, normalized, 1, product.array().as<T>(), dout.size());
-        sum_batch(product.array().as<T>(), rows_, columns_, din[1].as<T>());
+        kernels<T>().binary[mul].forward(dout.as<T>(), 1, normalized, 1, product, dout.size());
+        sum_batch(product, rows_, columns_, din[1].as<T>());
       }
       if (din[2]) sum_batch(dout.as<T>(), rows_, columns_, din[2].as<T>());
     });
@@ -94,6 +94,7 @@ class LayerNorm final : public Operation {
   double eps_;
   int64_t rows_ = 0, columns_ = 0;
   std::unique_ptr<Storage> normalized_, inverse_std_;
+  Scratch product_;
 };
 
 // Inputs x (N, C), running mean and variance, weight, bias (C), number of batches seen (). Training uses the batch's

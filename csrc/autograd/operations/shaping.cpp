@@ -1,5 +1,6 @@
 // Reshaping, permuting, slicing and concatenating.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
 
@@ -20,14 +21,17 @@ void dispatch_width(DType dtype, F&& f) {
     f(uint64_t());
 }
 
+// One for each dimension; no allocation, so that no step can run out of memory here.
+using Strides = std::array<int64_t, Shape::kMaxRank>;
+
 // Visits the elements of `shape` in row-major order at offset + sum of index * stride; calls f(position, offset, count,
 // stride) for each run along the last dimension.
 template <class F>
-void for_strided(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset, const F& f) {
+void for_strided(const Shape& shape, const Strides& strides, int64_t offset, const F& f) {
   if (shape.size() == 0) return;
   if (shape.rank() == 0) return f(int64_t{0}, offset, int64_t{1}, int64_t{1});
   const int last = shape.rank() - 1;
-  std::vector<int64_t> index(static_cast<size_t>(shape.rank()), 0);
+  Strides index{};
   for (int64_t position = 0; position < shape.size(); position += shape[last]) {
     f(position, offset, shape[last], strides[static_cast<size_t>(last)]);
     for (int dim = last - 1; dim >= 0; --dim) {
@@ -40,8 +44,8 @@ void for_strided(const Shape& shape, const std::vector<int64_t>& strides, int64_
   }
 }
 
-std::vector<int64_t> row_major_strides(const Shape& shape) {
-  std::vector<int64_t> strides(static_cast<size_t>(shape.rank()));
+Strides row_major_strides(const Shape& shape) {
+  Strides strides{};
   for (int i = 0; i < shape.rank(); ++i) strides[static_cast<size_t>(i)] = shape.count(i + 1, shape.rank());
   return strides;
 }
@@ -95,9 +99,9 @@ class Permute final : public Operation {
  private:
   // Copies `source`, in its own order, to `permuted`, in the order of `like`, or back.
   void copy(const Array& source, void* permuted, const Array& like, bool back) const {
-    const std::vector<int64_t> own = row_major_strides(source.shape);
-    std::vector<int64_t> strides;
-    for (int dim : dims_) strides.push_back(own[static_cast<size_t>(dim)]);
+    const Strides own = row_major_strides(source.shape);
+    Strides strides{};
+    for (size_t i = 0; i < dims_.size(); ++i) strides[i] = own[static_cast<size_t>(dims_[i])];
     dispatch_width(like.dtype, [&](auto zero) {
       using Word = decltype(zero);
       auto *a = source.as<Word>(), *b = static_cast<Word*>(permuted);
@@ -153,7 +157,7 @@ class SliceOf final : public Operation {
  private:
   template <class F>
   void for_slice(const Shape& whole, const F& f) const {
-    std::vector<int64_t> strides = row_major_strides(whole);
+    Strides strides = row_major_strides(whole);
     int64_t offset = 0;
     for (size_t i = 0; i < slices_.size(); ++i) {
       offset += slices_[i].start * strides[i];
