@@ -28,7 +28,8 @@ class TileSums {
     tile_.accumulate = !plan_.leaves && k.begin > 0;
     tile_.b_stride = b.row_stride;
     tile_.columns = static_cast<int>(columns.size() - (vectors - 1) * Vec<T>::lanes);
-    functions_ = kTileFunctions<T>.functions[vectors - 1];
+    const bool masked = !plan_.pack_b && tile_.columns < Vec<T>::lanes;
+    functions_ = kTileFunctions<T>.functions[masked][vectors - 1];
     return plan_.tile_rows(vectors);
   }
 

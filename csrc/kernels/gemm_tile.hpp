@@ -45,7 +45,7 @@ struct Tile {
 };
 
 // The loops over a tile's vectors are fully unrolled: only then does the compiler keep the sums in registers.
-template <class T, int Rows, int Vectors>
+template <class T, int Rows, int Vectors, bool Masked>
 void multiply_tile(const Tile<T>& tile) {
   using V = Vec<T>;
   constexpr int last = Vectors - 1;
@@ -77,8 +77,7 @@ void multiply_tile(const Tile<T>& tile) {
     V row[Vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j)
-      row[j] =
-          TileShape::masks_are_free && j == last ? V::load(b + j * V::lanes, tile.columns) : V::load(b + j * V::lanes);
+      row[j] = Masked && j == last ? V::load(b + j * V::lanes, tile.columns) : V::load(b + j * V::lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       const V value = V::broadcast(a + i * tile.a_row_stride);
@@ -125,10 +124,15 @@ void multiply_tile(const Tile<T>& tile) {
 template <class T>
 using TileFunction = void (*)(const Tile<T>&);
 
-// functions[vectors - 1][rows - 1]
+// Whether tiles can read a B of ragged width in place: a second set of tiles takes 8 kB of the wheel, so AVX2's are for
+// float32 alone.
+template <class T>
+constexpr bool kHasMaskedTiles = TileShape::masks_are_free || sizeof(T) == 4;
+
+// functions[masked][vectors - 1][rows - 1]
 template <class T>
 struct TileFunctions {
-  TileFunction<T> functions[kMaxTileVectors][kMaxTileRows] = {};
+  TileFunction<T> functions[2][kMaxTileVectors][kMaxTileRows] = {};
 
   constexpr TileFunctions() { fill_vectors<1>(); }
 
@@ -143,7 +147,8 @@ struct TileFunctions {
   template <int Vectors, int Rows>
   constexpr void fill_rows() {
     if constexpr (Rows <= largest_tile_rows<T>(Vectors)) {
-      functions[Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors>;
+      functions[0][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, TileShape::masks_are_free>;
+      if constexpr (kHasMaskedTiles<T>) functions[1][Vectors - 1][Rows - 1] = multiply_tile<T, Rows, Vectors, true>;
       fill_rows<Vectors, Rows + 1>();
     }
   }
