@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from .. import _core
 from .._core import Tensor
 from .conversion import Convertible
 from .hooks import Hooked
+from .incompatible_keys import IncompatibleKeys
 from .parameter import Parameter
 from .registration import Registering
 from .state_dict import StateArray, array_of, hints, require_state_dict
@@ -16,13 +17,6 @@ from .state_dict import StateArray, array_of, hints, require_state_dict
 M = TypeVar("M", bound="Module")
 
 _EXTRA = "_extra_state"  # PyTorch's name for it in a state dict
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` left out."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module(Registering, Hooked, Convertible):
@@ -255,7 +249,7 @@ class Module(Registering, Hooked, Convertible):
             elif value.dtype.kind not in "fiub":
                 problems.append(f"{key} has dtype {value.dtype}")
         later = [(hook, module) for _, module in modules for hook in module.hooks_of("load_state_dict_post")]
-        self._require_loadable(problems + ([] if later or not strict else _missing(found)), state, own)
+        self._require_loadable(problems + ([] if later or not strict else found.problems()), state, own)
         for key, value in values.items():
             if assign:
                 own[key].data = _core.as_tensor(value)
@@ -266,7 +260,7 @@ class Module(Registering, Hooked, Convertible):
                 module.set_extra_state(state[key])
         for hook, module in later:
             hook(module, found)
-        self._require_loadable(_missing(found) if strict else [], state, own)
+        self._require_loadable(found.problems() if strict else [], state, own)
         return found
 
     def _require_loadable(self, problems: list[str], state: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
@@ -361,8 +355,3 @@ def _name_module(error: Exception, module: Module) -> None:
 
 def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _missing(found: IncompatibleKeys) -> list[str]:
-    lists = {"missing keys": found.missing_keys, "unexpected keys": found.unexpected_keys}
-    return [f"{what}: {', '.join(map(str, keys))}" for what, keys in lists.items() if keys]
