@@ -26,17 +26,6 @@ TensorPtr sum_of(const TensorPtr& a, const TensorPtr& b) {
   return binary(add, a, b);
 }
 
-class GradMode {
- public:
-  explicit GradMode(bool enabled) : before_(set_grad_enabled(enabled)) {}
-  ~GradMode() { set_grad_enabled(before_); }
-  GradMode(const GradMode&) = delete;
-  GradMode& operator=(const GradMode&) = delete;
-
- private:
-  bool before_;
-};
-
 // One backward pass. It owns the nodes, since a hook may run another pass over them.
 class Pass {
  public:

@@ -189,15 +189,19 @@ TensorPtr apply_new(std::vector<TensorPtr> inputs, Settings&&... settings) {
 bool grad_enabled();
 bool set_grad_enabled(bool enabled);  // of this thread; returns the previous state
 
-class WithoutGrad {
+class GradMode {
  public:
-  WithoutGrad() : before_(set_grad_enabled(false)) {}
-  ~WithoutGrad() { set_grad_enabled(before_); }
-  WithoutGrad(const WithoutGrad&) = delete;
-  WithoutGrad& operator=(const WithoutGrad&) = delete;
+  explicit GradMode(bool enabled) : before_(set_grad_enabled(enabled)) {}
+  ~GradMode() { set_grad_enabled(before_); }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
 
  private:
   bool before_;
+};
+
+struct WithoutGrad : GradMode {
+  WithoutGrad() : GradMode(false) {}
 };
 
 // Adds d root / d leaf to every leaf's grad. `gradient` may be null for a single element.

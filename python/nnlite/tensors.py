@@ -173,7 +173,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1) from a generator, by default the one that `manual_seed` sets."""
-    return tensor(_from(generator).uniform(sizes(size), dtype=dtype), None, requires_grad, device=device)
+    return tensor(generator_or_default(generator).uniform(sizes(size), dtype=dtype), None, requires_grad, device=device)
 
 
 def randn(
@@ -184,7 +184,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and standard deviation 1 from a generator, as `rand`."""
-    return tensor(_from(generator).normal(sizes(size), dtype=dtype), None, requires_grad, device=device)
+    return tensor(generator_or_default(generator).normal(sizes(size), dtype=dtype), None, requires_grad, device=device)
 
 
 def rand_like(
@@ -222,7 +222,7 @@ def randint(
         low, high, size = 0, low, high
     if high <= low:
         raise RuntimeError(f"randint(): low must be less than high, got {low} and {high}")
-    uniform = _from(generator).uniform(size, dtype=np.float64)
+    uniform = generator_or_default(generator).uniform(size, dtype=np.float64)
     values = (low + np.floor(uniform * (high - low))).astype(np.int64)
     return tensor(values, dtype, requires_grad, device=device)
 
@@ -250,10 +250,11 @@ def randperm(
     requires_grad: bool = False,
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order."""
-    return tensor(_from(generator).permutation(n), dtype, requires_grad, device=device)
+    return tensor(generator_or_default(generator).permutation(n), dtype, requires_grad, device=device)
 
 
-def _from(generator: Generator | None) -> Generator:
+def generator_or_default(generator: Generator | None) -> Generator:
+    """The generator, or for None the one that `manual_seed` sets."""
     return generator or _core.default_generator()
 
 

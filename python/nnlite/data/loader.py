@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..descriptions import described
+from ..tensors import generator_or_default
 from .collate import as_tensor, default_collate, default_convert
 from .dataset import (
     IterableDataset,
@@ -121,15 +122,15 @@ class DataLoader:
             return itertools.takewhile(lambda batch: batch is not END, map(fetch, tasks))
         from .workers import WorkerInfo, batches
 
-        count, seed = self.num_workers, int(self._generator().uniform((1,), 0.0, 2.0**31, np.float64)[0])
+        count, seed = (
+            self.num_workers,
+            int(generator_or_default(self.generator).uniform((1,), 0.0, 2.0**31, np.float64)[0]),
+        )
         infos = [WorkerInfo(i, count, seed + i, self.dataset) for i in range(count)]
         ahead, seconds = self.prefetch_factor or 2, self.timeout or None
         return batches(
             infos, self.fetcher, tasks, ahead, seconds, self.worker_init_fn, self.multiprocessing_context, END
         )
-
-    def _generator(self) -> _core.Generator:
-        return _core.default_generator() if self.generator is None else self.generator
 
     def _keys(self) -> Iterator[Any]:
         """The keys of each batch of one pass, or of each item without batches."""
@@ -151,7 +152,7 @@ class DataLoader:
             return np.arange(size)
         if self.seed is not None:
             return _core.permutation(size, self.seed, self.epoch - 1)
-        return self._generator().permutation(size, "shuffle")
+        return generator_or_default(self.generator).permutation(size, "shuffle")
 
     def fetcher(self, dataset: Any) -> Callable[[Any], Any]:
         """The function that makes a batch of its keys, or in an IterableDataset's turn of none: END after the last."""

@@ -6,14 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
 from .._core import Generator, Tensor
 from ..devices import require_cpu
+from ..tensors import generator_or_default
 from .calling import array_of
-
-
-def _from(generator: Generator | None) -> Generator:
-    return _core.default_generator() if generator is None else generator
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -21,7 +17,9 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     chances = array_of(input)
     if not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("bernoulli(): probabilities must be in [0, 1]")
-    return Tensor((_from(generator).uniform(chances.shape, dtype=chances.dtype) < chances).astype(chances.dtype))
+    return Tensor(
+        (generator_or_default(generator).uniform(chances.shape, dtype=chances.dtype) < chances).astype(chances.dtype)
+    )
 
 
 def multinomial(
@@ -34,11 +32,13 @@ def multinomial(
     if not replacement and num_samples > np.count_nonzero(weights, -1).min():
         raise RuntimeError(f"multinomial(): {num_samples} samples without replacement need as many weights above 0")
     if not replacement:  # the first of exponential clocks with these rates
-        times = -np.log1p(-_from(generator).uniform(weights.shape, dtype=np.float64))
+        times = -np.log1p(-generator_or_default(generator).uniform(weights.shape, dtype=np.float64))
         times = np.divide(times, weights, out=np.full_like(weights, np.inf), where=weights > 0)
         return Tensor(times.argsort(-1)[..., :num_samples])
     bounds = weights.cumsum(-1)
-    points = _from(generator).uniform((*weights.shape[:-1], num_samples), dtype=np.float64) * bounds[..., -1:]
+    points = (
+        generator_or_default(generator).uniform((*weights.shape[:-1], num_samples), dtype=np.float64) * bounds[..., -1:]
+    )
     return Tensor((points[..., None] >= bounds[..., None, :]).sum(-1))
 
 
@@ -59,4 +59,4 @@ def normal(
         raise RuntimeError("normal(): std must not be negative")
     shape = np.broadcast_shapes(mean.shape, std.shape) if size is None else tuple(size)
     dtype = dtype or (given[0] if given else np.float32)
-    return Tensor((mean + std * _from(generator).normal(shape, dtype=dtype)).astype(dtype))
+    return Tensor((mean + std * generator_or_default(generator).normal(shape, dtype=dtype)).astype(dtype))
